@@ -1,0 +1,193 @@
+//! The configuration: what the owner has said about broker, house and devices.
+//!
+//! YAML text in, a checked `Config` out. Opening files and reading the environment is the shell's affair; both come in
+//! through `Secrets`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::model::action::{self, Class};
+use crate::model::decision::Mode;
+use crate::model::glob::Glob;
+use crate::model::request::SourceKind;
+use crate::time::Place;
+
+pub mod pattern;
+
+use pattern::{Template, TopicPattern};
+
+/// Where the base of all own topics stands unless the owner says otherwise.
+pub const BASE_DEFAULT: &str = "hushgate";
+/// How old a command may be when it reaches its device.
+pub const STALE_AFTER_DEFAULT_MS: u64 = 10_000;
+
+/// Everything the owner has configured.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub broker: Broker,
+    /// First level of all topics of the bridge.
+    pub base: String,
+    pub mode: Mode,
+    pub place: Place,
+    /// Folder of the policies.
+    pub policies: PathBuf,
+    pub stale_after_ms: u64,
+    /// In the owner's order. The first entry whose topic and payload fit reads the command.
+    pub commands: Vec<CommandEntry>,
+    /// Base topic of Home Assistant's `mqtt_statestream`.
+    pub statestream: Option<String>,
+    pub facts: Vec<FactEntry>,
+    pub events: Vec<EventEntry>,
+    pub channels: BTreeMap<String, Channel>,
+    pub speakers: BTreeMap<String, Speaker>,
+    /// What is published when the owner is to be told something, besides `<base>/notice`.
+    pub notify: Vec<Outgoing>,
+    /// Topics under which the response topic of a question may lie.
+    pub response_prefixes: Vec<String>,
+    pub sensitive: Vec<Glob>,
+    pub ordinary: Vec<Glob>,
+    pub floor: Vec<Glob>,
+}
+
+impl Config {
+    /// The class of an action, as the owner and the list of known actions say. The owner's `sensitive` goes first.
+    pub fn class_of(&self, action: &str) -> Class {
+        if self.sensitive.iter().any(|glob| glob.matches(action)) {
+            Class::Sensitive
+        } else if self.ordinary.iter().any(|glob| glob.matches(action)) {
+            Class::Ordinary
+        } else {
+            action::class_of(action)
+        }
+    }
+
+    /// Whether no policy may block the action.
+    pub fn is_floor(&self, action: &str) -> bool {
+        self.floor.iter().any(|glob| glob.matches(action))
+    }
+}
+
+/// The MQTT broker.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Broker {
+    /// The one inside this program.
+    Embedded {
+        listen: SocketAddr,
+    },
+    Remote(Remote),
+}
+
+/// A broker elsewhere.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Remote {
+    pub host: String,
+    pub port: u16,
+    /// `None`: no TLS.
+    pub tls: Option<Tls>,
+    pub username: Option<String>,
+    pub password: Option<Secret>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// PEM file of the authority that signed the broker's certificate. `None`: those of the system.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// A text that is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn new(text: String) -> Secret {
+        Secret(text)
+    }
+
+    /// The text itself, for the one who must send it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Secret(…)")
+    }
+}
+
+/// How one topic pattern is read as an action.
+#[derive(Debug, Clone)]
+pub struct CommandEntry {
+    pub topic: TopicPattern,
+    /// Conditions on the payload. `None`: any payload.
+    pub when: Option<PayloadCondition>,
+    pub action: String,
+    pub target: Option<Template>,
+    pub text: Option<Template>,
+    pub data: BTreeMap<String, Template>,
+    /// Treats the action as sensitive whatever its name.
+    pub sensitive: bool,
+    /// The channel from which commands on this topic come.
+    pub channel: Option<String>,
+}
+
+/// What a payload must be for an entry to read it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PayloadCondition {
+    /// The whole payload, as text; letter case and surrounding white space do not count.
+    Text(String),
+    /// A JSON object in which each of these fields (dotted paths) has this text, number or truth value.
+    Fields(BTreeMap<String, serde_json::Value>),
+}
+
+/// How one topic pattern is read as a fact.
+#[derive(Debug, Clone)]
+pub struct FactEntry {
+    pub topic: TopicPattern,
+    pub entity: Template,
+    pub attribute: Option<String>,
+    /// What the state is; `{payload}` unless the owner says otherwise.
+    pub value: Template,
+}
+
+/// How one topic pattern is read as an event of the house.
+#[derive(Debug, Clone)]
+pub struct EventEntry {
+    pub topic: TopicPattern,
+    pub when: Option<PayloadCondition>,
+    pub event: String,
+    pub speaker: Option<Template>,
+    pub text: Option<Template>,
+    pub confidence: Option<Template>,
+    pub data: BTreeMap<String, Template>,
+}
+
+/// A way by which requests come and answers arrive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Channel {
+    pub kind: SourceKind,
+    /// It shares no microphone, account or device with any channel that asks. Only such channels may confirm
+    /// what nobody knows the asker of.
+    pub independent: bool,
+    /// It may answer questions.
+    pub confirms: bool,
+}
+
+/// A speaker that the bridge can mute or speak through.
+#[derive(Debug, Clone)]
+pub struct Speaker {
+    pub channel: Option<String>,
+    pub mute: Vec<Outgoing>,
+    pub unmute: Vec<Outgoing>,
+    pub announce: Vec<Outgoing>,
+}
+
+/// A message with places to fill in: `{speaker}`, `{text}`, `{until}`, `{reason}`.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    pub topic: Template,
+    pub payload: Template,
+    pub retain: bool,
+}

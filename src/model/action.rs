@@ -1,0 +1,168 @@
+//! The actions that the bridge knows by name: Home Assistant's `domain.service`, and a few words of its own.
+//!
+//! The list serves two ends: `check` says when a policy's pattern fits none of them, and each has a class,
+//! which decides what happens where no policy has an opinion. Actions outside the list are legal; they are ordinary
+//! unless the configuration says otherwise.
+
+use serde::{Deserialize, Serialize};
+
+/// What happens to a request that no policy has an opinion on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// Allowed.
+    Ordinary,
+    /// Held until it is confirmed.
+    Sensitive,
+}
+
+/// A command on a topic that is known, with a payload that fits none of the topic's readings.
+pub const UNREADABLE: &str = "command.unreadable";
+
+/// Loosening the bridge itself: these are judged like any other request.
+pub const SET_MODE: &str = "hushgate.set_mode";
+pub const TURN_OFF_POLICY: &str = "hushgate.turn_off_policy";
+pub const UNMUTE: &str = "hushgate.unmute";
+
+use Class::{Ordinary, Sensitive};
+
+/// Known actions and their classes, in alphabetical order.
+///
+/// Home Assistant's names are those of its `services.yaml` files. `communication.*` are the bridge's own:
+/// Home Assistant has no domain for calls and messages between people.
+pub const KNOWN_ACTIONS: &[(&str, Class)] = &[
+    ("alarm_control_panel.alarm_arm_away", Ordinary),
+    ("alarm_control_panel.alarm_arm_custom_bypass", Ordinary),
+    ("alarm_control_panel.alarm_arm_home", Ordinary),
+    ("alarm_control_panel.alarm_arm_night", Ordinary),
+    ("alarm_control_panel.alarm_arm_vacation", Ordinary),
+    ("alarm_control_panel.alarm_disarm", Sensitive),
+    ("alarm_control_panel.alarm_trigger", Sensitive),
+    ("assist_satellite.announce", Ordinary),
+    ("assist_satellite.ask_question", Ordinary),
+    ("assist_satellite.start_conversation", Ordinary),
+    ("automation.trigger", Ordinary),
+    ("automation.turn_off", Sensitive),
+    ("automation.turn_on", Ordinary),
+    ("button.press", Ordinary),
+    ("climate.set_fan_mode", Ordinary),
+    ("climate.set_hvac_mode", Ordinary),
+    ("climate.set_preset_mode", Ordinary),
+    ("climate.set_temperature", Ordinary),
+    ("climate.turn_off", Ordinary),
+    ("climate.turn_on", Ordinary),
+    (UNREADABLE, Sensitive),
+    ("communication.announce", Sensitive),
+    ("communication.call", Sensitive),
+    ("communication.drop_in", Sensitive),
+    ("communication.send_message", Sensitive),
+    ("cover.close_cover", Ordinary),
+    ("cover.close_cover_tilt", Ordinary),
+    ("cover.open_cover", Ordinary),
+    ("cover.open_cover_tilt", Ordinary),
+    ("cover.open_garage", Sensitive),
+    ("cover.set_cover_position", Ordinary),
+    ("cover.set_cover_tilt_position", Ordinary),
+    ("cover.stop_cover", Ordinary),
+    ("cover.toggle", Ordinary),
+    ("fan.oscillate", Ordinary),
+    ("fan.set_direction", Ordinary),
+    ("fan.set_percentage", Ordinary),
+    ("fan.set_preset_mode", Ordinary),
+    ("fan.turn_off", Ordinary),
+    ("fan.turn_on", Ordinary),
+    (SET_MODE, Sensitive),
+    (TURN_OFF_POLICY, Sensitive),
+    (UNMUTE, Sensitive),
+    ("humidifier.set_humidity", Ordinary),
+    ("humidifier.set_mode", Ordinary),
+    ("humidifier.turn_off", Ordinary),
+    ("humidifier.turn_on", Ordinary),
+    ("input_boolean.toggle", Ordinary),
+    ("input_boolean.turn_off", Ordinary),
+    ("input_boolean.turn_on", Ordinary),
+    ("lawn_mower.dock", Ordinary),
+    ("lawn_mower.pause", Ordinary),
+    ("lawn_mower.start_mowing", Ordinary),
+    ("light.toggle", Ordinary),
+    ("light.turn_off", Ordinary),
+    ("light.turn_on", Ordinary),
+    ("lock.lock", Ordinary),
+    ("lock.open", Sensitive),
+    ("lock.unlock", Sensitive),
+    ("media_player.media_pause", Ordinary),
+    ("media_player.media_play", Ordinary),
+    ("media_player.media_stop", Ordinary),
+    ("media_player.play_media", Ordinary),
+    ("media_player.turn_off", Ordinary),
+    ("media_player.turn_on", Ordinary),
+    ("media_player.volume_mute", Ordinary),
+    ("media_player.volume_set", Ordinary),
+    ("notify.send_message", Sensitive),
+    ("number.set_value", Ordinary),
+    ("scene.turn_on", Ordinary),
+    ("script.turn_on", Ordinary),
+    ("select.select_option", Ordinary),
+    ("shopping_list.add_item", Ordinary),
+    ("siren.turn_off", Ordinary),
+    ("siren.turn_on", Sensitive),
+    ("switch.toggle", Ordinary),
+    ("switch.turn_off", Ordinary),
+    ("switch.turn_on", Ordinary),
+    ("text.set_value", Ordinary),
+    ("update.install", Sensitive),
+    ("vacuum.pause", Ordinary),
+    ("vacuum.return_to_base", Ordinary),
+    ("vacuum.start", Ordinary),
+    ("vacuum.stop", Ordinary),
+    ("valve.close_valve", Ordinary),
+    ("valve.open_valve", Sensitive),
+    ("valve.set_valve_position", Sensitive),
+    ("valve.stop_valve", Ordinary),
+    ("water_heater.set_operation_mode", Ordinary),
+    ("water_heater.set_temperature", Ordinary),
+    ("water_heater.turn_off", Ordinary),
+    ("water_heater.turn_on", Ordinary),
+];
+
+/// What no policy may block unless the owner's `floor:` says otherwise: it makes a house quieter, drier or still.
+pub const FLOOR_DEFAULT: &[&str] = &["siren.turn_off", "cover.stop_cover", "valve.stop_valve", "valve.close_valve"];
+
+/// Longest action name, in bytes.
+pub const ACTION_BYTES_MAX: usize = 64;
+
+/// The class of an action that the configuration says nothing about.
+pub fn class_of(action: &str) -> Class {
+    KNOWN_ACTIONS.iter().find(|(name, _)| *name == action).map_or(Ordinary, |(_, class)| *class)
+}
+
+/// Whether a text has the shape of an action: `domain.service`, lower case, digits and underscores.
+pub fn is_action(text: &str) -> bool {
+    let word = |word: &str| {
+        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+    };
+    text.len() <= ACTION_BYTES_MAX
+        && text.split_once('.').is_some_and(|(domain, service)| word(domain) && word(service))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_known_action_is_an_action_and_stands_once() {
+        for (index, (name, _)) in KNOWN_ACTIONS.iter().enumerate() {
+            assert!(is_action(name), "{name}");
+            assert!(KNOWN_ACTIONS[index + 1..].iter().all(|(other, _)| other != name), "{name} stands twice");
+        }
+        assert_eq!(class_of("lock.unlock"), Sensitive);
+        assert_eq!(class_of("nobody.knows"), Ordinary);
+    }
+
+    #[test]
+    fn topic_characters_are_no_part_of_an_action() {
+        for text in ["", "lock", "lock.", ".unlock", "lock/x.y", "Lock.unlock", "a.b.c", "lock.+", "lock.#"] {
+            assert!(!is_action(text), "{text}");
+        }
+    }
+}

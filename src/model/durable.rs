@@ -1,0 +1,212 @@
+//! What must outlive the process: held requests, mutes, counters, memories, switches.
+//!
+//! Facts are not here: they are learned again. Timers are not here: they are derived from this.
+//! Every change is a value (`Change`), so that a store can follow along; `apply` is the only way to make one.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::decision::Mode;
+use super::request::Arrival;
+use super::time::At;
+
+/// Entries that one counter keeps. A counter that is full forgets its oldest entry.
+pub const COUNTER_ENTRIES_MAX: usize = 1_024;
+/// Counters of one policy.
+pub const COUNTERS_MAX: usize = 64;
+/// Remembered values of one policy.
+pub const MEMORIES_MAX: usize = 64;
+
+/// A request that is held until somebody confirms it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pending {
+    /// The id of the decision that held it.
+    pub id: String,
+    pub arrival: Arrival,
+    /// SHA-256 over topic and payload of what is held, in hexadecimal.
+    pub digest: String,
+    /// The policy set that held it.
+    pub revision: String,
+    pub question: String,
+    /// Channels that may answer, and the SHA-256 of the token that each was sent.
+    pub tokens: BTreeMap<String, String>,
+    /// How often it was asked anew. Part of what the tokens are derived from.
+    pub round: u32,
+    pub opened_ms: u64,
+    /// Monotonic.
+    pub expires_ms: u64,
+    /// The same instant for people.
+    pub until: Timestamp,
+}
+
+/// A speaker is muted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mute {
+    /// Monotonic.
+    pub until_ms: u64,
+    /// The same instant for people.
+    pub until: Timestamp,
+    pub reason: String,
+    /// A policy's name, or `control`.
+    pub by: String,
+}
+
+/// A switch that stands otherwise than the configuration says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Switch<T> {
+    pub value: T,
+    /// Monotonic end of a loosening; a tightening has none.
+    pub until_ms: Option<u64>,
+}
+
+/// What one policy has counted and remembered.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Memory {
+    /// Monotonic times of the occurrences, oldest first.
+    pub counters: BTreeMap<String, VecDeque<u64>>,
+    pub values: BTreeMap<String, Value>,
+}
+
+impl Memory {
+    /// Occurrences of `name` in the last `window_ms`.
+    pub fn counted(&self, name: &str, now_ms: u64, window_ms: u64) -> usize {
+        let since_ms = now_ms.saturating_sub(window_ms);
+        self.counters.get(name).map_or(0, |times| times.iter().rev().take_while(|time| **time >= since_ms).count())
+    }
+}
+
+/// Everything that outlives the process.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Durable {
+    pub pendings: BTreeMap<String, Pending>,
+    pub mutes: BTreeMap<String, Mute>,
+    pub memories: BTreeMap<String, Memory>,
+    pub mode: Option<Switch<Mode>>,
+    pub policies: BTreeMap<String, Switch<bool>>,
+}
+
+/// One change of `Durable`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "snake_case")]
+pub enum Change {
+    /// Opened, or asked anew under the same id.
+    Hold {
+        pending: Box<Pending>,
+    },
+    Release {
+        id: String,
+    },
+    Mute {
+        speaker: String,
+        mute: Mute,
+    },
+    Unmute {
+        speaker: String,
+    },
+    Count {
+        policy: String,
+        name: String,
+        at_ms: u64,
+    },
+    Remember {
+        policy: String,
+        key: String,
+        value: Value,
+    },
+    Forget {
+        policy: String,
+        key: String,
+    },
+    Mode {
+        switch: Option<Switch<Mode>>,
+    },
+    Policy {
+        name: String,
+        switch: Option<Switch<bool>>,
+    },
+}
+
+impl Durable {
+    /// Makes one change. A change that a full table cannot take is left out; whoever makes it checks that first.
+    pub fn apply(&mut self, change: Change) {
+        match change {
+            Change::Hold { pending } => {
+                self.pendings.insert(pending.id.clone(), *pending);
+            }
+            Change::Release { id } => {
+                self.pendings.remove(&id);
+            }
+            Change::Mute { speaker, mute } => {
+                self.mutes.insert(speaker, mute);
+            }
+            Change::Unmute { speaker } => {
+                self.mutes.remove(&speaker);
+            }
+            Change::Count { policy, name, at_ms } => self.memories.entry(policy).or_default().count(name, at_ms),
+            Change::Remember { policy, key, value } => {
+                self.memories.entry(policy).or_default().remember(key, value);
+            }
+            Change::Forget { policy, key } => {
+                if let Some(memory) = self.memories.get_mut(&policy) {
+                    memory.values.remove(&key);
+                }
+            }
+            Change::Mode { switch } => self.mode = switch,
+            Change::Policy { name, switch } => {
+                match switch {
+                    Some(switch) => self.policies.insert(name, switch),
+                    None => self.policies.remove(&name),
+                };
+            }
+        }
+    }
+
+    /// Moves every monotonic time from the run in which it was saved into this one.
+    ///
+    /// What passed in between is counted by the civil clock, never below zero: a clock that went back makes a mute
+    /// or an expiry late, never early.
+    pub fn rebase(&mut self, saved: At, now: At) {
+        let away_ms = u64::try_from(now.utc.duration_since(saved.utc).as_millis()).unwrap_or(0);
+        let moved = |time_ms: u64| {
+            let elapsed_ms = i128::from(saved.monotonic_ms) + i128::from(away_ms);
+            let shifted_ms = i128::from(time_ms) - elapsed_ms + i128::from(now.monotonic_ms);
+            u64::try_from(shifted_ms.max(0)).unwrap_or(u64::MAX)
+        };
+        for pending in self.pendings.values_mut() {
+            pending.opened_ms = moved(pending.opened_ms);
+            pending.expires_ms = moved(pending.expires_ms);
+        }
+        for mute in self.mutes.values_mut() {
+            mute.until_ms = moved(mute.until_ms);
+        }
+        for time_ms in self.memories.values_mut().flat_map(|memory| memory.counters.values_mut()).flatten() {
+            *time_ms = moved(*time_ms);
+        }
+        let switches = self.policies.values_mut().map(|switch| &mut switch.until_ms);
+        for until_ms in switches.chain(self.mode.as_mut().map(|switch| &mut switch.until_ms)).flatten() {
+            *until_ms = moved(*until_ms);
+        }
+    }
+}
+
+impl Memory {
+    fn count(&mut self, name: String, at_ms: u64) {
+        if self.counters.len() >= COUNTERS_MAX && !self.counters.contains_key(&name) {
+            return;
+        }
+        let times = self.counters.entry(name).or_default();
+        if times.len() >= COUNTER_ENTRIES_MAX {
+            times.pop_front();
+        }
+        times.push_back(at_ms);
+    }
+
+    fn remember(&mut self, key: String, value: Value) {
+        if self.values.len() < MEMORIES_MAX || self.values.contains_key(&key) {
+            self.values.insert(key, value);
+        }
+    }
+}

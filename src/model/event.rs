@@ -1,0 +1,270 @@
+//! What goes into the core and what comes out of it.
+//!
+//! Topics and payloads of the bridge's own messages are not here; the wire writes them.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::control::{Answer, Control};
+use super::decision::{Decision, Mode, PolicyError, Verdict};
+use super::durable::{Change, Mute, Pending};
+use super::message::Message;
+use super::permit::Permit;
+use super::request::{Arrival, FactChange, HouseEvent, Reply};
+
+/// The text of one policy file. Reading files is the shell's affair.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicySource {
+    /// The file's name without its ending.
+    pub name: String,
+    /// The path as the owner knows it, for messages.
+    pub file: String,
+    pub text: String,
+}
+
+/// Everything that can happen to the core.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// Somebody wants something done.
+    Arrival(Box<Arrival>),
+    House(HouseEvent),
+    Fact(FactChange),
+    /// A message on a topic that a policy listens to.
+    Message(Message),
+    Answer(Answer),
+    /// A control message, not yet judged.
+    Control(Control),
+    /// The wire could make nothing of a message.
+    Refused(Refusal),
+    /// A stored message lay on a gate or control topic. It is cleared, never acted on.
+    Ghost {
+        topic: String,
+    },
+    /// Somebody else wrote a topic that is the bridge's own. The wire has put it right.
+    Forged {
+        topic: String,
+    },
+    Connected,
+    Disconnected {
+        reason: String,
+    },
+    /// A message was not sent, and never will be.
+    Dropped {
+        topic: String,
+        reason: String,
+    },
+    /// New policy texts, or why they could not be read.
+    Reload(Result<Vec<PolicySource>, String>),
+    /// Time has passed; perhaps a deadline with it.
+    Tick,
+}
+
+/// Input that nothing can be made of: what came, why it is refused, and who waits for an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    pub topic: String,
+    /// Lower case, for the owner: what was expected and what was found.
+    pub reason: String,
+    pub reply: Option<Reply>,
+}
+
+/// Everything that the core can cause. In one answer a decision's record stands before its forward.
+#[derive(Debug)]
+pub enum Effect {
+    Record(Box<Record>),
+    Durable(Change),
+    Forward(Permit),
+    Publish(Publication),
+}
+
+/// What the bridge says on topics of its own, or to the devices that the configuration names.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Publication {
+    /// A held request became visible, or changed. Retained.
+    Pending(Box<Pending>),
+    /// A held request is over; its retained topic is cleared.
+    PendingOver {
+        id: String,
+    },
+    /// A channel is asked. The only place that ever sees the token.
+    Prompt {
+        channel: String,
+        pending: Box<Pending>,
+        token: String,
+    },
+    /// A channel need not answer any more.
+    PromptOver {
+        channel: String,
+        id: String,
+    },
+    Answer {
+        reply: Reply,
+        answer: AnswerBody,
+    },
+    /// A speaker's mute state, for people. Retained.
+    MuteState {
+        speaker: String,
+        mute: Option<Mute>,
+    },
+    /// What the configuration says mutes, un-mutes or speaks.
+    Speaker {
+        speaker: String,
+        command: SpeakerCommand,
+    },
+    PolicyState {
+        name: String,
+        on: bool,
+        mode: Mode,
+    },
+    /// A policy is gone; its retained topic is cleared.
+    PolicyGone {
+        name: String,
+    },
+    ModeState {
+        mode: Mode,
+        until: Option<Timestamp>,
+    },
+    Info {
+        revision: String,
+        policies: Vec<String>,
+    },
+    /// The owner is told.
+    Notice {
+        text: String,
+        policy: Option<String>,
+    },
+    /// A policy's message to a topic that commands nothing.
+    Plain(Message),
+    /// Removes what is stored on a topic.
+    Clear {
+        topic: String,
+    },
+}
+
+/// What the configuration can tell a speaker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SpeakerCommand {
+    Mute,
+    Unmute,
+    Announce { text: String },
+}
+
+/// The answer to a question on `ask`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AnswerBody {
+    /// The asker's own id, given back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ask: Option<String>,
+    /// The decision's id. `null` where the question was refused.
+    pub decision: Option<String>,
+    /// `null` where the question was refused.
+    pub verdict: Option<Verdict>,
+    pub reason: String,
+    /// False while it waits for a confirmation; one more answer follows then.
+    #[serde(rename = "final")]
+    pub is_final: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+}
+
+/// One entry of the owner's log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    pub at: Timestamp,
+    #[serde(flatten)]
+    pub entry: Entry,
+}
+
+/// What can be told in the log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "record", rename_all = "snake_case")]
+pub enum Entry {
+    Decision {
+        decision: Box<Decision>,
+    },
+    /// Bad input: nothing was made of it.
+    Refused {
+        topic: String,
+        reason: String,
+    },
+    /// An answer, a control message or a policy's wish without effect.
+    AnswerRefused {
+        pending: String,
+        channel: String,
+        reason: String,
+    },
+    WishRefused {
+        policy: String,
+        wish: String,
+        reason: String,
+    },
+    Ghost {
+        topic: String,
+    },
+    Forged {
+        topic: String,
+    },
+    PolicyFailed {
+        error: PolicyError,
+    },
+    Muted {
+        speaker: String,
+        until: Timestamp,
+        reason: String,
+        by: String,
+        applied: bool,
+    },
+    Unmuted {
+        speaker: String,
+        by: String,
+    },
+    ModeSet {
+        mode: Mode,
+        by: String,
+        until: Option<Timestamp>,
+    },
+    PolicySet {
+        policy: String,
+        on: bool,
+        by: String,
+        until: Option<Timestamp>,
+    },
+    /// The owner was told, or in `observe` would have been.
+    Notice {
+        text: String,
+        policy: Option<String>,
+        applied: bool,
+    },
+    Reloaded {
+        revision: String,
+        policies: Vec<String>,
+    },
+    /// The old set goes on.
+    ReloadRefused {
+        errors: Vec<String>,
+    },
+    Connected,
+    Disconnected {
+        reason: String,
+    },
+    Dropped {
+        topic: String,
+        reason: String,
+    },
+    /// A table is full; `what` was refused or forgotten.
+    Full {
+        table: String,
+        limit: u64,
+        what: String,
+    },
+    /// The civil clock cannot be right, or is right again.
+    Clock {
+        plausible: bool,
+        utc: Timestamp,
+    },
+    /// A house event was heard, with the policies that reacted.
+    Event {
+        event: HouseEvent,
+        policies: Vec<String>,
+    },
+}

@@ -1,0 +1,42 @@
+//! The right to forward one command, once.
+//!
+//! A forwarded command can be made only from a `Permit`, and only the engine grants one (`tests/layers.rs` holds
+//! that). It can be neither copied nor stored: what is restored after a crash is judged again.
+
+use super::message::{Command, Message};
+
+/// The right to send one command to its device.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Permit {
+    command: Command,
+    decision: String,
+}
+
+impl Permit {
+    /// Grants the right. Called by `src/engine/` alone.
+    pub(crate) fn grant(command: Command, decision: &str) -> Permit {
+        Permit { command, decision: decision.to_owned() }
+    }
+
+    /// The decision that allowed it.
+    pub fn decision(&self) -> &str {
+        &self.decision
+    }
+
+    /// The device's topic.
+    pub fn topic(&self) -> &str {
+        &self.command.topic
+    }
+
+    /// Uses the right up. The message is never retained: a stored command would act again at the next restart.
+    pub fn into_message(self) -> Message {
+        Message {
+            topic: self.command.topic,
+            payload: self.command.payload,
+            qos: self.command.qos,
+            retain: false,
+            expiry_s: self.command.expiry_s,
+            reply: None,
+        }
+    }
+}

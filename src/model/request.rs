@@ -1,0 +1,150 @@
+//! Requests, house events and facts: what is put before the policies.
+//!
+//! How they are read from topics and payloads is the registry's and the wire's affair.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::control::Control;
+use super::message::Command;
+
+/// What kind of asker is behind a request, as far as the configuration can vouch for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceKind {
+    /// A microphone.
+    Voice,
+    /// A person at a phone, a panel or a button.
+    Person,
+    /// A rule that the owner wrote in Home Assistant or elsewhere.
+    Automation,
+    /// A program that decides by itself what to ask for, such as a language model.
+    Agent,
+    /// A policy of this bridge.
+    Policy,
+    #[default]
+    Unknown,
+}
+
+impl SourceKind {
+    pub const fn name(self) -> &'static str {
+        match self {
+            SourceKind::Voice => "voice",
+            SourceKind::Person => "person",
+            SourceKind::Automation => "automation",
+            SourceKind::Agent => "agent",
+            SourceKind::Policy => "policy",
+            SourceKind::Unknown => "unknown",
+        }
+    }
+}
+
+/// Who asks. What is not known stays `None`; nothing is guessed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Source {
+    pub kind: SourceKind,
+    /// The configured channel through which the request came. A payload cannot claim it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+    /// The policy that asks, for `kind: policy`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+}
+
+/// The door by which a request came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Door {
+    /// A command on `gate/<topic>`: held until it is judged.
+    Gate,
+    /// A question on `ask`: the asker acts on the answer.
+    Ask,
+    /// A policy's `publish` to a command topic.
+    Policy,
+    /// A control topic of the bridge itself.
+    Control,
+}
+
+/// Somebody wants something done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// `domain.service`.
+    pub action: String,
+    /// An entity, a recipient, a device: whatever the action is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    pub source: Source,
+    pub door: Door,
+    /// Further fields, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub data: BTreeMap<String, Value>,
+    /// What is to be said or sent, or the sentence that was heard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// How sure speech recognition was, from 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f64>,
+    /// The action is to be treated as sensitive though its name is ordinary, because its topic or entry says so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sensitive: bool,
+}
+
+/// What is held for a request, and happens if it is allowed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Held {
+    /// A command is forwarded.
+    Command(Command),
+    /// The bridge itself is loosened.
+    Control(Control),
+    /// Nothing: the asker acts for itself on the answer.
+    Question,
+}
+
+/// A request as it arrives at the engine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Arrival {
+    pub request: Request,
+    pub held: Held,
+    pub reply: Option<Reply>,
+}
+
+/// Where the verdict on a question is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply {
+    /// The asker's own name for its question; it comes back in the answer.
+    pub ask: Option<String>,
+    /// A topic that the wire has found fit to be answered on.
+    pub topic: String,
+    pub correlation: Option<bytes::Bytes>,
+    /// Kept by the broker for a while, for askers that subscribe late.
+    pub retain: bool,
+}
+
+/// Something happened in the house; nobody waits for an answer.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct HouseEvent {
+    /// Dotted, like an action: `voice.wake_word`, `voice.intent`.
+    pub name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speaker: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f64>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub data: BTreeMap<String, Value>,
+}
+
+/// A state of the house was learned.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FactChange {
+    /// Home Assistant's entity id: `lock.front_door`.
+    pub entity: String,
+    /// `None` is the state itself; otherwise the name of an attribute.
+    pub attribute: Option<String>,
+    /// `None` where the source says that it does not know (`unknown`, `unavailable`).
+    pub value: Option<Value>,
+}

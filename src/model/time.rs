@@ -1,0 +1,29 @@
+//! The two sides of an instant. Nothing here reads a clock: every `At` comes in from outside.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// An instant, seen from both sides.
+///
+/// Durations (mutes, expiries, windows) are counted on the monotonic side, which no clock change moves.
+/// What people mean by "ten o'clock" is asked of the civil side, which can be wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct At {
+    /// Milliseconds since an arbitrary start; never goes back within one run.
+    pub monotonic_ms: u64,
+    pub utc: Timestamp,
+}
+
+impl At {
+    /// The earliest instant that a correct clock can show: when this program was written.
+    pub const UTC_MIN: Timestamp = Timestamp::constant(1_793_491_200, 0);
+
+    /// The same instant moved `duration_ms` into the future, on both sides.
+    pub fn plus_ms(self, duration_ms: u64) -> At {
+        let duration = jiff::SignedDuration::from_millis(i64::try_from(duration_ms).unwrap_or(i64::MAX));
+        At {
+            monotonic_ms: self.monotonic_ms.saturating_add(duration_ms),
+            utc: self.utc.checked_add(duration).unwrap_or(Timestamp::MAX),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! MQTT topic names and filters: validity and matching (MQTT 5.0, section 4.7).
+//!
+//! Shared subscriptions (`$share/…`) are not read here; the bridge makes none.
+
+use std::fmt;
+
+/// Longest topic that the bridge reads or writes, in bytes. MQTT allows 65,535; no home needs more than this.
+pub const TOPIC_BYTES_MAX: usize = 1024;
+
+/// Why a text is no topic name that may be published to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TopicError {
+    #[error("the topic is empty")]
+    Empty,
+    #[error("the topic is longer than {TOPIC_BYTES_MAX} bytes")]
+    TooLong,
+    #[error("the topic has a wildcard (`+` or `#`)")]
+    Wildcard,
+    #[error("the topic begins with `$`, which belongs to the broker")]
+    Reserved,
+    #[error("the topic has a control character")]
+    ControlCharacter,
+}
+
+/// Checks that a text is a topic name that may be published to.
+pub fn check_name(topic: &str) -> Result<(), TopicError> {
+    if topic.is_empty() {
+        return Err(TopicError::Empty);
+    }
+    if topic.len() > TOPIC_BYTES_MAX {
+        return Err(TopicError::TooLong);
+    }
+    if topic.contains(['+', '#']) {
+        return Err(TopicError::Wildcard);
+    }
+    if topic.starts_with('$') {
+        return Err(TopicError::Reserved);
+    }
+    if topic.chars().any(char::is_control) {
+        return Err(TopicError::ControlCharacter);
+    }
+    Ok(())
+}
+
+/// Whether `topic` is `root` or lies below it.
+pub fn is_under(topic: &str, root: &str) -> bool {
+    topic.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// A valid topic filter.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TopicFilter(String);
+
+impl TopicFilter {
+    /// Reads a filter: `+` stands alone in its level, `#` alone in the last one.
+    pub fn new(filter: &str) -> Result<TopicFilter, TopicError> {
+        if filter.is_empty() {
+            return Err(TopicError::Empty);
+        }
+        if filter.len() > TOPIC_BYTES_MAX {
+            return Err(TopicError::TooLong);
+        }
+        if filter.chars().any(char::is_control) {
+            return Err(TopicError::ControlCharacter);
+        }
+        let mut levels = filter.split('/').peekable();
+        while let Some(level) = levels.next() {
+            let alone = match level {
+                "#" => levels.peek().is_none(),
+                "+" => true,
+                _ => !level.contains(['+', '#']),
+            };
+            if !alone {
+                return Err(TopicError::Wildcard);
+            }
+        }
+        Ok(TopicFilter(filter.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the filter matches a topic name. A leading wildcard does not match a topic that begins with `$`.
+    pub fn matches(&self, topic: &str) -> bool {
+        if topic.starts_with('$') && self.0.starts_with(['+', '#']) {
+            return false;
+        }
+        let mut levels = topic.split('/');
+        for expected in self.0.split('/') {
+            if expected == "#" {
+                return true;
+            }
+            match levels.next() {
+                Some(level) if expected == "+" || expected == level => {}
+                _ => return false,
+            }
+        }
+        levels.next().is_none()
+    }
+}
+
+impl fmt::Display for TopicFilter {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_match_as_the_specification_says() {
+        for (filter, topic, expected) in [
+            ("a/b", "a/b", true),
+            ("a/+", "a/b", true),
+            ("a/+", "a/b/c", false),
+            ("a/#", "a", true),
+            ("a/#", "a/b/c", true),
+            ("#", "$SYS/x", false),
+            ("+/x", "$SYS/x", false),
+            ("$SYS/#", "$SYS/x", true),
+            ("+", "", true),
+            ("a/+/c", "a//c", true),
+        ] {
+            let seen = TopicFilter::new(filter).expect("a valid filter").matches(topic);
+            assert_eq!(seen, expected, "{filter} on {topic}");
+        }
+    }
+
+    #[test]
+    fn malformed_names_and_filters_are_refused() {
+        for filter in ["", "a/#/b", "a+/b", "a/b#"] {
+            assert!(TopicFilter::new(filter).is_err(), "{filter}");
+        }
+        for (name, error) in [
+            ("", TopicError::Empty),
+            ("a/+/b", TopicError::Wildcard),
+            ("$SYS/x", TopicError::Reserved),
+            ("a\u{0}b", TopicError::ControlCharacter),
+        ] {
+            assert_eq!(check_name(name), Err(error), "{name}");
+        }
+        assert_eq!(check_name(&"x".repeat(TOPIC_BYTES_MAX + 1)), Err(TopicError::TooLong));
+        assert_eq!(check_name("zigbee2mqtt/front door/set"), Ok(()));
+    }
+}
