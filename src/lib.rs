@@ -10,4 +10,6 @@
 pub mod config;
 pub mod home;
 pub mod model;
+pub mod policy;
+pub mod script;
 pub mod time;
