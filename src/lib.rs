@@ -10,6 +10,8 @@
 pub mod config;
 pub mod home;
 pub mod model;
+pub mod policy;
 pub mod registry;
+pub mod script;
 pub mod time;
 pub mod wire;
