@@ -7,7 +7,9 @@
 //! This library exists for the program, its tests and its benchmarks. It promises no stable interface to others.
 #![forbid(unsafe_code)]
 
+pub mod bridge;
 pub mod config;
+pub mod engine;
 pub mod home;
 pub mod model;
 pub mod policy;
