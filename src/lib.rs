@@ -10,4 +10,5 @@
 pub mod config;
 pub mod home;
 pub mod model;
+pub mod shell;
 pub mod time;
