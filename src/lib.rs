@@ -15,5 +15,6 @@ pub mod model;
 pub mod policy;
 pub mod registry;
 pub mod script;
+pub mod shell;
 pub mod time;
 pub mod wire;
