@@ -47,6 +47,13 @@ pub fn is_under(topic: &str, root: &str) -> bool {
     topic.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// Whether a topic announces entities to Home Assistant. Who writes there can move a device's topics.
+///
+/// `homeassistant` is the default prefix of Home Assistant's MQTT integration.
+pub fn is_discovery(topic: &str) -> bool {
+    is_under(topic, "homeassistant") && topic.ends_with("/config")
+}
+
 /// A valid topic filter.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TopicFilter(String);
