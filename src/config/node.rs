@@ -344,7 +344,8 @@ mod tests {
         assert!(read(&flow(NESTING_LEVELS_MAX - 2)).is_ok());
         assert!(read(&"x".repeat(1000)).is_ok());
         assert!(read("a: &x [1]\nb: *x\n").is_ok(), "an alias is no bomb");
-        let odd = "a: \"[{\"\n".to_owned() + &(0..100).map(|n| format!("k{n}: it's [odd # [[[[\n")).collect::<String>();
+        let odd = "a: \"[{\"\n".to_owned()
+            + (0..100).map(|n| format!("k{n}: it's [odd # [[[[\n")).collect::<String>().as_str();
         assert!(!matches!(read(&odd), Err(error) if error.message.contains("levels")) || odd.contains('['));
     }
 }
