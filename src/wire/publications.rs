@@ -50,7 +50,7 @@ impl Wire {
                 });
                 vec![self.own.store(stored(self.in_base("info"), &body))]
             }
-            Publication::Notice { text, policy } => self.notice(text, policy),
+            Publication::Notice { text, policy } => self.notice(text, Some(policy)),
             Publication::Plain(message) if self.is_plain(&message.topic) => vec![message],
             Publication::Plain(_) => Vec::new(),
             Publication::Clear { topic } => vec![self.own.clear(topic)],
