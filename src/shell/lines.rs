@@ -125,7 +125,18 @@ pub fn record(record: &Record) -> (bool, String) {
             let state = if *on { "on" } else { "off" };
             (false, format!("policy {} is {state}{}{}", harmless(policy), by(who), ends(until.as_ref())))
         }
-        Entry::Notice { text, policy, .. } => (false, about("notice", policy, text)),
+        Entry::Notice { text, policy, applied } => {
+            let word = if *applied { "notice" } else { "would notify" };
+            (false, about(word, policy, text))
+        }
+        Entry::Announced { speaker, text, policy, applied } => {
+            let word = if *applied { "announced on" } else { "would announce on" };
+            (false, about(word, speaker, text) + SEPARATOR + harmless(policy).as_ref())
+        }
+        Entry::Published { topic, policy, applied } => {
+            let word = if *applied { "published" } else { "would publish" };
+            (false, about(word, topic, policy))
+        }
         Entry::Reloaded { revision, policies } => {
             (false, format!("{} policies are in force, revision {}", policies.len(), harmless(revision)))
         }

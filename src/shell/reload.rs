@@ -113,7 +113,7 @@ impl Hangup {
 
     async fn recv(&mut self) {
         if self.0.recv().await.is_none() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }
