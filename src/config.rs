@@ -14,11 +14,25 @@ use crate::model::glob::Glob;
 use crate::model::request::SourceKind;
 use crate::time::Place;
 
+mod checks;
+mod devices;
+mod entries;
 pub mod error;
+pub mod keys;
+pub mod nearest;
+mod node;
 pub mod pattern;
+pub mod payload;
+mod reader;
+mod sections;
+pub mod template;
 
 pub use error::ConfigError;
-use pattern::{Template, TopicPattern};
+pub use node::TEXT_BYTES_MAX;
+use pattern::TopicPattern;
+use payload::PayloadCondition;
+use reader::{Cursor, Reader};
+use template::Template;
 
 /// The configuration that is used where the owner gives none.
 pub const BUILT_IN: &str = include_str!("../examples/home.yaml");
@@ -31,16 +45,34 @@ pub trait Secrets {
     fn file(&self, path: &str) -> Result<String, String>;
 }
 
-/// Reads a configuration. `file` is its name, for messages. All errors that can be found at once are given back.
-pub fn parse(file: &str, _text: &str, _secrets: &dyn Secrets) -> Result<Config, Vec<ConfigError>> {
-    Err(vec![ConfigError {
-        file: file.to_owned(),
-        line: 0,
-        column: 0,
-        path: String::new(),
-        message: "not read yet".to_owned(),
-        help: None,
-    }])
+/// No environment and no files: for the built-in configuration, and for tests.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoSecrets;
+
+impl Secrets for NoSecrets {
+    fn environment(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn file(&self, _: &str) -> Result<String, String> {
+        Err("files are not read here".to_owned())
+    }
+}
+
+/// Reads a configuration. `file` is its name, for messages. All errors that can be found at once are given back, in the
+/// order of the text.
+pub fn parse(file: &str, text: &str, secrets: &dyn Secrets) -> Result<Config, Vec<ConfigError>> {
+    let mut reader = Reader::new(file, text, secrets);
+    let tree = match node::read(text) {
+        Ok(tree) => tree,
+        Err(unreadable) => {
+            reader.push(unreadable.position, String::new(), unreadable.message, Some(unreadable.help));
+            return Err(reader.into_errors());
+        }
+    };
+    let config = sections::read(&mut reader, &Cursor::root(&tree));
+    let errors = reader.into_errors();
+    if errors.is_empty() { Ok(config) } else { Err(errors) }
 }
 
 /// Where the base of all own topics stands unless the owner says otherwise.
@@ -59,7 +91,7 @@ pub struct Config {
     /// Folder of the policies.
     pub policies: PathBuf,
     pub stale_after_ms: u64,
-    /// In the owner's order. The first entry whose topic and payload fit reads the command.
+    /// In the owner's order. Where several fit, the strictest class reads the command, then the first of them.
     pub commands: Vec<CommandEntry>,
     /// Base topic of Home Assistant's `mqtt_statestream`.
     pub statestream: Option<String>,
@@ -163,21 +195,14 @@ pub struct CommandEntry {
     pub channel: Option<String>,
 }
 
-/// What a payload must be for an entry to read it.
-#[derive(Debug, Clone, PartialEq)]
-pub enum PayloadCondition {
-    /// The whole payload, as text; letter case and surrounding white space do not count.
-    Text(String),
-    /// A JSON object in which each of these fields (dotted paths) has this text, number or truth value.
-    Fields(BTreeMap<String, serde_json::Value>),
-}
-
 /// How one topic pattern is read as a fact.
 #[derive(Debug, Clone)]
 pub struct FactEntry {
     pub topic: TopicPattern,
+    pub when: Option<PayloadCondition>,
     pub entity: Template,
-    pub attribute: Option<String>,
+    /// `None`: the state itself.
+    pub attribute: Option<Template>,
     /// What the state is; `{payload}` unless the owner says otherwise.
     pub value: Template,
 }
@@ -205,19 +230,24 @@ pub struct Channel {
     pub confirms: bool,
 }
 
-/// A speaker that the bridge can mute or speak through.
+/// A speaker that the bridge can mute or speak through. A list that is empty means that it cannot.
 #[derive(Debug, Clone)]
 pub struct Speaker {
+    /// The channel by which its microphone asks.
     pub channel: Option<String>,
     pub mute: Vec<Outgoing>,
     pub unmute: Vec<Outgoing>,
     pub announce: Vec<Outgoing>,
 }
 
-/// A message with places to fill in: `{speaker}`, `{text}`, `{until}`, `{reason}`.
+/// A message with places to fill in. Speakers know `{speaker}`, announcements `{text}` too; notices know `{text}` and
+/// `{policy}`.
 #[derive(Debug, Clone)]
 pub struct Outgoing {
     pub topic: Template,
     pub payload: Template,
     pub retain: bool,
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@
 //! opinions become one verdict, and what an erring policy's side is, the engine decides.
 
 pub mod catalog;
+mod functions;
 mod header;
 mod host;
 mod judge;
@@ -12,6 +13,9 @@ mod reaction;
 mod set;
 mod values;
 pub mod words;
+
+#[cfg(test)]
+mod tests;
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -52,7 +52,7 @@ async fn message(link: &mut Link) -> Message {
 /// A client of MQTT 3.1.1. Returns it connected, with a way to await its next publish.
 async fn old_client(broker: &EmbeddedBroker) -> (AsyncClient, rumqttc::EventLoop) {
     let mut options = MqttOptions::new("old", broker.address().ip().to_string(), broker.address().port());
-    options.set_keep_alive(Duration::from_secs(30));
+    options.set_keep_alive(Duration::from_secs(30)).set_max_packet_size(10_000_000, 10_000_000);
     let (client, mut events) = AsyncClient::new(options, 16);
     until(&mut events, |packet| matches!(packet, Packet::ConnAck(_))).await;
     (client, events)
@@ -91,6 +91,7 @@ async fn own_messages_do_not_come_back_and_stored_ones_come_only_where_asked_for
     .await;
     let first = message(&mut reader).await;
     assert_eq!((first.topic.as_str(), first.retain), ("a/fact", true), "the store of `a/gate` stays closed");
+    assert_eq!(first.expiry_s, None, "what is stored stays");
     reader.send(Lane::Publication, Message::live("a/gate", "own")).unwrap();
     reader.send(Lane::Publication, Message::live("b/echo", "own")).unwrap();
     assert_eq!(message(&mut reader).await.topic, "b/echo", "no_local keeps `a/gate` back");
@@ -143,11 +144,12 @@ async fn properties_cross_the_broker() {
 }
 
 #[tokio::test]
-async fn a_second_client_of_the_same_name_takes_over_and_the_first_one_knows() {
+async fn a_second_client_of_the_same_name_takes_over() {
     let broker = broker();
     let mut first = connected(&broker, "hushgate", Vec::new()).await;
     let (_second, event) = tokio::join!(connected(&broker, "hushgate", Vec::new()), next(&mut first));
-    assert_eq!(event, LinkEvent::TakenOver);
+    // This broker does not say why; Mosquitto does (`LinkEvent::TakenOver`, in `tests/link.rs`).
+    assert_eq!(event, LinkEvent::Disconnected { reason: "the broker closed the connection".to_owned() });
 }
 
 #[tokio::test]
@@ -187,12 +189,17 @@ async fn bursts_and_large_messages_arrive() {
         event = writer.next() => panic!("expected nothing, found {event:?}"),
     };
     assert_eq!(heard.payload.len(), 1_000_000);
-    // Over the announced limit: the broker keeps it back, and the link stays up.
-    writer.send(Lane::Publication, Message::live("burst/over", vec![b'x'; 1_100_000])).unwrap();
+    // The link knows the broker's limit, and an older client that does not is thrown out instead of the reader.
+    let refused = writer.send(Lane::Publication, Message::live("burst/over", vec![b'x'; 1_100_000])).unwrap_err();
+    assert_eq!(refused.reason, "the packet has 1100019 bytes; the broker takes at most 1052672");
+    let (old, mut events) = old_client(&broker).await;
+    old.try_publish("burst/over", QoS::AtMostOnce, false, vec![b'x'; 1_100_000]).unwrap();
+    let thrown_out = async { while events.poll().await.is_ok() {} };
+    tokio::time::timeout(PATIENCE, thrown_out).await.expect("the broker ends the connection");
     writer.send(Lane::Publication, Message::live("burst/after", "x")).unwrap();
     let heard = tokio::select! {
         heard = message(&mut reader) => heard,
         event = writer.next() => panic!("expected nothing, found {event:?}"),
     };
-    assert_eq!(heard.topic, "burst/after");
+    assert_eq!((heard.topic.as_str(), heard.expiry_s), ("burst/after", None));
 }

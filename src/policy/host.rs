@@ -50,6 +50,7 @@ impl Hook {
 pub(super) struct Host {
     pub engine: Engine,
     pub meter: Rc<Meter>,
+    pub current: Current,
     pub catalog: Rc<Catalog>,
 }
 
@@ -66,7 +67,27 @@ impl Host {
         values::register(&mut engine, &meter);
         words::register(&mut engine, &meter);
         resolve_constants(&mut engine);
-        Host { engine, meter, catalog: Rc::new(catalog.clone()) }
+        let current = Current::default();
+        engine.set_default_tag(Dynamic::from(current.clone()));
+        Host { engine, meter, current, catalog: Rc::new(catalog.clone()) }
+    }
+}
+
+/// The evaluation under way; one at a time. The engine carries it to the words as its tag.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Current(Rc<RefCell<Option<Rc<Call>>>>);
+
+impl Current {
+    /// Runs `evaluate` with this call as the one that the words speak to.
+    pub(super) fn during<T>(&self, call: &Rc<Call>, evaluate: impl FnOnce() -> T) -> T {
+        *self.0.borrow_mut() = Some(Rc::clone(call));
+        let result = evaluate();
+        *self.0.borrow_mut() = None;
+        result
+    }
+
+    fn of(tag: &Dynamic) -> Option<Rc<Call>> {
+        tag.read_lock::<Current>().and_then(|current| current.0.borrow().clone())
     }
 }
 
@@ -81,8 +102,7 @@ fn resolve_constants(engine: &mut Engine) {
         if index > 0 {
             return Ok(None);
         }
-        let call = context.tag().read_lock::<Tag>();
-        Ok(call.and_then(|call| call.0.profile.constants.get(name).cloned()))
+        Ok(Current::of(context.tag()).and_then(|call| call.profile.constants.get(name).cloned()))
     });
 }
 
@@ -123,14 +143,9 @@ impl Call {
     }
 }
 
-/// The call, as it travels through the engine.
-#[derive(Debug, Clone)]
-pub(super) struct Tag(pub Rc<Call>);
-
 /// The call that a word is said in. At load, when the header is read, there is none.
 pub(super) fn call_of(context: &NativeCallContext) -> Outcome<Rc<Call>> {
-    let call = context.tag().and_then(|tag| tag.read_lock::<Tag>().map(|tag| Rc::clone(&tag.0)));
-    match call {
+    match context.tag().and_then(Current::of) {
         Some(call) => Ok(call),
         None => fail(format!("`{}` can be used inside functions only, not in the header", context.fn_name())),
     }

@@ -3,13 +3,14 @@
 //! An evaluation ends with a reaction whatever the script does: a failure is a part of it, never a panic.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use rhai::{AST, CallFnOptions, Dynamic, Scope};
+use rhai::{AST, Dynamic, Scope};
 
 use super::View;
 use super::header::{Header, OnError};
-use super::host::{Call, Hook, Host, Profile, State, Tag};
+use super::host::{Call, Hook, Host, Profile, State};
 use super::reaction::Reaction;
 use super::values::{EventValue, MessageValue, RequestValue, VerdictValue};
 use crate::model::decision::{Mode, PolicyError};
@@ -26,11 +27,22 @@ use crate::script::kinds::shown;
 pub struct Policy {
     pub(super) file: String,
     pub(super) summary: String,
-    pub(super) ast: AST,
     pub(super) header: Header,
-    pub(super) hooks: Vec<Hook>,
+    pub(super) hooks: BTreeMap<Hook, Entry>,
     pub(super) host: Rc<Host>,
     pub(super) profile: Rc<Profile>,
+}
+
+/// A hook, ready to run.
+///
+/// Its body is run as a script of its own beside the file's functions. Called as a function, it would lose the place
+/// of every error that a limit causes: the engine replaces that with the place of the call, and the host has none.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub body: AST,
+    pub parameter: String,
+    /// Where the body begins: the place of errors that have none.
+    pub place: Place,
 }
 
 impl Policy {
@@ -69,15 +81,15 @@ impl Policy {
     }
 
     pub(super) fn handles_action(&self, action: &str) -> bool {
-        self.hooks.contains(&Hook::Request) && fits(&self.header.actions, action)
+        self.hooks.contains_key(&Hook::Request) && fits(&self.header.actions, action)
     }
 
     pub(super) fn handles_event(&self, name: &str) -> bool {
-        self.hooks.contains(&Hook::Event) && fits(&self.header.events, name)
+        self.hooks.contains_key(&Hook::Event) && fits(&self.header.events, name)
     }
 
     pub(super) fn handles_topic(&self, topic: &str) -> bool {
-        self.hooks.contains(&Hook::Message) && self.header.topics.iter().any(|filter| filter.matches(topic))
+        self.hooks.contains_key(&Hook::Message) && self.header.topics.iter().any(|filter| filter.matches(topic))
     }
 
     /// Asks for an opinion on a request.
@@ -96,40 +108,44 @@ impl Policy {
     }
 
     fn evaluate(&self, hook: Hook, argument: Dynamic, view: &View) -> Reaction {
+        let Some(entry) = self.hooks.get(&hook) else { return Reaction::default() };
         let call = Rc::new(Call {
             profile: Rc::clone(&self.profile),
             hook,
             view: view.clone(),
             state: RefCell::new(State::default()),
         });
+        let mut scope = Scope::new();
+        scope.push_dynamic(entry.parameter.as_str(), argument);
         self.host.meter.begin();
-        let options = CallFnOptions::new().eval_ast(false).with_tag(Tag(Rc::clone(&call)));
-        let scope = &mut Scope::new();
-        let result =
-            self.host.engine.call_fn_with_options::<Dynamic>(options, scope, &self.ast, hook.name(), (argument,));
-        let error = match result {
+        let engine = &self.host.engine;
+        let result = self.host.current.during(&call, || engine.eval_ast_with_scope::<Dynamic>(&mut scope, &entry.body));
+        let failure = match result {
             Ok(value) if value.is_unit() || value.is::<VerdictValue>() => None,
             Ok(value) => Some(Failure { place: Place::default(), message: returned(hook, &value) }),
             Err(error) => Some(Failure::of(&error)),
         };
         let state = call.state.take();
         let operations = self.host.meter.operations();
-        match error {
+        match failure {
             None => {
                 Reaction { stated: state.stated, error: None, wishes: state.wishes, facts: state.facts, operations }
             }
-            Some(failure) => Reaction {
-                error: Some(PolicyError {
-                    policy: self.profile.name.clone(),
-                    file: self.file.clone(),
-                    line: failure.place.line,
-                    column: failure.place.column,
-                    message: failure.message,
-                }),
-                facts: state.facts,
-                operations,
-                ..Reaction::default()
-            },
+            Some(failure) => {
+                let error = Some(self.error(failure, entry.place));
+                Reaction { error, facts: state.facts, operations, ..Reaction::default() }
+            }
+        }
+    }
+
+    fn error(&self, failure: Failure, fallback: Place) -> PolicyError {
+        let place = if failure.place.line == 0 { fallback } else { failure.place };
+        PolicyError {
+            policy: self.profile.name.clone(),
+            file: self.file.clone(),
+            line: place.line,
+            column: place.column,
+            message: failure.message,
         }
     }
 }

@@ -2,11 +2,15 @@
 //!
 //! A file is loaded whole or refused; what is wrong comes back as findings.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use rhai::AST;
+
+use super::functions;
 use super::header;
 use super::host::{Hook, Host, Profile};
-use super::judge::Policy;
+use super::judge::{Entry, Policy};
 use crate::model::event::PolicySource;
 use crate::script::diagnostics::{Diagnostic, Place, Script, Severity};
 use crate::script::failure::Failure;
@@ -39,20 +43,26 @@ pub(super) fn load(source: &PolicySource, host: &Rc<Host>) -> (Option<Policy>, V
     }
     let profile =
         Profile { name: source.name.clone(), catalog: Rc::clone(&host.catalog), constants: header.constants.clone() };
-    let hooks = Hook::ALL
-        .into_iter()
-        .filter(|hook| ast.iter_functions().any(|function| function.name == hook.name() && function.params.len() == 1))
-        .collect();
     let policy = Policy {
         file: source.file.clone(),
         summary: summary(&source.text),
-        ast,
+        hooks: hooks(&ast),
         header,
-        hooks,
         host: Rc::clone(host),
         profile: Rc::new(profile),
     };
     (Some(policy), findings)
+}
+
+fn hooks(ast: &AST) -> BTreeMap<Hook, Entry> {
+    let entry = |hook: Hook| {
+        let function = ast.iter_fn_def().find(|function| function.name == hook.name())?;
+        let [parameter] = function.params.as_slice() else { return None };
+        let body = AST::new(functions::body(ast, &function.name, 1), Rc::clone(ast.shared_lib()));
+        let place = Place::from(function.body.start_position());
+        Some(Entry { body, parameter: parameter.to_string(), place })
+    };
+    Hook::ALL.into_iter().filter_map(|hook| Some((hook, entry(hook)?))).collect()
 }
 
 /// The first line of the `//!` comment.

@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
 
-use rhai::{Array, Dynamic, Engine, INT, OptimizationLevel};
+use rhai::{Array, Dynamic, Engine, INT, OptimizationLevel, Token};
 
 use super::{operators, words};
 
@@ -145,6 +145,7 @@ pub fn engine(meter: &Rc<Meter>) -> Engine {
         .set_fast_operators(false)
         // Folding would hide from `check` what the owner has written.
         .set_optimization_level(OptimizationLevel::None);
+    allow_reserved_words(&mut engine);
     for (word, _) in DISABLED {
         engine.disable_symbol(*word);
     }
@@ -157,4 +158,18 @@ pub fn engine(meter: &Rc<Meter>) -> Engine {
     operators::register(&mut engine);
     words::register(&mut engine, meter);
     engine
+}
+
+/// The engine keeps some words for later that read well in rules.
+const RESERVED_BUT_OURS: &[&str] = &["is"];
+
+fn allow_reserved_words(engine: &mut Engine) {
+    #[expect(
+        deprecated,
+        reason = "the method is marked so because it may change between versions, not because it goes"
+    )]
+    engine.on_parse_token(|token, _, _| match token {
+        Token::Reserved(word) if RESERVED_BUT_OURS.contains(&word.as_str()) => Token::Identifier(word),
+        other => other,
+    });
 }

@@ -1,25 +1,30 @@
 //! The embedded broker: for the demo, for tests, and for a home that has no broker yet.
 //!
 //! `rmqtt` with its stores for retained messages and shared subscriptions, on a thread and a runtime of its own. It has
-//! neither users nor TLS, so it should listen on this machine alone; and nothing it holds outlives it.
+//! neither users nor TLS, so it should listen on this machine alone; and nothing it holds outlives it. It ends the connection
+//! of a client whose place another one takes, without saying why.
 
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rmqtt::context::ServerContext;
 use rmqtt::net::{Builder, Listener};
 use rmqtt::server::MqttServer;
 use tokio::sync::oneshot;
 
-/// Largest packet that it takes; larger than what the link takes, so that the link's own limit can be tested against it.
-pub const PACKET_BYTES_MAX: u32 = 4 * 1024 * 1024;
+/// Largest packet that it takes. It must stay below what the link takes: the broker does not hold back a message that is
+/// too large for a subscriber, it throws the subscriber out. As it is, it throws out the one who sends it.
+pub const PACKET_BYTES_MAX: u32 = 1024 * 1024 + 4 * 1024;
 /// Messages that wait for one client. The default of 1,000 drops bursts.
 pub const CLIENT_QUEUE_MAX: usize = 100_000;
 /// Publishes that one client may leave unacknowledged.
 const IN_FLIGHT_MAX: NonZeroU16 = NonZeroU16::MIN.saturating_add(1_023);
 /// Worker tasks of its executor. The default of 2,000 is made for a data centre.
 const WORKERS: usize = 64;
+/// Retained messages stay until they are replaced. By default they would go after five minutes.
+const RETAINER_SETTINGS: &str = "retained_message_ttl = \"0s\"";
 /// Identifies the one listener, whatever its port.
 const LISTENER_ID: u16 = 1;
 
@@ -95,7 +100,11 @@ fn answer(ready: &Ready, result: Result<SocketAddr, String>) {
 async fn prepare(listen: SocketAddr) -> Result<(MqttServer, SocketAddr), String> {
     let (listener, address) = bind(listen)?;
     let failed = |error: rmqtt::Error| format!("the embedded broker cannot start: {error}");
-    let context = ServerContext::new().task_exec_workers(WORKERS).build().await;
+    let context = ServerContext::new()
+        .task_exec_workers(WORKERS)
+        .plugins_config_map_add("rmqtt-retainer", RETAINER_SETTINGS)
+        .build()
+        .await;
     // Without these two it accepts retained messages and shared subscriptions, and delivers nothing.
     rmqtt_retainer::register(&context, true, true).await.map_err(failed)?;
     rmqtt_shared_subscription::register(&context, true, true).await.map_err(failed)?;
@@ -113,7 +122,9 @@ fn bind(listen: SocketAddr) -> Result<(Listener, SocketAddr), String> {
         .allow_anonymous(true)
         .max_packet_size(PACKET_BYTES_MAX)
         .max_mqueue_len(CLIENT_QUEUE_MAX)
-        .max_inflight(IN_FLIGHT_MAX);
+        .max_inflight(IN_FLIGHT_MAX)
+        // None, unless the sender says one. The default would put five minutes on every message.
+        .message_expiry_interval(Duration::ZERO);
     let refused = |error: rmqtt::Error| match error.downcast_ref::<std::io::Error>().map(std::io::Error::kind) {
         Some(std::io::ErrorKind::AddrInUse) => format!(
             "the embedded broker cannot listen on `{listen}`: another program does\n\

@@ -33,8 +33,9 @@ use connect::ConnectError;
 use connection::Connection;
 use session::Lost;
 
-/// Largest packet that the broker may send us; announced to it, so that it withholds larger ones and keeps the link.
-pub const PACKET_BYTES_MAX: u32 = 1024 * 1024;
+/// Largest packet that the broker may send us: a payload of 1 MiB, and 64 KiB for topic and properties. It is announced
+/// to the broker, so that it withholds larger ones and keeps the link.
+pub const PACKET_BYTES_MAX: u32 = 1024 * 1024 + 64 * 1024;
 /// How often the broker is asked for a sign of life.
 pub const KEEP_ALIVE_S: u16 = 30;
 /// A connection that lasted as long as this ends the series of attempts, so that the next one begins with a short delay.

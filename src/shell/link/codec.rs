@@ -9,7 +9,7 @@ use rumqttc::v5::mqttbytes::v5::{
 };
 use rumqttc::v5::mqttbytes::{Error, QoS};
 
-use super::{LinkEvent, PACKET_BYTES_MAX};
+use super::{Lane, LinkEvent, PACKET_BYTES_MAX, Undelivered};
 use crate::model::message::{Message, Qos, ReplyTo};
 
 /// First byte of a DISCONNECT.
@@ -73,12 +73,12 @@ pub(super) fn inbound(publish: Publish) -> LinkEvent {
 ///
 /// # Errors
 /// A field is longer than MQTT can carry.
-pub(super) fn outbound(message: Message) -> Result<Publish, (Message, String)> {
+pub(super) fn outbound(lane: Lane, message: Message) -> Result<Publish, Undelivered> {
     if let Some(reply) = &message.reply {
         let correlation_bytes = reply.correlation.as_ref().map_or(0, Bytes::len);
         if reply.topic.len() > FIELD_BYTES_MAX || correlation_bytes > FIELD_BYTES_MAX {
             let reason = format!("its response topic or correlation data is longer than {FIELD_BYTES_MAX} bytes");
-            return Err((message, reason));
+            return Err(Undelivered { lane, topic: message.topic, reason });
         }
     }
     let properties = (message.expiry_s.is_some() || message.reply.is_some()).then(|| {

@@ -201,10 +201,7 @@ impl Session {
     }
 
     fn write(&mut self, lane: Lane, message: Message) -> Result<(), Undelivered> {
-        let mut publish = match codec::outbound(message) {
-            Ok(publish) => publish,
-            Err((message, reason)) => return Err(Undelivered { lane, topic: message.topic, reason }),
-        };
+        let mut publish = codec::outbound(lane, message)?;
         let sent = Sent { lane, topic: publish.topic.clone(), end: 0, tick: self.tick };
         if publish.qos != QoS::AtMostOnce {
             match self.free.pop() {
