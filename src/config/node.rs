@@ -351,7 +351,7 @@ mod tests {
         assert!(read(&flow(NESTING_LEVELS_MAX - 2)).is_ok());
         assert!(read(&"x".repeat(1000)).is_ok());
         assert!(read("a: &x [1]\nb: *x\n").is_ok(), "an alias is no bomb");
-        let odd = (0..100).map(|n| format!("k{n}: \"it's [odd\" # [[[[\n")).collect::<String>();
+        let odd: String = (0..100).map(|n| format!("k{n}: \"it's [odd\" # [[[[\n")).collect();
         assert!(read(&odd).is_ok(), "brackets in quotes and comments are no nesting");
     }
 }

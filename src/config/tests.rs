@@ -162,11 +162,12 @@ fn lists_are_bounded() {
         assert_eq!(*message, format!("expected at most {count_max} entries, found {}", count_max + 1));
     }
     let channels = |count: usize| {
-        "channels:\n".to_owned() + &(0..count).map(|index| format!("  c{index}: {{kind: voice}}\n")).collect::<String>()
+        "channels:\n".to_owned()
+            + (0..count).map(|index| format!("  c{index}: {{kind: voice}}\n")).collect::<String>().as_str()
     };
     assert_eq!(read(&channels(devices::CHANNELS_MAX)).channels.len(), devices::CHANNELS_MAX);
     assert_eq!(errors(&channels(devices::CHANNELS_MAX + 1)).len(), 1);
-    let many = "x:\n".to_owned() + &(0..100).map(|index| format!("k{index}: 1\n")).collect::<String>();
+    let many = "x:\n".to_owned() + (0..100).map(|index| format!("k{index}: 1\n")).collect::<String>().as_str();
     assert_eq!(errors(&many).len(), reader::ERRORS_MAX);
 }
 

@@ -1,0 +1,41 @@
+//! What the configuration knows by name: actions, events, channels, speakers.
+//!
+//! For `check`, and for words that name a channel. It holds names only, no meaning.
+
+use std::collections::BTreeSet;
+
+use crate::config::Config;
+use crate::model::action::KNOWN_ACTIONS;
+
+/// Events that the integrations tell of, besides those that the configuration names.
+pub const KNOWN_EVENTS: &[&str] = &[
+    "voice.intent",
+    "voice.intent_not_recognized",
+    "voice.session_ended",
+    "voice.session_started",
+    "voice.transcript",
+    "voice.wake_word",
+];
+
+/// Names that rules may use.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Catalog {
+    pub actions: BTreeSet<String>,
+    pub events: BTreeSet<String>,
+    pub channels: BTreeSet<String>,
+    pub speakers: BTreeSet<String>,
+}
+
+impl Catalog {
+    /// The names of a configuration, with the actions and events that are known anyway.
+    pub fn of(config: &Config) -> Catalog {
+        let known_actions = KNOWN_ACTIONS.iter().map(|(action, _)| (*action).to_owned());
+        let known_events = KNOWN_EVENTS.iter().map(|event| (*event).to_owned());
+        Catalog {
+            actions: known_actions.chain(config.commands.iter().map(|entry| entry.action.clone())).collect(),
+            events: known_events.chain(config.events.iter().map(|entry| entry.event.clone())).collect(),
+            channels: config.channels.keys().cloned().collect(),
+            speakers: config.speakers.keys().cloned().collect(),
+        }
+    }
+}

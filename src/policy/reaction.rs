@@ -1,0 +1,49 @@
+//! What one evaluation of one policy comes to.
+//!
+//! Values only. Nothing here has happened yet.
+
+use serde_json::Value;
+
+use crate::model::decision::{FactRead, PolicyError, Terms, Verdict};
+
+/// Wishes of one evaluation.
+pub(super) const WISHES_MAX: usize = 64;
+/// Different facts that one evaluation may read.
+pub(super) const FACTS_MAX: usize = 128;
+
+/// What a policy says, wishes and has read.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Reaction {
+    /// `None`: it has no opinion, or it failed.
+    pub stated: Option<Stated>,
+    /// It failed. Then there is no opinion and no wish: a rule that fails half-way has no effect.
+    pub error: Option<PolicyError>,
+    pub wishes: Vec<Wish>,
+    /// Every fact that it has read, in the order of the first reading. Kept where it failed.
+    pub facts: Vec<FactRead>,
+    /// Steps that it took.
+    pub operations: u64,
+}
+
+/// The strictest verdict that a policy has stated in one evaluation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stated {
+    pub verdict: Verdict,
+    /// Never empty.
+    pub reason: String,
+    /// For `Confirm` alone.
+    pub terms: Option<Terms>,
+}
+
+/// What a policy wants done. The engine does it, or refuses with a record.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Wish {
+    Count { name: String },
+    Remember { key: String, value: Value },
+    Forget { key: String },
+    Mute { speaker: String, for_ms: u64, reason: String },
+    Unmute { speaker: String },
+    Announce { speaker: String, text: String },
+    Notify { text: String },
+    Publish { topic: String, payload: String },
+}

@@ -1,0 +1,235 @@
+//! What the hooks are given: a request, an event, a message.
+//!
+//! Every field has one kind. A field that need not be there is never silently empty: reading it where it is absent is
+//! an error, `has_…` asks first, and `…_or(default)` gives a default. No field can be set.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use rhai::{Dynamic, Engine, ImmutableString, Map};
+
+use crate::model::action::{Class, class_of};
+use crate::model::message::Message;
+use crate::model::request::{Door, HouseEvent, Request, SourceKind};
+use crate::script::json;
+use crate::script::kinds::Kind;
+use crate::script::nearest::did_you_mean;
+use crate::script::operators::{Outcome, fail};
+use crate::script::sandbox::{Meter, TEXT_BYTES_MAX};
+
+/// A request in a script.
+#[derive(Debug, Clone)]
+pub(super) struct RequestValue(pub Rc<Request>);
+
+/// An event in a script.
+#[derive(Debug, Clone)]
+pub(super) struct EventValue(pub Rc<HouseEvent>);
+
+/// A message in a script.
+#[derive(Debug, Clone)]
+pub(super) struct MessageValue {
+    topic: ImmutableString,
+    payload: Bytes,
+}
+
+/// What the verdict words give back: that a verdict was stated. It is counted when the word is said.
+#[derive(Debug, Clone)]
+pub(super) struct VerdictValue;
+
+impl MessageValue {
+    pub(super) fn of(message: &Message) -> MessageValue {
+        MessageValue { topic: message.topic.as_str().into(), payload: message.payload.clone() }
+    }
+}
+
+/// A field and its kind; `check` knows them too.
+pub(super) type Field = (&'static str, Kind);
+
+pub(super) const REQUEST_FIELDS: &[Field] = &[
+    ("action", Kind::Text),
+    ("by_agent", Kind::Truth),
+    ("by_automation", Kind::Truth),
+    ("by_person", Kind::Truth),
+    ("by_policy", Kind::Truth),
+    ("by_unknown", Kind::Truth),
+    ("by_voice", Kind::Truth),
+    ("channel", Kind::Text),
+    ("confidence", Kind::Number),
+    ("data", Kind::Map),
+    ("domain", Kind::Text),
+    ("door", Kind::Text),
+    ("has_channel", Kind::Truth),
+    ("has_confidence", Kind::Truth),
+    ("has_target", Kind::Truth),
+    ("has_text", Kind::Truth),
+    ("sensitive", Kind::Truth),
+    ("service", Kind::Text),
+    ("source", Kind::Text),
+    ("target", Kind::Text),
+    ("text", Kind::Text),
+];
+
+pub(super) const EVENT_FIELDS: &[Field] = &[
+    ("confidence", Kind::Number),
+    ("data", Kind::Map),
+    ("has_confidence", Kind::Truth),
+    ("has_speaker", Kind::Truth),
+    ("has_text", Kind::Truth),
+    ("name", Kind::Text),
+    ("speaker", Kind::Text),
+    ("text", Kind::Text),
+];
+
+pub(super) const MESSAGE_FIELDS: &[Field] =
+    &[("is_json", Kind::Truth), ("json", Kind::Map), ("payload", Kind::Text), ("topic", Kind::Text)];
+
+/// Registers the types and their fields.
+pub(super) fn register(engine: &mut Engine, meter: &Rc<Meter>) {
+    register_request(engine, meter);
+    register_event(engine, meter);
+    register_message(engine, meter);
+    engine.register_type_with_name::<VerdictValue>("a verdict");
+}
+
+/// A field that is there only where the request or event has it, with `has_…` and `…_or`.
+macro_rules! optional {
+    ($engine:ident, $type:ty, $what:literal, $kind:ty, $($field:ident $has:literal $or:literal;)*) => { $(
+        $engine.register_get(stringify!($field), |value: &mut $type| -> Outcome<$kind> {
+            match &value.0.$field {
+                Some(field) => Ok(field.clone().into()),
+                None => fail(concat!("this ", $what, " has no `", stringify!($field), "`; ask `", $has, "` first, or use `", $or, "(default)`")),
+            }
+        });
+        $engine.register_get($has, |value: &mut $type| value.0.$field.is_some());
+        $engine.register_fn($or, |value: &mut $type, default: $kind| -> $kind {
+            value.0.$field.clone().map_or(default, Into::into)
+        });
+    )* };
+}
+
+/// An unknown field, read or set: an error with the nearest right name.
+macro_rules! closed {
+    ($engine:ident, $type:ty, $what:literal, $fields:ident) => {
+        $engine.register_indexer_get(|_: &mut $type, name: ImmutableString| -> Outcome<Dynamic> {
+            fail(no_field($what, &name, $fields))
+        });
+        $engine.register_indexer_set(|_: &mut $type, name: ImmutableString, _: Dynamic| -> Outcome<()> {
+            fail(format!(concat!($what, " cannot be changed; found an assignment to `{}`"), name))
+        });
+    };
+}
+
+fn register_request(engine: &mut Engine, meter: &Rc<Meter>) {
+    engine.register_type_with_name::<RequestValue>("a request");
+    engine.register_get("action", |request: &mut RequestValue| ImmutableString::from(request.0.action.as_str()));
+    engine.register_get("domain", |request: &mut RequestValue| {
+        let action = &request.0.action;
+        ImmutableString::from(action.split_once('.').map_or(action.as_str(), |(domain, _)| domain))
+    });
+    engine.register_get("service", |request: &mut RequestValue| {
+        ImmutableString::from(request.0.action.split_once('.').map_or("", |(_, service)| service))
+    });
+    engine.register_get("source", |request: &mut RequestValue| ImmutableString::from(request.0.source.kind.name()));
+    engine.register_get("door", |request: &mut RequestValue| ImmutableString::from(door_name(request.0.door)));
+    engine.register_get("sensitive", |request: &mut RequestValue| {
+        request.0.sensitive || class_of(&request.0.action) == Class::Sensitive
+    });
+    for (name, kind) in [
+        ("by_voice", SourceKind::Voice),
+        ("by_person", SourceKind::Person),
+        ("by_automation", SourceKind::Automation),
+        ("by_agent", SourceKind::Agent),
+        ("by_policy", SourceKind::Policy),
+        ("by_unknown", SourceKind::Unknown),
+    ] {
+        engine.register_get(name, move |request: &mut RequestValue| request.0.source.kind == kind);
+    }
+    optional! { engine, RequestValue, "request", ImmutableString,
+        target "has_target" "target_or";
+        text "has_text" "text_or";
+    }
+    optional! { engine, RequestValue, "request", f64, confidence "has_confidence" "confidence_or"; }
+    engine.register_get("channel", |request: &mut RequestValue| -> Outcome<ImmutableString> {
+        match &request.0.source.channel {
+            Some(channel) => Ok(channel.into()),
+            None => fail("this request has no `channel`; ask `has_channel` first, or use `channel_or(default)`"),
+        }
+    });
+    engine.register_get("has_channel", |request: &mut RequestValue| request.0.source.channel.is_some());
+    engine.register_fn("channel_or", |request: &mut RequestValue, default: ImmutableString| {
+        request.0.source.channel.as_ref().map_or(default, Into::into)
+    });
+    let counting = Rc::clone(meter);
+    engine.register_get("data", move |request: &mut RequestValue| data(&request.0.data, &counting));
+    engine.register_fn("data_or", |request: &mut RequestValue, name: &str, default: Dynamic| {
+        request.0.data.get(name).filter(|value| !value.is_null()).map_or(default, json::to_script)
+    });
+    closed!(engine, RequestValue, "a request", REQUEST_FIELDS);
+}
+
+fn register_event(engine: &mut Engine, meter: &Rc<Meter>) {
+    engine.register_type_with_name::<EventValue>("an event");
+    engine.register_get("name", |event: &mut EventValue| ImmutableString::from(event.0.name.as_str()));
+    optional! { engine, EventValue, "event", ImmutableString,
+        speaker "has_speaker" "speaker_or";
+        text "has_text" "text_or";
+    }
+    optional! { engine, EventValue, "event", f64, confidence "has_confidence" "confidence_or"; }
+    let counting = Rc::clone(meter);
+    engine.register_get("data", move |event: &mut EventValue| data(&event.0.data, &counting));
+    engine.register_fn("data_or", |event: &mut EventValue, name: &str, default: Dynamic| {
+        event.0.data.get(name).filter(|value| !value.is_null()).map_or(default, json::to_script)
+    });
+    closed!(engine, EventValue, "an event", EVENT_FIELDS);
+}
+
+fn register_message(engine: &mut Engine, meter: &Rc<Meter>) {
+    engine.register_type_with_name::<MessageValue>("a message");
+    engine.register_get("topic", |message: &mut MessageValue| message.topic.clone());
+    engine.register_get("payload", |message: &mut MessageValue| -> Outcome<ImmutableString> {
+        match std::str::from_utf8(&message.payload) {
+            Ok(text) => Ok(text.into()),
+            Err(_) => fail(format!("expected text, found {} bytes that are not UTF-8", message.payload.len())),
+        }
+    });
+    let counting = Rc::clone(meter);
+    engine.register_get("json", move |message: &mut MessageValue| match parsed(message, &counting) {
+        Some(value) => Ok(json::to_script(&value)),
+        None => fail(format!("expected JSON of at most {TEXT_BYTES_MAX} bytes; ask `is_json` first")),
+    });
+    let counting = Rc::clone(meter);
+    engine.register_get("is_json", move |message: &mut MessageValue| parsed(message, &counting).is_some());
+    closed!(engine, MessageValue, "a message", MESSAGE_FIELDS);
+}
+
+/// Bytes of JSON that count as one step.
+const JSON_BYTES_PER_OPERATION: usize = 32;
+
+fn parsed(message: &MessageValue, meter: &Meter) -> Option<serde_json::Value> {
+    let bytes = message.payload.len();
+    if bytes > TEXT_BYTES_MAX {
+        return None;
+    }
+    meter.charge(u64::try_from(bytes / JSON_BYTES_PER_OPERATION).unwrap_or(u64::MAX));
+    serde_json::from_slice(&message.payload).ok()
+}
+
+fn data(fields: &std::collections::BTreeMap<String, serde_json::Value>, meter: &Meter) -> Map {
+    meter.charge(fields.values().map(json::size).sum());
+    json::fields_to_script(fields)
+}
+
+const fn door_name(door: Door) -> &'static str {
+    match door {
+        Door::Gate => "gate",
+        Door::Ask => "ask",
+        Door::Policy => "policy",
+        Door::Control => "control",
+    }
+}
+
+fn no_field(what: &str, name: &str, fields: &[Field]) -> String {
+    let help = did_you_mean(name, fields.iter().map(|(field, _)| *field));
+    let help = help.map_or_else(String::new, |help| format!("; {help}"));
+    format!("{what} has no field `{name}`{help}")
+}

@@ -1,0 +1,132 @@
+//! Words that state a verdict.
+//!
+//! A verdict counts when its word is said: a `deny(…)` whose value falls under the table must not open a gate. Of
+//! several in one evaluation the strictest counts, and among equals the first.
+
+use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
+
+use crate::model::decision::{Terms, Verdict};
+use crate::policy::host::{Hook, call_of};
+use crate::policy::reaction::Stated;
+use crate::policy::values::VerdictValue;
+use crate::script::kinds::shown;
+use crate::script::nearest::did_you_mean;
+use crate::script::operators::{Outcome, fail};
+use crate::time::parse_duration_ms;
+
+/// How long a held request waits for its confirmation unless the rule says otherwise.
+pub(super) const CONFIRM_WITHIN_DEFAULT_MS: u64 = 60_000;
+/// The shortest time in which a person can answer.
+pub(super) const CONFIRM_WITHIN_MIN_MS: u64 = 5_000;
+/// The longest time that a request is held.
+pub(super) const CONFIRM_WITHIN_MAX_MS: u64 = 3_600_000;
+/// Channels that one `confirm` can name.
+pub(super) const CONFIRM_CHANNELS_MAX: usize = 16;
+
+pub(super) fn register(engine: &mut Engine) {
+    engine.register_fn("allow", allow).register_fn("allow", allow_with_reason);
+    engine.register_fn("deny", deny);
+    engine.register_fn("confirm", confirm).register_fn("confirm", confirm_on_terms);
+}
+
+fn allow(context: NativeCallContext) -> Outcome<VerdictValue> {
+    state(&context, Verdict::Allow, "the rule allows it".to_owned(), None)
+}
+
+fn allow_with_reason(context: NativeCallContext, reason: &str) -> Outcome<VerdictValue> {
+    state(&context, Verdict::Allow, said(reason, "a reason")?, None)
+}
+
+fn deny(context: NativeCallContext, reason: &str) -> Outcome<VerdictValue> {
+    state(&context, Verdict::Deny, said(reason, "a reason")?, None)
+}
+
+fn confirm(context: NativeCallContext, question: &str) -> Outcome<VerdictValue> {
+    let ask = said(question, "a question")?;
+    let terms = Terms { ask: ask.clone(), within_ms: CONFIRM_WITHIN_DEFAULT_MS, from: Vec::new() };
+    state(&context, Verdict::Confirm, ask, Some(terms))
+}
+
+fn confirm_on_terms(context: NativeCallContext, fields: Map) -> Outcome<VerdictValue> {
+    let mut terms = Terms { ask: String::new(), within_ms: CONFIRM_WITHIN_DEFAULT_MS, from: Vec::new() };
+    for (name, value) in &fields {
+        match name.as_str() {
+            "ask" => terms.ask = text_of("ask", value)?,
+            "within" => terms.within_ms = within_ms(value)?,
+            "from" => terms.from = channels(&context, value)?,
+            other => {
+                let help = did_you_mean(other, ["ask", "within", "from"]).unwrap_or_default();
+                return fail(
+                    format!("expected `ask`, `within` or `from`, found `{other}`; {help}").trim_end_matches("; "),
+                );
+            }
+        }
+    }
+    let ask = said(&terms.ask, "a question in `ask`")?;
+    state(&context, Verdict::Confirm, ask, Some(terms))
+}
+
+/// Takes the verdict into the evaluation's state.
+fn state(context: &NativeCallContext, verdict: Verdict, reason: String, terms: Option<Terms>) -> Outcome<VerdictValue> {
+    let call = call_of(context)?;
+    if call.hook != Hook::Request {
+        return fail(format!("`{}` answers a request; there is none in `{}`", verdict.name(), call.hook.name()));
+    }
+    let stated = &mut call.state.borrow_mut().stated;
+    if stated.as_ref().is_none_or(|earlier| earlier.verdict < verdict) {
+        *stated = Some(Stated { verdict, reason, terms });
+    }
+    Ok(VerdictValue)
+}
+
+/// A text that people will read: it must say something.
+fn said(text: &str, what: &str) -> Outcome<String> {
+    let text = text.trim();
+    if text.is_empty() { fail(format!("expected {what}, found an empty text")) } else { Ok(text.to_owned()) }
+}
+
+fn text_of(name: &str, value: &Dynamic) -> Outcome<String> {
+    if value.is_string() {
+        Ok(value.to_string())
+    } else {
+        fail(format!("expected text in `{name}`, found {}", shown(value)))
+    }
+}
+
+/// A duration as text, or whole seconds.
+fn within_ms(value: &Dynamic) -> Outcome<u64> {
+    let read_ms = if value.is_string() {
+        match parse_duration_ms(&value.to_string()) {
+            Ok(duration_ms) => Some(duration_ms),
+            Err(message) => return fail(message),
+        }
+    } else {
+        value.as_int().ok().and_then(|seconds| u64::try_from(seconds).ok()?.checked_mul(1_000))
+    };
+    match read_ms {
+        Some(within_ms) if (CONFIRM_WITHIN_MIN_MS..=CONFIRM_WITHIN_MAX_MS).contains(&within_ms) => Ok(within_ms),
+        _ => fail(format!("expected 5 s to 1 h in `within`, found {}", shown(value))),
+    }
+}
+
+fn channels(context: &NativeCallContext, value: &Dynamic) -> Outcome<Vec<String>> {
+    let items = value.as_array_ref().map_or_else(|_| Array::from([value.clone()]), |items| items.clone());
+    if items.is_empty() || items.len() > CONFIRM_CHANNELS_MAX {
+        return fail(format!("expected 1 to {CONFIRM_CHANNELS_MAX} channels in `from`, found `{}`", items.len()));
+    }
+    let call = call_of(context)?;
+    let known = &call.profile.catalog.channels;
+    let mut channels = Vec::with_capacity(items.len());
+    for item in &items {
+        let channel = text_of("from", item)?;
+        if !known.contains(&channel) {
+            let help = did_you_mean(&channel, known.iter().map(String::as_str));
+            let help = help.map_or_else(String::new, |help| format!("; {help}"));
+            return fail(format!("expected a configured channel in `from`, found `{channel}`{help}"));
+        }
+        if !channels.contains(&channel) {
+            channels.push(channel);
+        }
+    }
+    Ok(channels)
+}
