@@ -8,7 +8,7 @@ mod facts;
 use std::collections::BTreeMap;
 
 use crate::config::Config;
-use crate::config::pattern::{Names, TopicPattern};
+use crate::config::pattern::Names;
 use crate::config::payload::{Json, Payload, PayloadCondition};
 use crate::config::template::Template;
 use crate::config::{Channel, CommandEntry, EventEntry};
@@ -123,11 +123,6 @@ impl Registry {
     /// Whether some `commands:` entry names the topic.
     pub fn is_command_topic(&self, topic: &str) -> bool {
         self.commands.iter().any(|command| command.entry.topic.fits(topic))
-    }
-
-    /// The topics of all `commands:` entries.
-    pub fn command_topics(&self) -> impl Iterator<Item = &TopicPattern> {
-        self.commands.iter().map(|command| &command.entry.topic)
     }
 
     /// The facts that a message tells, live or stored.

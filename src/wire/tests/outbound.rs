@@ -430,3 +430,27 @@ fn every_field_stands_in_the_documents() {
         assert!(documents.contains(&format!("`{name}`")), "`{name}` is missing in docs/mqtt.md");
     }
 }
+
+#[test]
+fn every_record_stands_in_the_documents() {
+    let source = include_str!("../../model/event.rs");
+    let (_, entries) = source.split_once("pub enum Entry {").expect("the enum of records");
+    let (entries, _) = entries.split_once("\n}").expect("its end");
+    let variant = |line: &str| {
+        let name =
+            line.strip_prefix("    ").filter(|rest| rest.starts_with(|first: char| first.is_ascii_uppercase()))?;
+        let name = name.trim_end_matches([' ', '{', ',']);
+        let snake = |character: char| {
+            let lower = character.to_ascii_lowercase();
+            if character.is_ascii_uppercase() { format!("_{lower}") } else { lower.to_string() }
+        };
+        Some(name.chars().map(snake).collect::<String>().trim_start_matches('_').to_owned())
+    };
+    let records: Vec<String> = entries.lines().filter_map(variant).collect();
+    assert!(records.len() > 20 && records.iter().any(|name| name == "answer_refused"), "{records:?}");
+    let documents = include_str!("../../../docs/mqtt.md");
+    // A decision has a topic of its own.
+    for name in records.iter().filter(|name| *name != "decision") {
+        assert!(documents.contains(&format!("`{name}`")), "`{name}` is missing in docs/mqtt.md");
+    }
+}
