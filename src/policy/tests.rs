@@ -1,6 +1,7 @@
 //! Tests of the language of rules, and what they share: a house, a request, and one policy asked about it.
 
 mod attacks;
+mod check;
 mod constants;
 mod hooks;
 

@@ -12,7 +12,9 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// The script runs, but perhaps not as its owner thinks.
+    /// Worth knowing; nothing need change.
+    Note,
+    /// The script runs, but hardly as its owner thinks.
     Warning,
     /// The script is refused, and with it the whole set.
     Error,
@@ -79,6 +81,11 @@ impl Script<'_> {
         self.finding(Severity::Error, code, place, message)
     }
 
+    /// A note at a place of this file.
+    pub fn note(&self, code: &'static str, place: Place, message: String) -> Diagnostic {
+        self.finding(Severity::Note, code, place, message)
+    }
+
     /// A warning at a place of this file.
     pub fn warning(&self, code: &'static str, place: Place, message: String) -> Diagnostic {
         self.finding(Severity::Warning, code, place, message)
@@ -131,6 +138,7 @@ impl miette::Diagnostic for Diagnostic {
 
     fn severity(&self) -> Option<miette::Severity> {
         Some(match self.severity {
+            Severity::Note => miette::Severity::Advice,
             Severity::Warning => miette::Severity::Warning,
             Severity::Error => miette::Severity::Error,
         })
