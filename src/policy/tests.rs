@@ -4,6 +4,8 @@ mod attacks;
 mod check;
 mod constants;
 mod hooks;
+mod sets;
+mod words;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
