@@ -86,7 +86,7 @@ fn a_set_is_loaded_whole_or_not_at_all() {
     let files: Vec<&str> = errors.iter().map(|error| error.file.as_str()).collect();
     assert_eq!(files, ["bad.rhai", "worse.rhai"]);
     let warned = named("warned", "const ACTIONS = [\"lok.*\"]; fn on_request(request) {}");
-    assert_eq!(check(&[warned.clone()], &catalog()).len(), 1);
+    assert_eq!(check(std::slice::from_ref(&warned), &catalog()).len(), 1);
     assert_eq!(compile(&[good.clone(), warned]).policies().len(), 2, "a warning stops nothing");
     let twice = PolicySet::compile(&[good.clone(), good], &catalog(), None).expect_err("one name twice");
     assert_eq!(twice[0].message, "there is another policy named `good`");
