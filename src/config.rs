@@ -14,9 +14,66 @@ use crate::model::glob::Glob;
 use crate::model::request::SourceKind;
 use crate::time::Place;
 
+mod checks;
+mod devices;
+mod entries;
+pub mod error;
+pub mod keys;
+pub mod nearest;
+mod node;
 pub mod pattern;
+pub mod payload;
+mod reader;
+mod sections;
+pub mod template;
 
-use pattern::{Template, TopicPattern};
+pub use error::ConfigError;
+pub use node::TEXT_BYTES_MAX;
+use pattern::TopicPattern;
+use payload::PayloadCondition;
+use reader::{Cursor, Reader};
+use template::Template;
+
+/// The configuration that is used where the owner gives none.
+pub const BUILT_IN: &str = include_str!("../examples/home.yaml");
+
+/// Where secrets come from. The shell reads the environment and the files; tests bring their own.
+pub trait Secrets {
+    /// The value of an environment variable. `None`: it is not set.
+    fn environment(&self, name: &str) -> Option<String>;
+    /// The text of a file, as the owner named it. The error says why it could not be read.
+    fn file(&self, path: &str) -> Result<String, String>;
+}
+
+/// No environment and no files: for the built-in configuration, and for tests.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoSecrets;
+
+impl Secrets for NoSecrets {
+    fn environment(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn file(&self, _: &str) -> Result<String, String> {
+        Err("files are not read here".to_owned())
+    }
+}
+
+/// Reads a configuration. `file` is its name, for messages. All errors that can be found at once are given back, in the
+/// order of the text.
+pub fn parse(file: &str, text: &str, secrets: &dyn Secrets) -> Result<Config, Vec<ConfigError>> {
+    let mut reader = Reader::new(file, text, secrets);
+    let tree = match node::read(text) {
+        Ok(tree) => tree,
+        Err(unreadable) => {
+            reader.push(unreadable.position, String::new(), unreadable.message, Some(unreadable.help));
+            return Err(reader.into_errors());
+        }
+    };
+    let config = sections::read(&mut reader, &Cursor::root(&tree));
+    let errors = reader.into_errors();
+    if errors.is_empty() { Ok(config) } else { Err(errors) }
+}
 
 /// Where the base of all own topics stands unless the owner says otherwise.
 pub const BASE_DEFAULT: &str = "hushgate";
@@ -34,7 +91,7 @@ pub struct Config {
     /// Folder of the policies.
     pub policies: PathBuf,
     pub stale_after_ms: u64,
-    /// In the owner's order. The first entry whose topic and payload fit reads the command.
+    /// In the owner's order. Where several fit, the strictest class reads the command, then the first of them.
     pub commands: Vec<CommandEntry>,
     /// Base topic of Home Assistant's `mqtt_statestream`.
     pub statestream: Option<String>,
@@ -61,6 +118,11 @@ impl Config {
         } else {
             action::class_of(action)
         }
+    }
+
+    /// The channels that may answer a question, by name.
+    pub fn confirming_channels(&self) -> impl Iterator<Item = (&str, &Channel)> {
+        self.channels.iter().filter(|(_, channel)| channel.confirms).map(|(name, channel)| (name.as_str(), channel))
     }
 
     /// Whether no policy may block the action.
@@ -133,21 +195,14 @@ pub struct CommandEntry {
     pub channel: Option<String>,
 }
 
-/// What a payload must be for an entry to read it.
-#[derive(Debug, Clone, PartialEq)]
-pub enum PayloadCondition {
-    /// The whole payload, as text; letter case and surrounding white space do not count.
-    Text(String),
-    /// A JSON object in which each of these fields (dotted paths) has this text, number or truth value.
-    Fields(BTreeMap<String, serde_json::Value>),
-}
-
 /// How one topic pattern is read as a fact.
 #[derive(Debug, Clone)]
 pub struct FactEntry {
     pub topic: TopicPattern,
+    pub when: Option<PayloadCondition>,
     pub entity: Template,
-    pub attribute: Option<String>,
+    /// `None`: the state itself.
+    pub attribute: Option<Template>,
     /// What the state is; `{payload}` unless the owner says otherwise.
     pub value: Template,
 }
@@ -175,19 +230,24 @@ pub struct Channel {
     pub confirms: bool,
 }
 
-/// A speaker that the bridge can mute or speak through.
+/// A speaker that the bridge can mute or speak through. A list that is empty means that it cannot.
 #[derive(Debug, Clone)]
 pub struct Speaker {
+    /// The channel by which its microphone asks.
     pub channel: Option<String>,
     pub mute: Vec<Outgoing>,
     pub unmute: Vec<Outgoing>,
     pub announce: Vec<Outgoing>,
 }
 
-/// A message with places to fill in: `{speaker}`, `{text}`, `{until}`, `{reason}`.
+/// A message with places to fill in. Speakers know `{speaker}`, announcements `{text}` too; notices know `{text}` and
+/// `{policy}`.
 #[derive(Debug, Clone)]
 pub struct Outgoing {
     pub topic: Template,
     pub payload: Template,
     pub retain: bool,
 }
+
+#[cfg(test)]
+mod tests;

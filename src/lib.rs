@@ -7,9 +7,15 @@
 //! This library exists for the program, its tests and its benchmarks. It promises no stable interface to others.
 #![forbid(unsafe_code)]
 
+pub mod bridge;
 pub mod config;
+pub mod engine;
 pub mod home;
 pub mod model;
 pub mod policy;
+pub mod registry;
+pub mod scenario;
 pub mod script;
+pub mod shell;
 pub mod time;
+pub mod wire;

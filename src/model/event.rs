@@ -131,7 +131,7 @@ pub enum Publication {
     /// The owner is told.
     Notice {
         text: String,
-        policy: Option<String>,
+        policy: String,
     },
     /// A policy's message to a topic that commands nothing.
     Plain(Message),
@@ -187,12 +187,13 @@ pub enum Entry {
         topic: String,
         reason: String,
     },
-    /// An answer, a control message or a policy's wish without effect.
+    /// An answer without effect.
     AnswerRefused {
         pending: String,
         channel: String,
         reason: String,
     },
+    /// A policy's wish without effect.
     WishRefused {
         policy: String,
         wish: String,
@@ -229,10 +230,23 @@ pub enum Entry {
         by: String,
         until: Option<Timestamp>,
     },
-    /// The owner was told, or in `observe` would have been.
+    /// A policy told the owner something. Here and below, `applied` is false where house or policy only observe.
     Notice {
         text: String,
-        policy: Option<String>,
+        policy: String,
+        applied: bool,
+    },
+    /// A policy let a speaker speak.
+    Announced {
+        speaker: String,
+        text: String,
+        policy: String,
+        applied: bool,
+    },
+    /// A policy published to a topic that commands nothing, or in `observe` would have published.
+    Published {
+        topic: String,
+        policy: String,
         applied: bool,
     },
     Reloaded {
@@ -262,9 +276,15 @@ pub enum Entry {
         plausible: bool,
         utc: Timestamp,
     },
-    /// A house event was heard, with the policies that reacted.
+    /// A house event was heard, and these policies reacted.
     Event {
         event: HouseEvent,
         policies: Vec<String>,
+    },
+    /// A held request is asked anew: the rules changed, or the bridge was restarted. Earlier tokens are void.
+    AskedAnew {
+        pending: String,
+        channels: Vec<String>,
+        reason: String,
     },
 }

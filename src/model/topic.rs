@@ -47,6 +47,14 @@ pub fn is_under(topic: &str, root: &str) -> bool {
     topic.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// Where Home Assistant looks for devices that announce themselves.
+pub const DISCOVERY_PREFIX: &str = "homeassistant";
+
+/// Whether a message on `topic` announces a device to Home Assistant, or changes what it takes a device for.
+pub fn is_discovery(topic: &str) -> bool {
+    topic != DISCOVERY_PREFIX && is_under(topic, DISCOVERY_PREFIX) && topic.ends_with("/config")
+}
+
 /// A valid topic filter.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TopicFilter(String);
@@ -126,6 +134,20 @@ mod tests {
         ] {
             let seen = TopicFilter::new(filter).expect("a valid filter").matches(topic);
             assert_eq!(seen, expected, "{filter} on {topic}");
+        }
+    }
+
+    #[test]
+    fn discovery_is_told_by_its_ends() {
+        for (topic, expected) in [
+            ("homeassistant/lock/door/config", true),
+            ("homeassistant/device/x/config", true),
+            ("homeassistant/status", false),
+            ("homeassistant", false),
+            ("homeassistant_statestream/lock/door/config", false),
+            ("zigbee2mqtt/config", false),
+        ] {
+            assert_eq!(is_discovery(topic), expected, "{topic}");
         }
     }
 

@@ -1,0 +1,139 @@
+//! The whole core in one value: wire and engine together. MQTT messages go in, MQTT messages come out.
+//!
+//! The live shell, the scenarios, the simulation and the benchmarks all drive this, so they cannot disagree. It is pure:
+//! no clock, no socket, no file.
+
+use std::rc::Rc;
+
+pub use crate::engine::Setup;
+
+use crate::engine::Engine;
+use crate::model::durable::Change;
+use crate::model::event::{Effect, Event, Record};
+use crate::model::message::Message;
+use crate::model::permit::Permit;
+use crate::model::time::At;
+use crate::model::topic::TopicFilter;
+use crate::script::diagnostics::Diagnostic;
+use crate::wire::{Subscription, Wire};
+
+/// What the shell must do. One call gives them in the order in which they must happen: first what is written down, then
+/// commands to devices, then everything that is said about them.
+#[derive(Debug)]
+pub enum Output {
+    /// Write to the owner's log.
+    Journal(Box<Record>),
+    /// Write to the store.
+    Store(Change),
+    /// Send a command to its device, at most once.
+    Forward(Permit),
+    /// Send one of the bridge's own messages.
+    Send(Message),
+}
+
+/// The core of Hushgate.
+#[derive(Debug)]
+pub struct Bridge {
+    engine: Engine,
+    wire: Wire,
+    policy_topics: Vec<TopicFilter>,
+    taken_over: bool,
+    /// Kept between calls, so that the path of a command allocates no new one.
+    effects: Vec<Effect>,
+}
+
+impl Bridge {
+    /// Compiles the policies and says the state of everything.
+    ///
+    /// # Errors
+    /// All that is wrong with the policies.
+    pub fn start(setup: Setup, at: At, out: &mut Vec<Output>) -> Result<Bridge, Vec<Diagnostic>> {
+        let config = Rc::clone(&setup.config);
+        let mut effects = Vec::new();
+        let engine = Engine::start(setup, at, &mut effects)?;
+        let wire = Wire::new(config, engine.registry(), engine.instance());
+        let policy_topics = engine.topic_filters();
+        let mut bridge = Bridge { engine, wire, policy_topics, taken_over: false, effects };
+        bridge.drain(out);
+        Ok(bridge)
+    }
+
+    /// One message came from the broker.
+    pub fn message(&mut self, at: At, message: &Message, out: &mut Vec<Output>) {
+        if self.taken_over {
+            return;
+        }
+        let decoded = self.wire.decode(message, &self.policy_topics);
+        self.taken_over = decoded.taken_over;
+        for event in decoded.events {
+            self.engine.handle(at, event, &mut self.effects);
+        }
+        self.drain(out);
+        out.extend(decoded.repairs.into_iter().map(Output::Send));
+    }
+
+    /// Something else happened: a connection came or went, policies were changed, time passed.
+    pub fn event(&mut self, at: At, event: Event, out: &mut Vec<Output>) {
+        let connected = event == Event::Connected;
+        let reloads = matches!(event, Event::Reload(_));
+        if connected {
+            out.extend(self.wire.retained().into_iter().map(Output::Send));
+        }
+        self.engine.handle(at, event, &mut self.effects);
+        if reloads {
+            self.policy_topics = self.engine.topic_filters();
+        }
+        self.drain(out);
+    }
+
+    /// The monotonic time, in milliseconds, at which `event` must be called with `Event::Tick`.
+    pub fn next_deadline(&self) -> Option<u64> {
+        self.engine.next_deadline()
+    }
+
+    /// What to subscribe to on every new connection, and again after a reload.
+    pub fn subscriptions(&self) -> Vec<Subscription> {
+        self.wire.subscriptions(&self.policy_topics)
+    }
+
+    pub fn will(&self) -> Message {
+        self.wire.will()
+    }
+
+    pub fn online(&self) -> Message {
+        self.wire.online()
+    }
+
+    pub fn offline(&self) -> Message {
+        self.wire.offline()
+    }
+
+    /// Another bridge has taken this base. From then on nothing is decided and nothing is forwarded.
+    pub fn is_taken_over(&self) -> bool {
+        self.taken_over
+    }
+
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Writes the effects out, in the order that `Output` promises.
+    fn drain(&mut self, out: &mut Vec<Output>) {
+        let (mut forwards, mut sends) = (Vec::new(), Vec::new());
+        for effect in self.effects.drain(..) {
+            match effect {
+                Effect::Record(record) => {
+                    sends.extend(self.wire.record(&record).map(Output::Send));
+                    out.push(Output::Journal(record));
+                }
+                Effect::Durable(change) => out.push(Output::Store(change)),
+                Effect::Forward(permit) => forwards.push(Output::Forward(permit)),
+                Effect::Publish(publication) => {
+                    sends.extend(self.wire.publication(publication).into_iter().map(Output::Send));
+                }
+            }
+        }
+        out.append(&mut forwards);
+        out.append(&mut sends);
+    }
+}

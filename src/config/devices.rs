@@ -1,0 +1,116 @@
+//! Channels, speakers and the messages that are sent to them.
+//!
+//! Nothing here is guessed: a channel that is not named `independent` or `confirms` is neither.
+
+use std::collections::BTreeMap;
+
+use super::nearest::did_you_mean;
+use super::reader::{Cursor, Fields, Reader};
+use super::template::Template;
+use super::{Channel, Outgoing, Speaker, keys};
+use crate::model::request::SourceKind;
+
+/// Channels of one house.
+pub(super) const CHANNELS_MAX: usize = 64;
+/// Speakers of one house.
+pub(super) const SPEAKERS_MAX: usize = 256;
+/// Messages in one list of a speaker, or in `notify`.
+pub(super) const OUTGOING_MAX: usize = 16;
+/// Longest name of a channel or speaker, in bytes.
+pub(super) const NAME_BYTES_MAX: usize = 64;
+
+/// Whether a text can name a channel or speaker: it is one level of a topic, and people can read it.
+pub(super) fn is_name(text: &str) -> bool {
+    (1..=NAME_BYTES_MAX).contains(&text.len())
+        && text.trim() == text
+        && text.chars().all(|character| character.is_alphanumeric() || matches!(character, '_' | '-' | '.' | ' '))
+}
+
+fn named<'n>(reader: &mut Reader<'_>, cursor: &Cursor<'n>, count_max: usize) -> Vec<(String, Cursor<'n>)> {
+    let mut named = Vec::new();
+    for (name, entry) in reader.entries(cursor, count_max) {
+        if is_name(name) {
+            named.push((name.to_owned(), entry));
+        } else {
+            let help = Some("write letters, digits, `_` and `-`, such as `kitchen_echo`".to_owned());
+            reader.key_error(&entry, format!("expected a name that fits into a topic, found `{name}`"), help);
+        }
+    }
+    named
+}
+
+pub(super) fn channels(reader: &mut Reader<'_>, cursor: &Cursor<'_>) -> BTreeMap<String, Channel> {
+    let entries = named(reader, cursor, CHANNELS_MAX);
+    entries.into_iter().filter_map(|(name, cursor)| Some((name, channel(reader, &cursor)?))).collect()
+}
+
+fn channel(reader: &mut Reader<'_>, cursor: &Cursor<'_>) -> Option<Channel> {
+    let fields = reader.fields(cursor, keys::CHANNEL);
+    let mut flag = |key: &str| fields.get(key).and_then(|cursor| reader.flag(cursor)).unwrap_or(false);
+    let (independent, confirms) = (flag("independent"), flag("confirms"));
+    let kind_at = reader.required(&fields, "kind")?;
+    let scalar = reader.text(kind_at)?;
+    let kinds = [SourceKind::Voice, SourceKind::Person, SourceKind::Automation, SourceKind::Agent];
+    let Some(kind) = kinds.into_iter().find(|kind| kind.name() == scalar.text) else {
+        let help = did_you_mean(&scalar.text, kinds.map(SourceKind::name));
+        reader.error(kind_at, format!("expected the kind of a channel, found {}", scalar.shown()), help);
+        return None;
+    };
+    if let (SourceKind::Voice, true, Some(cursor)) = (kind, independent, fields.get("independent")) {
+        let help = Some("leave `independent` out: a microphone hears whatever is said near it".to_owned());
+        reader.key_error(cursor, "expected a channel that is no microphone, found `kind: voice`", help);
+    }
+    if let (SourceKind::Agent, true, Some(cursor)) = (kind, confirms, fields.get("confirms")) {
+        let help = Some("leave `confirms` out: a program must not answer for a person".to_owned());
+        reader.key_error(cursor, "expected a channel with a person behind it, found `kind: agent`", help);
+    }
+    Some(Channel { kind, independent, confirms })
+}
+
+pub(super) fn speakers(reader: &mut Reader<'_>, cursor: &Cursor<'_>) -> BTreeMap<String, Speaker> {
+    let entries = named(reader, cursor, SPEAKERS_MAX);
+    entries.into_iter().map(|(name, cursor)| (name, speaker(reader, &cursor))).collect()
+}
+
+fn speaker(reader: &mut Reader<'_>, cursor: &Cursor<'_>) -> Speaker {
+    let fields = reader.fields(cursor, keys::SPEAKER);
+    let mut messages =
+        |key: &str, names: &[&str]| fields.get(key).map_or_else(Vec::new, |cursor| outgoing(reader, cursor, names));
+    let mute = messages("mute", &["speaker"]);
+    let unmute = messages("unmute", &["speaker"]);
+    let announce = messages("announce", &["speaker", "text"]);
+    for (key, other) in [("mute", "unmute"), ("unmute", "mute")] {
+        if let (Some(cursor), None) = (fields.get(key), fields.get(other)) {
+            let help = Some(format!("add `{other}:`, so that every mute can end"));
+            reader.key_error(cursor, format!("expected `{other}` beside `{key}`, found none"), help);
+        }
+    }
+    let channel = fields.get("channel").and_then(|cursor| reader.text(cursor)).map(|scalar| scalar.text);
+    Speaker { channel, mute, unmute, announce }
+}
+
+/// A list of messages whose payloads may use `names`; topics may use `{speaker}` alone.
+pub(super) fn outgoing(reader: &mut Reader<'_>, cursor: &Cursor<'_>, names: &[&str]) -> Vec<Outgoing> {
+    let items = reader.list(cursor, OUTGOING_MAX);
+    items.iter().filter_map(|item| message(reader, item, names)).collect()
+}
+
+fn message(reader: &mut Reader<'_>, cursor: &Cursor<'_>, names: &[&str]) -> Option<Outgoing> {
+    let fields = reader.fields(cursor, keys::OUTGOING);
+    let in_topic: Vec<&str> = names.iter().copied().filter(|name| *name == "speaker").collect();
+    let topic = read_template(reader, &fields, "topic", |text| Template::parse(text, &in_topic));
+    let payload = read_template(reader, &fields, "payload", |text| Template::parse_payload(text, names));
+    let retain = fields.get("retain").and_then(|cursor| reader.flag(cursor)).unwrap_or(false);
+    Some(Outgoing { topic: topic?, payload: payload?, retain })
+}
+
+fn read_template(
+    reader: &mut Reader<'_>,
+    fields: &Fields<'_>,
+    key: &str,
+    parse: impl Fn(&str) -> Result<Template, super::pattern::Malformed>,
+) -> Option<Template> {
+    let cursor = reader.required(fields, key)?;
+    let scalar = reader.scalar(cursor)?;
+    parse(&scalar.text).map_err(|error| reader.malformed(cursor, &scalar, error)).ok()
+}

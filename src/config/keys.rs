@@ -1,0 +1,45 @@
+//! Every key of the configuration, by section. The reader takes no other; the documents are held against this list.
+
+pub const ROOT: &[&str] = &[
+    "broker",
+    "base",
+    "mode",
+    "time_zone",
+    "latitude",
+    "longitude",
+    "policies",
+    "stale_after",
+    "commands",
+    "facts",
+    "events",
+    "channels",
+    "speakers",
+    "notify",
+    "ask",
+    "sensitive",
+    "ordinary",
+    "floor",
+];
+pub const BROKER: &[&str] = &["url", "username", "password", "ca_file"];
+pub const COMMAND: &[&str] = &["topic", "when", "payload", "action", "target", "text", "data", "sensitive", "channel"];
+pub const FACTS: &[&str] = &["statestream", "topics"];
+pub const FACT: &[&str] = &["topic", "when", "payload", "entity", "attribute", "value"];
+pub const EVENT: &[&str] = &["topic", "when", "payload", "event", "speaker", "text", "confidence", "data"];
+pub const CHANNEL: &[&str] = &["kind", "independent", "confirms"];
+pub const SPEAKER: &[&str] = &["channel", "mute", "unmute", "announce"];
+pub const OUTGOING: &[&str] = &["topic", "payload", "retain"];
+pub const ASK: &[&str] = &["response_prefixes"];
+
+/// All sections, with the name that the documents give them.
+pub const SECTIONS: &[(&str, &[&str])] = &[
+    ("", ROOT),
+    ("broker", BROKER),
+    ("commands", COMMAND),
+    ("facts", FACTS),
+    ("facts.topics", FACT),
+    ("events", EVENT),
+    ("channels", CHANNEL),
+    ("speakers", SPEAKER),
+    ("notify", OUTGOING),
+    ("ask", ASK),
+];

@@ -1,0 +1,232 @@
+//! The engine: what happens to the bridge goes in, what it does comes out.
+//!
+//! `handle` and `next_deadline` are the whole interface. The engine reads no clock, draws no random number, opens no
+//! file, and knows no topic of its own: time, the boot seed, the configuration and the policies' texts come in as data.
+//! The same inputs give the same effects, byte for byte.
+//!
+//! It deliberately does not know by which transport a request came, nor how an effect is written.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crate::config::Config;
+use crate::model::decision::Mode;
+use crate::model::durable::{Change, Durable};
+use crate::model::event::{AnswerBody, Effect, Entry, Event, PolicySource, Publication, Record, Refusal};
+use crate::model::time::At;
+use crate::model::topic::TopicFilter;
+use crate::policy::{Catalog, Policy, PolicySet, Stopwatch, View, World};
+use crate::registry::Registry;
+use crate::script::diagnostics::Diagnostic;
+
+mod clock;
+mod combine;
+mod confirm;
+mod control;
+mod deadlines;
+mod facts;
+mod ids;
+mod judge;
+mod mutes;
+mod reload;
+mod wishes;
+
+pub use combine::CONFIRM_WITHIN_DEFAULT_MS;
+pub use confirm::{PENDINGS_MAX, RECENT_MAX};
+pub use ids::BootSeed;
+pub use mutes::{MUTE_DEFAULT_MS, MUTE_MAX_MS};
+pub use wishes::{PUBLISH_DEPTH_MAX, PUBLISHES_MAX};
+
+/// What the core is made from.
+#[derive(Clone)]
+#[expect(missing_debug_implementations, reason = "it holds the boot seed, which is never printed")]
+pub struct Setup {
+    pub config: Rc<Config>,
+    pub sources: Vec<PolicySource>,
+    pub seed: BootSeed,
+    /// Ends a script that computes for too long. `None` in scenarios and simulations, which must not depend on speed.
+    pub stopwatch: Option<Stopwatch>,
+    /// What an earlier run left, and when it was saved.
+    pub saved: Option<(Durable, At)>,
+}
+
+/// The core of the bridge.
+pub struct Engine {
+    config: Rc<Config>,
+    registry: Rc<Registry>,
+    catalog: Catalog,
+    stopwatch: Option<Stopwatch>,
+    policies: PolicySet,
+    world: Rc<RefCell<World>>,
+    ids: ids::Ids,
+    clock: clock::Clock,
+    recent: confirm::Recent,
+    overflows: facts::Overflows,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Engine").field("revision", &self.policies.revision()).finish_non_exhaustive()
+    }
+}
+
+/// One call of `handle`: its time, and what it has caused so far.
+struct Turn<'a> {
+    at: At,
+    effects: &'a mut Vec<Effect>,
+    /// Publishes of policies so far. One event may not fan out without end.
+    publishes: usize,
+}
+
+impl Turn<'_> {
+    fn record(&mut self, entry: Entry) {
+        self.effects.push(Effect::Record(Box::new(Record { at: self.at.utc, entry })));
+    }
+
+    fn publish(&mut self, publication: Publication) {
+        self.effects.push(Effect::Publish(publication));
+    }
+}
+
+impl Engine {
+    /// Compiles the policies and tells the world the state of things. What an earlier run held is judged again.
+    ///
+    /// # Errors
+    /// All that is wrong with the policies. Nothing runs with half a set.
+    pub fn start(setup: Setup, at: At, effects: &mut Vec<Effect>) -> Result<Engine, Vec<Diagnostic>> {
+        let catalog = Catalog::of(&setup.config);
+        let policies = PolicySet::compile(&setup.sources, &catalog, setup.stopwatch.clone())?;
+        let mut engine = Engine {
+            registry: Rc::new(Registry::new(&setup.config)),
+            config: setup.config,
+            catalog,
+            stopwatch: setup.stopwatch,
+            policies,
+            world: Rc::new(RefCell::new(World::default())),
+            ids: ids::Ids::new(setup.seed),
+            clock: clock::Clock::new(),
+            recent: confirm::Recent::default(),
+            overflows: facts::Overflows::default(),
+        };
+        let turn = &mut Turn { at, effects, publishes: 0 };
+        engine.observe_clock(turn);
+        let restored = setup.saved.is_some();
+        if let Some((mut durable, saved)) = setup.saved {
+            durable.rebase(saved, at);
+            engine.world.borrow_mut().durable = durable;
+        }
+        engine.tell_everything(turn);
+        if restored {
+            engine.restore(turn);
+        }
+        Ok(engine)
+    }
+
+    /// Takes in one event. Whatever was due before it ends first.
+    pub fn handle(&mut self, at: At, event: Event, effects: &mut Vec<Effect>) {
+        let turn = &mut Turn { at, effects, publishes: 0 };
+        self.observe_clock(turn);
+        self.end_what_is_due(turn);
+        match event {
+            Event::Arrival(arrival) => self.arrive(turn, *arrival, 0),
+            Event::House(event) => self.hear(turn, event),
+            Event::Fact(change) => self.learn(turn, change),
+            Event::Message(message) => self.overhear(turn, &message),
+            Event::Answer(answer) => self.answer(turn, &answer),
+            Event::Control(control) => self.control(turn, control),
+            Event::Refused(refusal) => refuse(turn, refusal),
+            Event::Ghost { topic } => turn.record(Entry::Ghost { topic }),
+            Event::Forged { topic } => turn.record(Entry::Forged { topic }),
+            Event::Connected => self.connected(turn),
+            Event::Disconnected { reason } => turn.record(Entry::Disconnected { reason }),
+            Event::Dropped { topic, reason } => turn.record(Entry::Dropped { topic, reason }),
+            Event::Reload(sources) => self.reload(turn, sources),
+            Event::Tick => {}
+        }
+    }
+
+    /// The monotonic time, in milliseconds, at which `handle` must be called even if nothing else happens.
+    pub fn next_deadline(&self) -> Option<u64> {
+        deadlines::next(&self.world.borrow().durable)
+    }
+
+    /// What topics and payloads mean.
+    pub fn registry(&self) -> Rc<Registry> {
+        Rc::clone(&self.registry)
+    }
+
+    /// Names this run of the bridge; public.
+    pub fn instance(&self) -> &str {
+        self.ids.run()
+    }
+
+    /// What must outlive the process.
+    pub fn durable(&self) -> Durable {
+        self.world.borrow().durable.clone()
+    }
+
+    /// Topics that the policies listen to.
+    pub fn topic_filters(&self) -> Vec<TopicFilter> {
+        self.policies.topic_filters()
+    }
+
+    /// The house's mode: the configuration's, unless a switch says otherwise.
+    pub fn mode(&self) -> Mode {
+        self.world.borrow().durable.mode.map_or(self.config.mode, |switch| switch.value)
+    }
+
+    /// Whether a policy is switched on.
+    fn is_on(&self, policy: &Policy) -> bool {
+        self.world.borrow().durable.policies.get(policy.name()).map_or(policy.enabled(), |switch| switch.value)
+    }
+
+    /// Whether what a policy wishes is done, or only told.
+    fn acts(&self, policy: &Policy) -> bool {
+        self.mode().min(policy.mode()) == Mode::Enforce
+    }
+
+    /// What a rule can look at now.
+    fn view(&self, at: At) -> View {
+        let zone = self.config.place.zone.as_ref().filter(|_| self.clock.is_plausible());
+        View {
+            at,
+            civil: zone.map(|zone| at.utc.to_zoned(zone.clone())),
+            coordinates: self.config.place.coordinates,
+            world: Rc::clone(&self.world),
+        }
+    }
+
+    /// Makes one durable change, and tells the store.
+    fn change(&mut self, turn: &mut Turn<'_>, change: Change) {
+        self.world.borrow_mut().durable.apply(change.clone());
+        turn.effects.push(Effect::Durable(change));
+    }
+
+    fn observe_clock(&mut self, turn: &mut Turn<'_>) {
+        if let Some(plausible) = self.clock.observe(turn.at) {
+            turn.record(Entry::Clock { plausible, utc: turn.at.utc });
+        }
+    }
+
+    /// A new connection knows nothing of what was asked on the old one.
+    fn connected(&mut self, turn: &mut Turn<'_>) {
+        turn.record(Entry::Connected);
+        self.prompt_all(turn);
+    }
+}
+
+/// Bad input: a record, and an answer where somebody waits for one.
+fn refuse(turn: &mut Turn<'_>, refusal: Refusal) {
+    turn.record(Entry::Refused { topic: refusal.topic, reason: refusal.reason.clone() });
+    if let Some(reply) = refusal.reply {
+        let answer = AnswerBody {
+            ask: reply.ask.clone(),
+            decision: None,
+            verdict: None,
+            reason: refusal.reason,
+            is_final: true,
+            until: None,
+        };
+        turn.publish(Publication::Answer { reply, answer });
+    }
+}

@@ -1,0 +1,163 @@
+//! From opinions to one verdict. A pure function; nothing else decides.
+//!
+//! 1. The safety floor: what no policy may block is allowed.
+//! 2. Deny over confirm over allow, among the policies that have an opinion.
+//! 3. Nobody has one: ordinary actions are allowed, sensitive ones are confirmed.
+//!
+//! It is asked twice: of all opinions (the verdict), and of those that are enforced (what is done).
+
+use crate::model::action::Class;
+use crate::model::decision::{Mode, Opinion, Terms, Verdict};
+
+/// How long a held request waits where no policy says how long.
+pub const CONFIRM_WITHIN_DEFAULT_MS: u64 = 60_000;
+
+/// What the opinions say together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Combined {
+    pub(super) verdict: Verdict,
+    pub(super) reason: String,
+    pub(super) deciding: Vec<String>,
+    /// For `confirm`: the strictest terms of all who ask for one.
+    pub(super) terms: Option<Terms>,
+}
+
+/// Combines opinions on an action. `floor`: no policy may block it.
+pub(super) fn combine<'a>(
+    action: &str,
+    class: Class,
+    floor: bool,
+    opinions: impl Iterator<Item = &'a Opinion> + Clone,
+) -> Combined {
+    if floor {
+        let reason = format!("the safety floor: nothing may block `{action}`");
+        return Combined { verdict: Verdict::Allow, reason, deciding: Vec::new(), terms: None };
+    }
+    let Some(verdict) = opinions.clone().map(|opinion| opinion.verdict).max() else {
+        return class_default(action, class);
+    };
+    let deciding = opinions.filter(|opinion| opinion.verdict == verdict);
+    let reasons: Vec<&str> = deciding.clone().map(|opinion| opinion.reason.as_str()).collect();
+    Combined {
+        verdict,
+        reason: reasons.join("; "),
+        deciding: deciding.clone().map(|opinion| opinion.policy.clone()).collect(),
+        terms: (verdict == Verdict::Confirm).then(|| strictest_terms(action, deciding)),
+    }
+}
+
+/// The opinions that are acted on: those of enforcing policies in an enforcing house.
+pub(super) fn enforced(house: Mode, opinions: &[Opinion]) -> impl Iterator<Item = &Opinion> + Clone {
+    opinions.iter().filter(move |opinion| opinion.mode.min(house) == Mode::Enforce)
+}
+
+fn class_default(action: &str, class: Class) -> Combined {
+    let (verdict, reason, terms) = match class {
+        Class::Ordinary => (Verdict::Allow, format!("`{action}` is ordinary and no policy objects"), None),
+        Class::Sensitive => {
+            let terms = Terms { ask: question(action), within_ms: CONFIRM_WITHIN_DEFAULT_MS, from: Vec::new() };
+            (Verdict::Confirm, format!("`{action}` is sensitive and no policy allows it"), Some(terms))
+        }
+    };
+    Combined { verdict, reason, deciding: Vec::new(), terms }
+}
+
+fn question(action: &str) -> String {
+    format!("Allow `{action}`?")
+}
+
+/// All who ask for a confirmation must be satisfied: the shortest time, and the channels that all of them name.
+///
+/// Where they name no channel in common, `from` holds a name that no channel has, so that none is fit.
+fn strictest_terms<'a>(action: &str, deciding: impl Iterator<Item = &'a Opinion>) -> Terms {
+    let mut asked: Vec<&str> = Vec::new();
+    let mut within_ms = u64::MAX;
+    let mut from: Option<Vec<String>> = None;
+    for terms in deciding.filter_map(|opinion| opinion.terms.as_ref()) {
+        asked.push(&terms.ask);
+        within_ms = within_ms.min(terms.within_ms);
+        if !terms.from.is_empty() {
+            from = Some(match from {
+                None => terms.from.clone(),
+                Some(common) => common.into_iter().filter(|name| terms.from.contains(name)).collect(),
+            });
+        }
+    }
+    let ask = if asked.is_empty() { question(action) } else { asked.join(" ") };
+    let within_ms = if within_ms == u64::MAX { CONFIRM_WITHIN_DEFAULT_MS } else { within_ms };
+    let from = match from {
+        None => Vec::new(),
+        Some(common) if common.is_empty() => vec![NO_COMMON_CHANNEL.to_owned()],
+        Some(common) => common,
+    };
+    Terms { ask, within_ms, from }
+}
+
+/// Stands for "the policies name no channel in common". No channel can be called so.
+const NO_COMMON_CHANNEL: &str = "(none in common)";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opinion(policy: &str, verdict: Verdict) -> Opinion {
+        Opinion {
+            policy: policy.to_owned(),
+            verdict,
+            reason: format!("{policy} says so"),
+            mode: Mode::Enforce,
+            error: None,
+            terms: None,
+        }
+    }
+
+    fn confirm(policy: &str, within_ms: u64, from: &[&str]) -> Opinion {
+        let terms = Terms {
+            ask: format!("{policy} asks?"),
+            within_ms,
+            from: from.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        Opinion { terms: Some(terms), ..opinion(policy, Verdict::Confirm) }
+    }
+
+    #[test]
+    fn deny_beats_confirm_beats_allow_and_the_reasons_are_those_of_the_deciding() {
+        use Verdict::{Allow, Confirm, Deny};
+        for (verdicts, class, floor, expected, reason, deciding) in [
+            (vec![], Class::Ordinary, false, Allow, "`a.b` is ordinary and no policy objects", vec![]),
+            (vec![], Class::Sensitive, false, Confirm, "`a.b` is sensitive and no policy allows it", vec![]),
+            (vec![Allow], Class::Sensitive, false, Allow, "p0 says so", vec!["p0"]),
+            (vec![Allow, Confirm], Class::Ordinary, false, Confirm, "p1 says so", vec!["p1"]),
+            (vec![Deny, Confirm, Deny], Class::Ordinary, false, Deny, "p0 says so; p2 says so", vec!["p0", "p2"]),
+            (vec![Deny], Class::Sensitive, true, Allow, "the safety floor: nothing may block `a.b`", vec![]),
+        ] {
+            let opinions: Vec<Opinion> =
+                verdicts.iter().enumerate().map(|(index, verdict)| opinion(&format!("p{index}"), *verdict)).collect();
+            let seen = combine("a.b", class, floor, opinions.iter());
+            assert_eq!((seen.verdict, seen.reason.as_str()), (expected, reason), "{verdicts:?}");
+            assert_eq!(seen.deciding, deciding, "{verdicts:?}");
+        }
+    }
+
+    #[test]
+    fn several_confirmations_must_all_be_satisfied() {
+        for (opinions, within_ms, from) in [
+            (vec![confirm("a", 30_000, &[]), confirm("b", 60_000, &[])], 30_000, vec![]),
+            (vec![confirm("a", 30_000, &["phone", "panel"]), confirm("b", 60_000, &["panel"])], 30_000, vec!["panel"]),
+            (vec![confirm("a", 9_000, &["phone"]), confirm("b", 8_000, &["panel"])], 8_000, vec![NO_COMMON_CHANNEL]),
+            (vec![opinion("a", Verdict::Confirm)], CONFIRM_WITHIN_DEFAULT_MS, vec![]),
+        ] {
+            let terms = combine("a.b", Class::Ordinary, false, opinions.iter()).terms.expect("terms");
+            assert_eq!((terms.within_ms, terms.from), (within_ms, from.into_iter().map(str::to_owned).collect()));
+        }
+    }
+
+    #[test]
+    fn only_enforcing_policies_in_an_enforcing_house_are_enforced() {
+        let observing = Opinion { mode: Mode::Observe, ..opinion("o", Verdict::Deny) };
+        let opinions = [opinion("e", Verdict::Allow), observing];
+        let names = |house| enforced(house, &opinions).map(|opinion| opinion.policy.as_str()).collect::<Vec<_>>();
+        assert_eq!(names(Mode::Enforce), ["e"]);
+        assert!(names(Mode::Observe).is_empty());
+    }
+}

@@ -1,0 +1,312 @@
+//! Held requests: asking for a confirmation, and what an answer must be to count.
+//!
+//! A confirmation is bound to one exact command and one set of policies. It is given once, by a channel that was asked,
+//! with a token that only this channel has seen. The channel that asked for the command never confirms it; where nobody
+//! knows who asked, only channels count that share nothing with any asker.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use super::ids::{command_digest, is_token, token_digest};
+use super::judge::{Judgement, answer, conclude, deny, record};
+use super::{Engine, Turn};
+use crate::model::action::Class;
+use crate::model::control::Answer;
+use crate::model::decision::{Decision, Outcome, Settlement, Terms, Verdict};
+use crate::model::durable::{Change, Pending};
+use crate::model::event::{Entry, Publication};
+use crate::model::request::{Arrival, Held, Request, SourceKind};
+
+/// Requests that are held at one time. One more is denied.
+pub const PENDINGS_MAX: usize = 64;
+/// Ended requests whose end is remembered, to tell a late answer why it is late.
+pub const RECENT_MAX: usize = 256;
+
+const NO_CHANNEL: &str = "it needs a confirmation, but no channel may give it";
+
+/// How the latest held requests ended.
+#[derive(Debug, Default)]
+pub(super) struct Recent(VecDeque<(String, &'static str)>);
+
+impl Recent {
+    fn note(&mut self, id: String, end: &'static str) {
+        if self.0.len() >= RECENT_MAX {
+            self.0.pop_front();
+        }
+        self.0.push_back((id, end));
+    }
+
+    fn end_of(&self, id: &str) -> Option<&'static str> {
+        self.0.iter().rev().find(|(ended, _)| ended == id).map(|(_, end)| *end)
+    }
+}
+
+impl Engine {
+    /// The channels that may confirm a request: those that the policies name and that are fit to.
+    pub(super) fn fit_channels(&self, request: &Request, judgement: &Judgement) -> Vec<String> {
+        let Some(terms) = &judgement.applied.terms else { return Vec::new() };
+        let named = |name: &String| terms.from.is_empty() || terms.from.contains(name);
+        let fit = |name: &String| self.unfit(name, request, judgement.class).is_none();
+        self.config.channels.keys().filter(|name| named(name) && fit(name)).cloned().collect()
+    }
+
+    /// Why a channel may not confirm a request. `None`: it may.
+    fn unfit(&self, name: &str, request: &Request, class: Class) -> Option<&'static str> {
+        let Some(channel) = self.config.channels.get(name) else {
+            return Some("no such channel is configured");
+        };
+        if !channel.confirms {
+            return Some("this channel may not confirm");
+        }
+        match &request.source.channel {
+            Some(asker) if asker == name => Some("the channel that asked cannot confirm"),
+            None if !channel.independent => Some("it is not known who asked, and this channel is not independent"),
+            _ if class == Class::Sensitive
+                && request.source.kind == SourceKind::Voice
+                && channel.kind == SourceKind::Voice =>
+            {
+                Some("voice does not confirm voice")
+            }
+            _ => None,
+        }
+    }
+
+    /// Why nothing more can be held. `None`: it can.
+    pub(super) fn cannot_hold(&self, channels: &[String]) -> Option<String> {
+        if channels.is_empty() {
+            return Some(NO_CHANNEL.to_owned());
+        }
+        let held = self.world.borrow().durable.pendings.len();
+        (held >= PENDINGS_MAX)
+            .then(|| format!("it needs a confirmation, but {PENDINGS_MAX} requests are waiting already"))
+    }
+
+    /// Holds a request, and asks.
+    pub(super) fn hold(
+        &mut self,
+        turn: &mut Turn<'_>,
+        decision: Decision,
+        arrival: Arrival,
+        terms: Terms,
+        channels: Vec<String>,
+    ) {
+        let until = turn.at.plus_ms(terms.within_ms);
+        let waiting = answer(&decision, arrival.reply.clone(), Some(until.utc));
+        let pending = Pending {
+            id: decision.id.clone(),
+            digest: digest(&arrival.held),
+            arrival,
+            revision: decision.revision.clone(),
+            question: terms.ask,
+            tokens: self.tokens(&decision.id, channels, 0),
+            round: 0,
+            opened_ms: turn.at.monotonic_ms,
+            expires_ms: until.monotonic_ms,
+            until: until.utc,
+        };
+        record(turn, decision);
+        self.ask(turn, pending);
+        turn.effects.extend(waiting);
+    }
+
+    /// Makes a held request visible, and sends each channel its token.
+    fn ask(&mut self, turn: &mut Turn<'_>, pending: Pending) {
+        let pending = Box::new(pending);
+        self.change(turn, Change::Hold { pending: pending.clone() });
+        turn.publish(Publication::Pending(pending.clone()));
+        self.prompt(turn, &pending);
+    }
+
+    fn prompt(&self, turn: &mut Turn<'_>, pending: &Pending) {
+        for channel in pending.tokens.keys() {
+            let token = self.ids.token(&pending.id, channel, pending.round);
+            let (channel, pending) = (channel.clone(), Box::new(pending.clone()));
+            turn.publish(Publication::Prompt { channel, pending, token });
+        }
+    }
+
+    /// Asks again what is open, in the same words and with the same tokens.
+    pub(super) fn prompt_all(&self, turn: &mut Turn<'_>) {
+        for pending in self.world.borrow().durable.pendings.values() {
+            self.prompt(turn, pending);
+        }
+    }
+
+    fn tokens(&self, id: &str, channels: Vec<String>, round: u32) -> std::collections::BTreeMap<String, String> {
+        let kept = |channel: String| {
+            let token = self.ids.token(id, &channel, round);
+            (channel, token_digest(&token))
+        };
+        channels.into_iter().map(kept).collect()
+    }
+
+    /// Somebody answers. Whatever is not exactly right is recorded and has no effect.
+    pub(super) fn answer(&mut self, turn: &mut Turn<'_>, answer: &Answer) {
+        let pending = self.world.borrow().durable.pendings.get(&answer.pending).cloned();
+        let refusal = match &pending {
+            None => Some(self.recent.end_of(&answer.pending).unwrap_or("no request waits under this id")),
+            Some(pending) => self.wrong_with(answer, pending),
+        };
+        match (pending, refusal) {
+            (Some(pending), None) => {
+                let settlement = Settlement {
+                    pending: pending.id.clone(),
+                    outcome: if answer.approve { Outcome::Approved } else { Outcome::Rejected },
+                    channel: Some(answer.channel.clone()),
+                };
+                self.settle(turn, pending, settlement);
+            }
+            (_, refusal) => turn.record(Entry::AnswerRefused {
+                pending: answer.pending.clone(),
+                channel: answer.channel.clone(),
+                reason: refusal.unwrap_or_default().to_owned(),
+            }),
+        }
+    }
+
+    /// What is wrong with an answer to an open request. `None`: it counts.
+    fn wrong_with(&self, answer: &Answer, pending: &Pending) -> Option<&'static str> {
+        let request = &pending.arrival.request;
+        let declared = if request.sensitive { Class::Sensitive } else { Class::Ordinary };
+        let class = self.config.class_of(&request.action).max(declared);
+        if let Some(reason) = self.unfit(&answer.channel, request, class) {
+            return Some(reason);
+        }
+        match (pending.tokens.get(&answer.channel), &answer.token) {
+            (None, _) => Some("this channel was not asked"),
+            (Some(_), None) => Some("the answer has no token"),
+            (Some(kept), Some(token)) => (!is_token(token, kept)).then_some("the token is wrong"),
+        }
+    }
+
+    /// The time of a held request is over: the safe side.
+    pub(super) fn expire(&mut self, turn: &mut Turn<'_>, id: &str) {
+        let pending = self.world.borrow().durable.pendings.get(id).cloned();
+        if let Some(pending) = pending {
+            let settlement = Settlement { pending: pending.id.clone(), outcome: Outcome::Expired, channel: None };
+            self.settle(turn, pending, settlement);
+        }
+    }
+
+    /// Ends a held request by what a person, or the clock, said.
+    fn settle(&mut self, turn: &mut Turn<'_>, pending: Pending, settlement: Settlement) {
+        let channel = settlement.channel.as_deref().unwrap_or_default();
+        let (verdict, reason) = match settlement.outcome {
+            Outcome::Approved => (Verdict::Allow, format!("approved on `{channel}`")),
+            Outcome::Rejected => (Verdict::Deny, format!("rejected on `{channel}`")),
+            Outcome::Expired | Outcome::JudgedAgain => (Verdict::Deny, "nobody confirmed it in time".to_owned()),
+        };
+        let end = match settlement.outcome {
+            Outcome::Approved => "it was approved already",
+            Outcome::Rejected => "it was rejected already",
+            Outcome::Expired => "its time is over",
+            Outcome::JudgedAgain => "it was judged again and ended",
+        };
+        let decision = self.settled(turn.at, &pending.arrival.request, verdict, reason, settlement);
+        self.close(turn, &pending, end);
+        if verdict == Verdict::Allow {
+            let held_ms = turn.at.monotonic_ms.saturating_sub(pending.opened_ms);
+            self.release(turn, decision, pending.arrival, held_ms);
+        } else {
+            conclude(turn, decision, pending.arrival.reply);
+        }
+    }
+
+    /// Takes a held request off the table. What becomes of it is the caller's next line.
+    fn close(&mut self, turn: &mut Turn<'_>, pending: &Pending, end: &'static str) {
+        self.change(turn, Change::Release { id: pending.id.clone() });
+        self.recent.note(pending.id.clone(), end);
+        turn.publish(Publication::PendingOver { id: pending.id.clone() });
+        for channel in pending.tokens.keys() {
+            turn.publish(Publication::PromptOver { channel: channel.clone(), id: pending.id.clone() });
+        }
+    }
+
+    /// The rules or the mode changed: every held request is judged again.
+    ///
+    /// Now denied: dropped. Now allowed: goes. Still to be confirmed: what was asked stands if every channel that was
+    /// asked may still answer; otherwise, or where `afresh` says that the tokens are lost, it is asked anew.
+    pub(super) fn judge_pendings_again(&mut self, turn: &mut Turn<'_>, why: &str, afresh: bool) {
+        let ids: Vec<String> = self.world.borrow().durable.pendings.keys().cloned().collect();
+        for id in ids {
+            let pending = self.world.borrow().durable.pendings.get(&id).cloned();
+            if let Some(pending) = pending {
+                self.judge_pending_again(turn, pending, why, afresh);
+            }
+        }
+    }
+
+    fn judge_pending_again(&mut self, turn: &mut Turn<'_>, pending: Pending, why: &str, afresh: bool) {
+        let request = Rc::new(pending.arrival.request.clone());
+        let mut judgement = self.judge(turn, &request);
+        let channels = self.fit_channels(&request, &judgement);
+        if let (Verdict::Confirm, Some(terms)) = (judgement.applied.verdict, &judgement.applied.terms) {
+            if !channels.is_empty() {
+                let stands = !afresh && pending.tokens.keys().all(|asked| channels.contains(asked));
+                return self.ask_anew(turn, pending, terms, channels, why, stands);
+            }
+            deny(&mut judgement, NO_CHANNEL);
+        }
+        let settlement = Settlement { pending: pending.id.clone(), outcome: Outcome::JudgedAgain, channel: None };
+        let mut decision = self.decision(turn.at, &request, &judgement);
+        decision.settles = Some(settlement);
+        decision.reason = format!("{why}: {}", decision.reason);
+        self.close(turn, &pending, "it was judged again and ended");
+        if judgement.applied.verdict == Verdict::Allow {
+            let held_ms = turn.at.monotonic_ms.saturating_sub(pending.opened_ms);
+            self.release(turn, decision, pending.arrival, held_ms);
+        } else {
+            conclude(turn, decision, pending.arrival.reply);
+        }
+    }
+
+    /// Still to be confirmed. `stands`: the channels are no weaker than those that were asked.
+    fn ask_anew(
+        &mut self,
+        turn: &mut Turn<'_>,
+        pending: Pending,
+        terms: &Terms,
+        channels: Vec<String>,
+        why: &str,
+        stands: bool,
+    ) {
+        let revision = self.policies.revision().to_owned();
+        if stands {
+            let pending = Box::new(Pending { revision, ..pending });
+            self.change(turn, Change::Hold { pending });
+            return;
+        }
+        turn.record(Entry::AskedAnew {
+            pending: pending.id.clone(),
+            channels: channels.clone(),
+            reason: why.to_owned(),
+        });
+        for channel in pending.tokens.keys().filter(|asked| !channels.contains(asked)) {
+            turn.publish(Publication::PromptOver { channel: channel.clone(), id: pending.id.clone() });
+        }
+        let until = turn.at.plus_ms(terms.within_ms);
+        let round = pending.round.saturating_add(1);
+        let tokens = self.tokens(&pending.id, channels, round);
+        self.ask(
+            turn,
+            Pending {
+                revision,
+                question: terms.ask.clone(),
+                tokens,
+                round,
+                expires_ms: until.monotonic_ms,
+                until: until.utc,
+                ..pending
+            },
+        );
+    }
+}
+
+/// Names exactly what is held.
+fn digest(held: &Held) -> String {
+    match held {
+        Held::Command(command) => command_digest(command),
+        // These carry no message of somebody else's; the request itself says everything.
+        Held::Control(_) | Held::Question => String::new(),
+    }
+}

@@ -1,0 +1,201 @@
+//! Control of the bridge itself: mode, policy switches, mutes.
+//!
+//! Tightening happens at once. Loosening becomes a request, judged like any other; what it loosens below the
+//! configuration ends by itself.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{Engine, Turn};
+use crate::model::action::{SET_MODE, TURN_OFF_POLICY, UNMUTE};
+use crate::model::control::{Control, LOOSEN_DEFAULT_MS, LOOSEN_MAX_MS};
+use crate::model::decision::Mode;
+use crate::model::durable::{Change, Switch};
+use crate::model::event::{Entry, Publication};
+use crate::model::request::{Arrival, Door, Held, Request, Source};
+
+use super::mutes::MUTE_DEFAULT_MS;
+
+impl Engine {
+    /// A control message came.
+    pub(super) fn control(&mut self, turn: &mut Turn<'_>, control: Control) {
+        if let Some(reason) = self.cannot_control(&control) {
+            turn.record(Entry::Refused { topic: topic_of(&control), reason });
+            return;
+        }
+        if self.is_loosening(&control) {
+            self.arrive(turn, loosening_request(control), 0);
+            return;
+        }
+        match control {
+            Control::SetMode { mode, .. } => self.set_mode(turn, mode, None, "control"),
+            Control::SetPolicy { policy, on, .. } => self.set_policy(turn, &policy, on, None, "control"),
+            Control::Mute { speaker, for_ms, reason } => {
+                let reason = reason.unwrap_or_else(|| "asked for on its control topic".to_owned());
+                self.mute(turn, &speaker, for_ms.unwrap_or(MUTE_DEFAULT_MS), &reason, "control");
+            }
+            // Not muted: there is nothing to loosen and nothing to do.
+            Control::Unmute { .. } => {}
+        }
+    }
+
+    /// A loosening was allowed, by the decision `by`.
+    pub(super) fn loosen(&mut self, turn: &mut Turn<'_>, control: Control, by: &str) {
+        match control {
+            Control::SetMode { mode, for_ms } => {
+                let until_ms = (mode < self.config.mode).then(|| end_ms(turn, for_ms));
+                self.set_mode(turn, mode, until_ms, by);
+            }
+            Control::SetPolicy { policy, on, for_ms } => {
+                let below = self.policies.get(&policy).is_some_and(|known| known.enabled() && !on);
+                let until_ms = below.then(|| end_ms(turn, for_ms));
+                self.set_policy(turn, &policy, on, until_ms, by);
+            }
+            Control::Unmute { speaker } if self.is_muted(&speaker) => self.unmute(turn, &speaker, by),
+            Control::Unmute { .. } | Control::Mute { .. } => {}
+        }
+    }
+
+    /// The loosened mode's time is over; the configuration counts again.
+    pub(super) fn mode_ends(&mut self, turn: &mut Turn<'_>) {
+        self.set_mode(turn, self.config.mode, None, "timer");
+    }
+
+    /// The loosened policy's time is over.
+    pub(super) fn policy_switch_ends(&mut self, turn: &mut Turn<'_>, name: &str) {
+        match self.policies.get(name).map(crate::policy::Policy::enabled) {
+            Some(on) => self.set_policy(turn, name, on, None, "timer"),
+            None => self.change(turn, Change::Policy { name: name.to_owned(), switch: None }),
+        }
+    }
+
+    /// Says the state of everything that people watch: after a start.
+    pub(super) fn tell_everything(&mut self, turn: &mut Turn<'_>) {
+        self.tell_mode(turn);
+        self.tell_policies(turn);
+        for speaker in self.config.speakers.keys() {
+            let mute = self.world.borrow().durable.mutes.get(speaker).cloned();
+            turn.publish(Publication::MuteState { speaker: speaker.clone(), mute });
+        }
+    }
+
+    pub(super) fn tell_policies(&self, turn: &mut Turn<'_>) {
+        let mut policies = Vec::new();
+        for policy in self.policies.policies() {
+            let (name, on, mode) = (policy.name().to_owned(), self.is_on(policy), policy.mode());
+            policies.push(name.clone());
+            turn.publish(Publication::PolicyState { name, on, mode });
+        }
+        let revision = self.policies.revision().to_owned();
+        turn.publish(Publication::Info { revision, policies });
+    }
+
+    fn tell_mode(&self, turn: &mut Turn<'_>) {
+        let switch = self.world.borrow().durable.mode;
+        let until = switch.and_then(|switch| switch.until_ms).map(|until_ms| civil(turn, until_ms));
+        turn.publish(Publication::ModeState { mode: self.mode(), until });
+    }
+
+    fn set_mode(&mut self, turn: &mut Turn<'_>, mode: Mode, until_ms: Option<u64>, by: &str) {
+        let changes = mode != self.mode();
+        let until = until_ms.map(|until_ms| civil(turn, until_ms));
+        turn.record(Entry::ModeSet { mode, by: by.to_owned(), until });
+        let switch = (mode != self.config.mode).then_some(Switch { value: mode, until_ms });
+        self.change(turn, Change::Mode { switch });
+        self.tell_mode(turn);
+        if changes {
+            self.judge_pendings_again(turn, "the mode changed", false);
+        }
+    }
+
+    fn set_policy(&mut self, turn: &mut Turn<'_>, name: &str, on: bool, until_ms: Option<u64>, by: &str) {
+        let Some((enabled, mode)) = self.policies.get(name).map(|policy| (policy.enabled(), policy.mode())) else {
+            return;
+        };
+        let until = until_ms.map(|until_ms| civil(turn, until_ms));
+        turn.record(Entry::PolicySet { policy: name.to_owned(), on, by: by.to_owned(), until });
+        let switch = (on != enabled).then_some(Switch { value: on, until_ms });
+        self.change(turn, Change::Policy { name: name.to_owned(), switch });
+        turn.publish(Publication::PolicyState { name: name.to_owned(), on, mode });
+        self.judge_pendings_again(turn, &format!("the policy `{name}` was switched"), false);
+    }
+
+    /// Whether a control makes the bridge stricter or leaves it as it is (false), or looser (true).
+    fn is_loosening(&self, control: &Control) -> bool {
+        match control {
+            Control::SetMode { mode, .. } => *mode < self.mode(),
+            Control::SetPolicy { policy, on, .. } => {
+                !*on && self.policies.get(policy).is_some_and(|policy| self.is_on(policy))
+            }
+            Control::Mute { .. } => false,
+            Control::Unmute { speaker } => self.is_muted(speaker),
+        }
+    }
+
+    fn cannot_control(&self, control: &Control) -> Option<String> {
+        let for_ms = match control {
+            Control::SetMode { mode: Mode::Enforce, .. } if self.config.place.zone.is_none() => {
+                return Some("`enforce` needs a time zone in the configuration".to_owned());
+            }
+            Control::SetMode { mode: Mode::Enforce, .. } if self.config.confirming_channels().next().is_none() => {
+                return Some("`enforce` needs a channel that may confirm in the configuration".to_owned());
+            }
+            Control::SetMode { for_ms, .. } | Control::Mute { for_ms, .. } => for_ms,
+            Control::SetPolicy { policy, for_ms, .. } => {
+                if self.policies.get(policy).is_none() {
+                    return Some(format!("expected the name of a policy, found `{policy}`"));
+                }
+                for_ms
+            }
+            Control::Unmute { .. } => &None,
+        };
+        if let Control::Mute { speaker, .. } | Control::Unmute { speaker } = control
+            && !self.config.speakers.contains_key(speaker)
+        {
+            return Some(format!("expected the name of a speaker, found `{speaker}`"));
+        }
+        let too_long = for_ms.is_some_and(|for_ms| for_ms > LOOSEN_MAX_MS);
+        too_long.then(|| format!("expected at most {} hours", LOOSEN_MAX_MS / 3_600_000))
+    }
+}
+
+/// When a loosening ends by itself, on the monotonic side.
+fn end_ms(turn: &Turn<'_>, for_ms: Option<u64>) -> u64 {
+    turn.at.plus_ms(for_ms.unwrap_or(LOOSEN_DEFAULT_MS).min(LOOSEN_MAX_MS)).monotonic_ms
+}
+
+/// A monotonic time in the future, for people.
+fn civil(turn: &Turn<'_>, time_ms: u64) -> jiff::Timestamp {
+    turn.at.plus_ms(time_ms.saturating_sub(turn.at.monotonic_ms)).utc
+}
+
+/// The topic that a control message came on, below the base.
+fn topic_of(control: &Control) -> String {
+    match control {
+        Control::SetMode { .. } => "mode/set".to_owned(),
+        Control::SetPolicy { policy, .. } => format!("policy/{policy}/set"),
+        Control::Mute { speaker, .. } | Control::Unmute { speaker } => format!("mute/{speaker}/set"),
+    }
+}
+
+/// A loosening as a request. Control topics name no channel, so nobody knows who asks.
+fn loosening_request(control: Control) -> Arrival {
+    let (action, target, for_ms) = match &control {
+        Control::SetMode { mode, for_ms } => (SET_MODE, mode.name().to_owned(), *for_ms),
+        Control::SetPolicy { policy, for_ms, .. } => (TURN_OFF_POLICY, policy.clone(), *for_ms),
+        Control::Mute { speaker, .. } | Control::Unmute { speaker } => (UNMUTE, speaker.clone(), None),
+    };
+    let data: BTreeMap<String, Value> = for_ms.map(|for_ms| ("for_ms".to_owned(), for_ms.into())).into_iter().collect();
+    let request = Request {
+        action: action.to_owned(),
+        target: Some(target),
+        source: Source::default(),
+        door: Door::Control,
+        data,
+        text: None,
+        confidence: None,
+        sensitive: true,
+    };
+    Arrival { request, held: Held::Control(control), reply: None }
+}

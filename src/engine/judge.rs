@@ -1,0 +1,260 @@
+//! One request, from arrival to decision: asks the policies, combines what they say, and lets it go, stop or wait.
+
+use std::rc::Rc;
+
+use jiff::Timestamp;
+
+use super::combine::{self, Combined};
+use super::{Engine, Turn};
+use crate::model::action::Class;
+use crate::model::decision::{ConfirmBy, Decision, Enforcement, FactRead, Grade, Mode, Opinion, Settlement, Verdict};
+use crate::model::event::{AnswerBody, Effect, Entry, Publication};
+use crate::model::message::Command;
+use crate::model::permit::Permit;
+use crate::model::request::{Arrival, Door, Held, Reply, Request};
+use crate::model::time::At;
+use crate::policy::{OnError, Policy, Reaction, Wish};
+
+/// Facts that one decision names. A rule that reads more is judged by all of them, and the rest is not listed.
+pub(super) const FACTS_IN_DECISION_MAX: usize = 64;
+
+/// Everything the policies said on one request.
+pub(super) struct Judgement {
+    pub(super) class: Class,
+    pub(super) opinions: Vec<Opinion>,
+    pub(super) facts: Vec<FactRead>,
+    pub(super) wishes: Vec<(String, Wish)>,
+    /// What all opinions say together.
+    pub(super) all: Combined,
+    /// What is done: the same of the enforced ones alone.
+    pub(super) applied: Combined,
+}
+
+impl Engine {
+    /// A request came. `depth` counts the policies' own publishes that led to it.
+    pub(super) fn arrive(&mut self, turn: &mut Turn<'_>, arrival: Arrival, depth: usize) {
+        let request = Rc::new(arrival.request.clone());
+        let mut judgement = self.judge(turn, &request);
+        let channels = self.fit_channels(&request, &judgement);
+        if judgement.applied.verdict == Verdict::Confirm
+            && let Some(reason) = self.cannot_hold(&channels)
+        {
+            deny(&mut judgement, &reason);
+        }
+        let mut decision = self.decision(turn.at, &request, &judgement);
+        let wishes = std::mem::take(&mut judgement.wishes);
+        match (judgement.applied.verdict, judgement.applied.terms) {
+            (Verdict::Confirm, Some(terms)) => {
+                let until = turn.at.plus_ms(terms.within_ms);
+                decision.confirm =
+                    Some(ConfirmBy { question: terms.ask.clone(), until: until.utc, channels: channels.clone() });
+                self.hold(turn, decision, arrival, terms, channels);
+            }
+            (Verdict::Allow, _) => self.release(turn, decision, arrival, 0),
+            (Verdict::Deny | Verdict::Confirm, _) => conclude(turn, decision, arrival.reply),
+        }
+        for (policy, wish) in wishes {
+            self.fulfil(turn, &policy, wish, depth);
+        }
+    }
+
+    /// Asks every policy that the action concerns. Changes nothing but what is recorded of failing policies.
+    pub(super) fn judge(&self, turn: &mut Turn<'_>, request: &Rc<Request>) -> Judgement {
+        let declared = if request.sensitive { Class::Sensitive } else { Class::Ordinary };
+        let class = self.config.class_of(&request.action).max(declared);
+        let view = self.view(turn.at);
+        let (mut opinions, mut facts, mut wishes) = (Vec::new(), Vec::new(), Vec::new());
+        for policy in self.policies.for_action(&request.action).filter(|policy| self.is_on(policy)) {
+            let reaction = policy.on_request(request, &view);
+            note_failure(turn, &reaction);
+            add_facts(&mut facts, &reaction.facts);
+            wishes.extend(reaction.wishes.iter().cloned().map(|wish| (policy.name().to_owned(), wish)));
+            opinions.extend(opinion(policy, class, reaction));
+        }
+        let floor = self.config.is_floor(&request.action);
+        let all = combine::combine(&request.action, class, floor, opinions.iter());
+        let applied = match self.mode() {
+            Mode::Observe => Combined { verdict: Verdict::Allow, terms: None, ..all.clone() },
+            Mode::Enforce => {
+                let enforced = combine::enforced(Mode::Enforce, &opinions);
+                combine::combine(&request.action, class, floor, enforced)
+            }
+        };
+        Judgement { class, opinions, facts, wishes, all, applied }
+    }
+
+    /// Writes a judgement down.
+    pub(super) fn decision(&mut self, at: At, request: &Request, judgement: &Judgement) -> Decision {
+        let acted_on = judgement.applied.verdict == judgement.all.verdict;
+        // Where what is done differs from what all say, the reason is that of the verdict which is shown.
+        let Combined { verdict, reason, deciding, .. } = judgement.all.clone();
+        Decision {
+            id: self.ids.next(at),
+            at: at.utc,
+            request: request.clone(),
+            verdict,
+            applied: judgement.applied.verdict,
+            mode: self.mode(),
+            reason,
+            deciding,
+            opinions: judgement.opinions.clone(),
+            facts: judgement.facts.clone(),
+            grade: grade(request.door),
+            enforcement: if acted_on && self.mode() == Mode::Enforce {
+                Enforcement::Unproven
+            } else {
+                Enforcement::NotEnforced
+            },
+            revision: self.policies.revision().to_owned(),
+            confirm: None,
+            settles: None,
+        }
+    }
+
+    /// The decision that ends a held request.
+    pub(super) fn settled(
+        &mut self,
+        at: At,
+        request: &Request,
+        verdict: Verdict,
+        reason: String,
+        settlement: Settlement,
+    ) -> Decision {
+        Decision {
+            id: self.ids.next(at),
+            at: at.utc,
+            request: request.clone(),
+            verdict,
+            applied: verdict,
+            mode: self.mode(),
+            reason,
+            deciding: Vec::new(),
+            opinions: Vec::new(),
+            facts: Vec::new(),
+            grade: grade(request.door),
+            enforcement: Enforcement::Unproven,
+            revision: self.policies.revision().to_owned(),
+            confirm: None,
+            settles: Some(settlement),
+        }
+    }
+
+    /// Lets an allowed request happen, `held_ms` after it came. The record stands before the forward.
+    pub(super) fn release(&mut self, turn: &mut Turn<'_>, mut decision: Decision, arrival: Arrival, held_ms: u64) {
+        match arrival.held {
+            Held::Question => conclude(turn, decision, arrival.reply),
+            Held::Control(control) => {
+                let by = decision.id.clone();
+                conclude(turn, decision, arrival.reply);
+                self.loosen(turn, control, &by);
+            }
+            Held::Command(command) => match self.fresh(command, held_ms) {
+                Some(command) => {
+                    let permit = Permit::grant(command, &decision.id);
+                    let answer = answer(&decision, arrival.reply, None);
+                    record(turn, decision);
+                    turn.effects.push(Effect::Forward(permit));
+                    turn.effects.extend(answer);
+                }
+                None => {
+                    decision.verdict = Verdict::Deny;
+                    decision.applied = Verdict::Deny;
+                    "the command expired while it waited".clone_into(&mut decision.reason);
+                    conclude(turn, decision, arrival.reply);
+                }
+            },
+        }
+    }
+
+    /// The command with what is left of its time: never more than `stale_after`. `None`: nothing is left.
+    fn fresh(&self, command: Command, held_ms: u64) -> Option<Command> {
+        let stale_after_s = u32::try_from(self.config.stale_after_ms.div_ceil(1_000)).unwrap_or(u32::MAX);
+        let left_s = match command.expiry_s {
+            None => stale_after_s,
+            Some(expiry_s) => {
+                let held_s = u32::try_from(held_ms.div_ceil(1_000)).unwrap_or(u32::MAX);
+                expiry_s.checked_sub(held_s).filter(|left_s| *left_s > 0)?.min(stale_after_s)
+            }
+        };
+        Some(Command { expiry_s: Some(left_s), ..command })
+    }
+}
+
+/// Records a decision after which nothing is forwarded, and answers whoever waits.
+pub(super) fn conclude(turn: &mut Turn<'_>, decision: Decision, reply: Option<Reply>) {
+    let answer = answer(&decision, reply, None);
+    record(turn, decision);
+    turn.effects.extend(answer);
+}
+
+pub(super) fn record(turn: &mut Turn<'_>, decision: Decision) {
+    turn.record(Entry::Decision { decision: Box::new(decision) });
+}
+
+/// The answer to a question. `until` is set while it waits for a confirmation.
+pub(super) fn answer(decision: &Decision, reply: Option<Reply>, until: Option<Timestamp>) -> Option<Effect> {
+    let reply = reply?;
+    let answer = AnswerBody {
+        ask: reply.ask.clone(),
+        decision: Some(decision.id.clone()),
+        verdict: Some(decision.applied),
+        reason: decision.reason.clone(),
+        is_final: until.is_none(),
+        until,
+    };
+    Some(Effect::Publish(Publication::Answer { reply, answer }))
+}
+
+/// Turns a judgement into a denial, where a confirmation was asked for that nobody can give.
+pub(super) fn deny(judgement: &mut Judgement, reason: &str) {
+    judgement.applied.verdict = Verdict::Deny;
+    judgement.applied.terms = None;
+    if judgement.all.verdict <= Verdict::Confirm {
+        judgement.all.verdict = Verdict::Deny;
+        judgement.all.reason = format!("{}; {reason}", judgement.all.reason);
+    }
+}
+
+/// How strong a door is.
+fn grade(door: Door) -> Grade {
+    match door {
+        Door::Gate | Door::Policy | Door::Control => Grade::Prevented,
+        Door::Ask => Grade::Alerted,
+    }
+}
+
+/// What a policy says, or what its `ON_ERROR` says for it.
+fn opinion(policy: &Policy, class: Class, reaction: Reaction) -> Option<Opinion> {
+    let (verdict, reason, terms) = match (&reaction.error, reaction.stated) {
+        (None, None) => return None,
+        (None, Some(stated)) => (stated.verdict, stated.reason, stated.terms),
+        (Some(error), _) => {
+            let verdict = match (policy.on_error(), class) {
+                (OnError::None, _) | (OnError::ByClass, Class::Ordinary) => return None,
+                (OnError::Confirm, _) => Verdict::Confirm,
+                (OnError::Deny, _) | (OnError::ByClass, Class::Sensitive) => Verdict::Deny,
+            };
+            let reason = format!("the policy `{}` failed: {}", policy.name(), error.message);
+            (verdict, reason, None)
+        }
+    };
+    let mode = policy.mode();
+    Some(Opinion { policy: policy.name().to_owned(), verdict, reason, mode, error: reaction.error, terms })
+}
+
+/// A failing policy is never silent.
+pub(super) fn note_failure(turn: &mut Turn<'_>, reaction: &Reaction) {
+    if let Some(error) = &reaction.error {
+        turn.record(Entry::PolicyFailed { error: error.clone() });
+    }
+}
+
+/// Adds what a policy has read, each fact once.
+fn add_facts(facts: &mut Vec<FactRead>, read: &[FactRead]) {
+    for fact in read {
+        let known = facts.iter().any(|seen| seen.entity == fact.entity && seen.attribute == fact.attribute);
+        if !known && facts.len() < FACTS_IN_DECISION_MAX {
+            facts.push(fact.clone());
+        }
+    }
+}

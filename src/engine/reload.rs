@@ -1,0 +1,64 @@
+//! New policies: compiled beside the running set, and swapped whole or not at all. And the return of what an earlier
+//! run left.
+
+use std::collections::BTreeSet;
+
+use super::{Engine, Turn};
+use crate::model::durable::Change;
+use crate::model::event::{Entry, PolicySource, Publication};
+use crate::policy::PolicySet;
+
+impl Engine {
+    /// Takes over new policy texts, or says why not; then the old set goes on.
+    pub(super) fn reload(&mut self, turn: &mut Turn<'_>, sources: Result<Vec<PolicySource>, String>) {
+        let compiled = sources.map_err(|error| vec![error]).and_then(|sources| {
+            PolicySet::compile(&sources, &self.catalog, self.stopwatch.clone())
+                .map_err(|errors| errors.iter().map(ToString::to_string).collect())
+        });
+        match compiled {
+            Err(errors) => turn.record(Entry::ReloadRefused { errors }),
+            Ok(policies) => self.swap(turn, policies),
+        }
+    }
+
+    fn swap(&mut self, turn: &mut Turn<'_>, policies: PolicySet) {
+        let names = |set: &PolicySet| -> BTreeSet<String> {
+            set.policies().iter().map(|policy| policy.name().to_owned()).collect()
+        };
+        let (old, new) = (names(&self.policies), names(&policies));
+        self.policies = policies;
+        // A reload is the owner's own act: whatever the clock shows now is what the owner sees.
+        self.clock.accept(turn.at);
+        let revision = self.policies.revision().to_owned();
+        turn.record(Entry::Reloaded { revision, policies: new.iter().cloned().collect() });
+        for name in old.difference(&new) {
+            turn.publish(Publication::PolicyGone { name: name.clone() });
+            let switched = self.world.borrow().durable.policies.contains_key(name);
+            if switched {
+                self.change(turn, Change::Policy { name: name.clone(), switch: None });
+            }
+        }
+        self.tell_policies(turn);
+        self.judge_pendings_again(turn, "the policies changed", false);
+    }
+
+    /// After a start with what an earlier run left: mutes are sent again, held requests are judged and asked again,
+    /// and a switch that stands looser than the configuration falls back to it.
+    pub(super) fn restore(&mut self, turn: &mut Turn<'_>) {
+        let durable = self.durable();
+        if durable.mode.is_some_and(|switch| switch.value < self.config.mode) {
+            self.mode_ends(turn);
+        }
+        for (name, switch) in &durable.policies {
+            let looser = self.policies.get(name).is_none_or(|policy| policy.enabled() && !switch.value);
+            if looser {
+                self.policy_switch_ends(turn, name);
+            }
+        }
+        self.end_what_is_due(turn);
+        for (speaker, mute) in self.durable().mutes {
+            super::mutes::tell(turn, &speaker, Some(mute));
+        }
+        self.judge_pendings_again(turn, "the bridge was restarted", true);
+    }
+}

@@ -1,0 +1,15 @@
+//! The shell: the only part that reads a clock, opens a socket or a file, and waits.
+//!
+//! It decides nothing. What happens is handed to the core as data, and what the core answers is carried out in its order.
+
+#[cfg(feature = "embedded-broker")]
+pub mod broker;
+pub mod clock;
+pub mod files;
+pub mod health;
+pub mod journal;
+pub mod lines;
+pub mod link;
+pub mod reload;
+pub mod run;
+pub mod seed;
