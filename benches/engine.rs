@@ -1,0 +1,192 @@
+//! The engine alone, in one process: what judging costs beside the bare scripts, and that it grows with neither the
+//! policies installed nor the facts known.
+//!
+//! Each pair is measured in turns, A B A B …, and the medians are compared: what slows the machine slows both. There is
+//! no broker in what is measured, and no clock but the stopwatch that the bridge itself hands to its scripts.
+#![expect(clippy::expect_used, clippy::panic, reason = "a measurement that cannot be made must not look like one")]
+#![expect(clippy::disallowed_methods, reason = "a measurement needs a clock")]
+
+use std::hint::black_box;
+use std::rc::Rc;
+use std::time::Instant;
+
+use hushgate::config::{self, Secrets};
+use hushgate::engine::{Engine, Setup};
+use hushgate::model::decision::Verdict;
+use hushgate::model::event::{Effect, Entry, Event, PolicySource};
+use hushgate::model::message::{Command, Qos};
+use hushgate::model::request::{Arrival, Door, FactChange, Held, Request, Source, SourceKind};
+use hushgate::model::time::At;
+
+/// Turns of each pair.
+const TURNS: usize = 301;
+/// Calls in one turn: enough that reading the clock does not count.
+const CALLS_PER_TURN: u32 = 100;
+/// Policies that match the request.
+const MATCHING: usize = 10;
+
+const CONFIG: &str = "broker: { url: \"embedded://127.0.0.1:0\" }\nmode: enforce\ntime_zone: America/Los_Angeles\n\
+                      channels:\n  phone: { kind: person, independent: true, confirms: true }\n";
+
+fn main() {
+    let turns = if std::env::args().any(|word| word == "--test") { 3 } else { TURNS };
+    println!("\nengine: medians of {turns} turns of {CALLS_PER_TURN} calls");
+    let (mut bare, mut handle) = (bare(), House::new(MATCHING, 0));
+    compare(turns, "ten bare rhai calls", &mut bare, "handle, ten matching policies", &mut || handle.judge(), 1.5);
+    let (mut few, mut many) = (House::new(MATCHING, 0), House::new(1_000, 0));
+    compare(turns, "handle, 10 installed", &mut || few.judge(), "handle, 1,000 installed", &mut || many.judge(), 1.2);
+    let (mut few, mut many) = (House::new(MATCHING, 1), House::new(MATCHING, 100_000));
+    compare(turns, "handle, 1 fact", &mut || few.judge(), "handle, 100,000 facts", &mut || many.judge(), 1.2);
+}
+
+/// Measures two things in turns, and prints their medians and the ratio beside its target.
+fn compare<'a>(turns: usize, name_a: &str, a: &'a mut dyn FnMut(), name_b: &str, b: &'a mut dyn FnMut(), target: f64) {
+    let mut times = [Vec::new(), Vec::new()];
+    for turn in 0..=turns {
+        for (times, work) in times.iter_mut().zip([&mut *a, &mut *b]) {
+            let began = Instant::now();
+            (0..CALLS_PER_TURN).for_each(|_| work());
+            let each_us = began.elapsed().as_secs_f64() * 1e6 / f64::from(CALLS_PER_TURN);
+            // The first turn fills caches.
+            if turn > 0 {
+                times.push(each_us);
+            }
+        }
+    }
+    let [a_us, b_us] = times.map(median);
+    let ratio = b_us / a_us;
+    let word = if ratio <= target { "met" } else { "MISSED" };
+    println!(
+        "{name_a:<22} {a_us:>7.2} us   {name_b:<30} {b_us:>7.2} us   ratio {ratio:.2} (target {target:.2}: {word})"
+    );
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    *values.get(values.len() / 2).expect("at least one turn")
+}
+
+struct NoSecrets;
+
+impl Secrets for NoSecrets {
+    fn environment(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn file(&self, _: &str) -> Result<String, String> {
+        Err("there are none".to_owned())
+    }
+}
+
+/// An engine with its request.
+struct House {
+    engine: Engine,
+    at: At,
+    effects: Vec<Effect>,
+}
+
+impl House {
+    /// `installed` policies, ten of which match the request, and so many facts.
+    fn new(installed: usize, facts: usize) -> House {
+        let config = config::parse("bench.yaml", CONFIG, &NoSecrets).expect("a right configuration");
+        let at = At { monotonic_ms: 0, utc: "2026-11-23T07:14:00Z".parse().expect("a time") };
+        let sources = (0..installed).map(source).collect();
+        let began = Instant::now();
+        let stopwatch = Rc::new(move || u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
+        let setup = Setup { config: Rc::new(config), sources, seed: [7; 32], stopwatch: Some(stopwatch), saved: None };
+        let mut effects = Vec::new();
+        let mut engine = Engine::start(setup, at, &mut effects).expect("right policies");
+        for index in 0..facts {
+            let entity = format!("sensor.number_{index}");
+            let change = FactChange { entity, attribute: None, value: Some(index.into()) };
+            engine.handle(at, Event::Fact(change), &mut effects);
+        }
+        effects.clear();
+        House { engine, at, effects }
+    }
+
+    /// One command through the engine, which must be allowed after ten policies were asked.
+    fn judge(&mut self) {
+        self.at = self.at.plus_ms(1);
+        self.engine.handle(self.at, Event::Arrival(Box::new(arrival())), &mut self.effects);
+        let Some(Effect::Record(record)) = self.effects.first() else { panic!("no decision: {:?}", self.effects) };
+        let Entry::Decision { decision } = &record.entry else { panic!("no decision: {record:?}") };
+        assert!(decision.applied == Verdict::Allow && decision.opinions.len() == MATCHING, "{decision:?}");
+        black_box(&self.effects);
+        self.effects.clear();
+    }
+}
+
+/// The policies: the first ten match, all others are for other actions.
+fn source(index: usize) -> PolicySource {
+    let action = if index < MATCHING { "light.*".to_owned() } else { format!("vacuum.start_{index}") };
+    let text = format!(
+        r#"//! A typical rule.
+const ACTIONS = ["{action}"];
+const FROM = "22:00";
+const ROOM = "cellar";
+
+fn on_request(request) {{
+    if request.target == ROOM && between(FROM, "07:00") {{
+        deny("no light in the cellar at night")
+    }} else {{
+        allow("it is not the cellar")
+    }}
+}}
+"#
+    );
+    PolicySource { name: format!("rule_{index}"), file: format!("rule_{index}.rhai"), text }
+}
+
+fn arrival() -> Arrival {
+    let source = Source { kind: SourceKind::Person, channel: Some("phone".to_owned()), policy: None };
+    let request = Request {
+        action: "light.turn_on".to_owned(),
+        target: Some("kitchen".to_owned()),
+        source,
+        door: Door::Gate,
+        data: std::collections::BTreeMap::new(),
+        text: None,
+        confidence: None,
+        sensitive: false,
+    };
+    let topic = "zigbee2mqtt/kitchen/set".to_owned();
+    let payload = r#"{"state":"ON","brightness":120}"#;
+    let command = Command { topic, payload: payload.into(), qos: Qos::AtLeastOnce, expiry_s: None };
+    Arrival { request, held: Held::Command(command), reply: None }
+}
+
+/// The same ten rules as somebody would call them from Rust without any of this: one engine, a request type with the
+/// getter that they use, the words that they use, a verdict as a value.
+fn bare() -> impl FnMut() {
+    #[derive(Clone)]
+    struct Ask(Rc<Request>);
+
+    let mut engine = rhai::Engine::new();
+    engine.register_type_with_name::<Ask>("Request");
+    engine.register_get("target", |ask: &mut Ask| ask.0.target.clone().unwrap_or_default());
+    engine.register_fn("between", |from: &str, to: &str| from < to);
+    engine.register_fn("deny", |reason: &str| (Verdict::Deny, reason.to_owned()));
+    engine.register_fn("allow", |reason: &str| (Verdict::Allow, reason.to_owned()));
+    let text = r#"
+fn on_request(request) {
+    if request.target == "cellar" && between("22:00", "07:00") {
+        deny("no light in the cellar at night")
+    } else {
+        allow("it is not the cellar")
+    }
+}
+"#;
+    let scripts: Vec<rhai::AST> = (0..MATCHING).map(|_| engine.compile(text).expect("a right script")).collect();
+    move || {
+        let request = Rc::new(arrival().request);
+        for script in &scripts {
+            let options = rhai::CallFnOptions::new().eval_ast(false);
+            let mut scope = rhai::Scope::new();
+            let ask = Ask(Rc::clone(&request));
+            let verdict: (Verdict, String) =
+                engine.call_fn_with_options(options, &mut scope, script, "on_request", (ask,)).expect("a verdict");
+            black_box(verdict);
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The bridge's own life: reload, farewell, take-over, and brokers that it cannot use.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+
+use crate::Case;
+use crate::broker::{Broker, Kind};
+use crate::client::Client;
+use crate::house::{Bridge, CELLAR, House};
+
+pub const CASES: &[Case] = &[
+    ("a_typo_leaves_the_old_rules_running", a_typo_leaves_the_old_rules_running),
+    ("a_saved_rule_counts_at_once", a_saved_rule_counts_at_once),
+    ("a_hangup_reads_the_rules_again", a_hangup_reads_the_rules_again),
+    ("it_leaves_with_a_farewell", it_leaves_with_a_farewell),
+    ("a_crash_is_told_by_the_last_will", a_crash_is_told_by_the_last_will),
+    ("a_second_bridge_takes_over", a_second_bridge_takes_over),
+];
+/// Cases that bring their own broker, or what looks like one.
+pub const ALONE: &[Case] = &[
+    ("a_broker_without_mqtt_5_is_said_clearly", a_broker_without_mqtt_5_is_said_clearly),
+    ("the_broker_inside_the_bridge_serves_others", the_broker_inside_the_bridge_serves_others),
+];
+
+/// The exit codes that `--help` gives.
+const EXIT_BROKER: i32 = 4;
+const EXIT_TAKEN_OVER: i32 = 5;
+
+fn a_typo_leaves_the_old_rules_running(kind: Kind) {
+    let broker = Broker::start(kind);
+    let house = House::on(&broker);
+    let mut bridge = house.open(&broker);
+    let mut owner = Client::connect(&broker, &["hushgate/log", "hushgate/decision/#"]);
+    house.policy("cellar", &CELLAR.replace("deny(\"the cellar", "denny(\"the cellar"));
+
+    let refused = owner.expect_where("hushgate/log", |record| record.payload.contains("reload_refused"));
+    let place = "cellar.rhai:7:9";
+    assert!(refused.payload.contains(place), "{} should be in {}", place, refused.payload);
+    assert!(refused.payload.contains("denny"), "{}", refused.payload);
+    bridge.expect_log(&[place]);
+    owner.publish("hushgate/gate/lights/cellar/set", "1");
+    let decision = owner.expect("hushgate/decision/deny/light.turn_on").json();
+    assert_eq!(decision["reason"], "the cellar stays dark", "the old rule goes on");
+}
+
+fn a_saved_rule_counts_at_once(kind: Kind) {
+    let broker = Broker::start(kind);
+    let house = House::on(&broker);
+    let _bridge = house.open(&broker);
+    let mut owner = Client::connect(&broker, &["hushgate/log", "lights/+/set", "hushgate/decision/#"]);
+    house.policy("cellar", &CELLAR.replace("\"cellar\"", "\"attic\""));
+    owner.expect_where("hushgate/log", |record| record.payload.contains("reloaded"));
+    owner.publish("hushgate/gate/lights/attic/set", "1");
+    owner.publish("hushgate/gate/lights/cellar/set", "2");
+    assert_eq!(owner.expect("hushgate/decision/deny/light.turn_on").json()["request"]["target"], "attic");
+    assert_eq!(owner.expect("lights/+/set").topic, "lights/cellar/set");
+}
+
+fn a_hangup_reads_the_rules_again(kind: Kind) {
+    let broker = Broker::start(kind);
+    let bridge = House::on(&broker).open(&broker);
+    let mut owner = Client::connect(&broker, &["hushgate/log"]);
+    bridge.signal("HUP");
+    owner.expect_where("hushgate/log", |record| record.payload.contains("reloaded"));
+}
+
+fn it_leaves_with_a_farewell(kind: Kind) {
+    let broker = Broker::start(kind);
+    for signal in ["TERM", "INT"] {
+        let mut bridge = House::on(&broker).open(&broker);
+        let mut owner = Client::connect(&broker, &["hushgate/status"]);
+        assert_eq!(owner.expect("hushgate/status").payload, "online");
+        bridge.signal(signal);
+        assert_eq!(owner.expect("hushgate/status").payload, "offline");
+        let status = bridge.wait();
+        assert_eq!(status.code(), Some(0), "{signal}: {}", bridge.whole_log());
+    }
+}
+
+fn a_crash_is_told_by_the_last_will(kind: Kind) {
+    let broker = Broker::start(kind);
+    let bridge = House::on(&broker).open(&broker);
+    let mut owner = Client::connect(&broker, &["hushgate/status"]);
+    assert_eq!(owner.expect("hushgate/status").payload, "online");
+    bridge.kill();
+    assert_eq!(owner.expect("hushgate/status").payload, "offline");
+}
+
+fn a_second_bridge_takes_over(kind: Kind) {
+    let broker = Broker::start(kind);
+    let house = House::on(&broker);
+    let mut first = house.open(&broker);
+    let mut owner = Client::connect(&broker, &["lights/+/set"]);
+    let _second = house.run();
+    let status = first.wait();
+    assert_eq!(status.code(), Some(EXIT_TAKEN_OVER), "{}", first.whole_log());
+    // The second may not be listening yet; a command that it does not hear is lost, and asked for again.
+    let mut heard = None;
+    for attempt in 1..=100 {
+        owner.publish("hushgate/gate/lights/kitchen/set", &attempt.to_string());
+        heard = owner.next_within(std::time::Duration::from_millis(200));
+        if heard.is_some() {
+            break;
+        }
+    }
+    assert!(heard.is_some(), "the second bridge forwards");
+}
+
+fn a_broker_without_mqtt_5_is_said_clearly(_: Kind) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("a bound socket").port();
+    // CONNACK of MQTT 3.1.1, "unacceptable protocol version", to whoever says MQTT 5; to a 3.1.1 client it would say yes.
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let mut packet = [0_u8; 512];
+            let length = stream.read(&mut packet).unwrap_or(0);
+            let speaks_v5 =
+                packet.get(..length).is_some_and(|packet| packet.windows(5).any(|part| part == b"MQTT\x05"));
+            let answer = if speaks_v5 { [0x20, 2, 0, 1] } else { [0x20, 2, 0, 0] };
+            // The bridge may have gone already.
+            let _ = stream.write_all(&answer);
+        }
+    });
+    let mut bridge = House::with_broker(&format!("broker:\n  url: \"mqtt://127.0.0.1:{port}\"\n")).run();
+    let status = bridge.wait();
+    let log = bridge.whole_log();
+    assert_eq!(status.code(), Some(EXIT_BROKER), "{log}");
+    assert!(log.contains("3.1.1") && log.contains("MQTT 5"), "{log}");
+}
+
+fn the_broker_inside_the_bridge_serves_others(_: Kind) {
+    // The port is free when it is asked for; the bridge is told of it in its configuration.
+    let broker = Broker::nowhere();
+    let house = House::with_broker(&format!("broker:\n  url: \"embedded://127.0.0.1:{}\"\n", broker.port()));
+    let mut bridge: Bridge = house.run();
+    bridge.expect_log(&["connected"]);
+    let mut device = Client::connect(&broker, &["lights/+/set", "hushgate/status"]);
+    assert_eq!(device.expect("hushgate/status").payload, "online");
+    device.publish("hushgate/gate/lights/kitchen/set", "1");
+    device.expect("lights/kitchen/set");
+}
