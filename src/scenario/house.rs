@@ -21,9 +21,9 @@ use crate::model::message::{Message, Qos, ReplyTo};
 use crate::model::request::FactChange;
 use crate::model::time::At;
 
-/// The monotonic clock when a scenario begins, and after each restart: unlike each other, and unlike zero.
-const START_MS: u64 = 1_000_000;
-const RESTART_MS: u64 = 4_000;
+/// The monotonic clock when a scenario begins, and after each restart: unlike each other.
+const START_MS: u64 = At::MONOTONIC_START_MS + 1_000_000;
+const RESTART_MS: u64 = At::MONOTONIC_START_MS + 4_000;
 
 /// Deadlines that one step may pass.
 const TICKS_MAX: usize = 10_000;
