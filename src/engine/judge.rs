@@ -86,8 +86,11 @@ impl Engine {
     /// Writes a judgement down.
     pub(super) fn decision(&mut self, at: At, request: &Request, judgement: &Judgement) -> Decision {
         let acted_on = judgement.applied.verdict == judgement.all.verdict;
-        // Where what is done differs from what all say, the reason is that of the verdict which is shown.
-        let Combined { verdict, reason, deciding, .. } = judgement.all.clone();
+        let verdict = judgement.all.verdict;
+        // Where the house only observes, the reason is that of what would have happened. Where more is done than all say
+        // together, since what would have allowed it only observes, whoever waits must read why.
+        let telling = if judgement.applied.verdict > verdict { &judgement.applied } else { &judgement.all };
+        let Combined { reason, deciding, .. } = telling.clone();
         Decision {
             id: self.ids.next(at),
             at: at.utc,
