@@ -14,6 +14,7 @@ pub mod home;
 pub mod model;
 pub mod policy;
 pub mod registry;
+pub mod scenario;
 pub mod script;
 pub mod shell;
 pub mod time;

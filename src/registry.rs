@@ -1,42 +1,207 @@
 //! What topics and payloads mean: commands, facts and events of the house.
+//!
+//! It knows what the configuration says and nothing else. It judges nothing, sends nothing, and keeps no state between
+//! messages. What Home Assistant announces by discovery will be learned here too.
+
+mod facts;
+
+use std::collections::BTreeMap;
 
 use crate::config::Config;
+use crate::config::pattern::{Names, TopicPattern};
+use crate::config::payload::{Json, Payload, PayloadCondition};
+use crate::config::template::Template;
+use crate::config::{Channel, CommandEntry, EventEntry};
+use crate::model::action::{self, Class};
 use crate::model::message::Message;
-use crate::model::request::{Door, FactChange, HouseEvent, Request};
+use crate::model::request::{Door, FactChange, HouseEvent, Request, Source};
 use crate::model::topic::TopicFilter;
+
+/// Longest name of a speaker that an event tells, in bytes. A longer one is left out.
+pub const SPEAKER_BYTES_MAX: usize = 64;
 
 /// The meaning of topics, as the configuration says.
 #[derive(Debug, Clone)]
-pub struct Registry {}
+pub struct Registry {
+    commands: Vec<Command>,
+    facts: facts::Facts,
+    events: Vec<EventEntry>,
+    channels: BTreeMap<String, Channel>,
+    unreadable_class: Class,
+}
+
+#[derive(Debug, Clone)]
+struct Command {
+    entry: CommandEntry,
+    class: Class,
+    /// It looks into the fields of the payload, so the payload must have one reading only.
+    reads_fields: bool,
+}
 
 impl Registry {
-    pub fn new(_config: &Config) -> Registry {
-        Registry {}
+    pub fn new(config: &Config) -> Registry {
+        let command = |entry: &CommandEntry| {
+            let templates = entry.target.iter().chain(&entry.text).chain(entry.data.values());
+            Command {
+                class: if entry.sensitive { Class::Sensitive } else { config.class_of(&entry.action) },
+                reads_fields: reads_fields(entry.when.as_ref(), templates),
+                entry: entry.clone(),
+            }
+        };
+        Registry {
+            commands: config.commands.iter().map(command).collect(),
+            facts: facts::Facts::new(config),
+            events: config.events.clone(),
+            channels: config.channels.clone(),
+            unreadable_class: config.class_of(action::UNREADABLE),
+        }
     }
 
     /// What a message on a known command topic asks for. `None`: no known command topic. A known topic whose payload
-    /// no entry can read is `command.unreadable`.
-    pub fn read_command(&self, _topic: &str, _payload: &[u8], _door: Door) -> Option<Request> {
-        None
+    /// no entry can read is `command.unreadable`, sensitive if any action on that topic is.
+    ///
+    /// Where several entries fit, the strictest class wins, then the owner's order: a payload that says two things
+    /// is judged by the more dangerous one.
+    pub fn read_command(&self, topic: &str, payload: &[u8], door: Door) -> Option<Request> {
+        let on_topic: Vec<(&Command, Names)> = self
+            .commands
+            .iter()
+            .filter_map(|command| command.entry.topic.read(topic).map(|names| (command, names)))
+            .collect();
+        if on_topic.is_empty() {
+            return None;
+        }
+        let payload = Payload::new(payload);
+        let fitting = on_topic.iter().filter(|(command, _)| command.fits(&payload));
+        // `max_by_key` would take the last of equals.
+        let chosen = fitting.reduce(|best, next| if next.0.class > best.0.class { next } else { best });
+        Some(match chosen {
+            Some((command, names)) => self.request(command, names, &payload, door),
+            None => self.unreadable(&on_topic, &payload, door),
+        })
+    }
+
+    fn request(&self, command: &Command, names: &Names, payload: &Payload<'_>, door: Door) -> Request {
+        let entry = &command.entry;
+        Request {
+            action: entry.action.clone(),
+            target: entry.target.as_ref().and_then(|template| template.text(names, payload)),
+            source: self.source(entry.channel.as_deref()),
+            door,
+            data: read_data(&entry.data, names, payload),
+            text: entry.text.as_ref().and_then(|template| template.text(names, payload)),
+            confidence: None,
+            sensitive: entry.sensitive,
+        }
+    }
+
+    fn unreadable(&self, on_topic: &[(&Command, Names)], payload: &Payload<'_>, door: Door) -> Request {
+        let channels: Vec<Option<&str>> =
+            on_topic.iter().map(|(command, _)| command.entry.channel.as_deref()).collect();
+        // Entries that name different channels leave it open who asks.
+        let channel =
+            channels.first().copied().flatten().filter(|first| channels.iter().all(|other| *other == Some(first)));
+        let target = on_topic.first().and_then(|(command, names)| command.entry.target.as_ref()?.text(names, payload));
+        let is_sensitive = on_topic.iter().any(|(command, _)| command.class == Class::Sensitive);
+        Request {
+            action: action::UNREADABLE.to_owned(),
+            target,
+            source: self.source(channel),
+            door,
+            data: BTreeMap::new(),
+            text: None,
+            confidence: None,
+            sensitive: is_sensitive || self.unreadable_class == Class::Sensitive,
+        }
+    }
+
+    /// Who asks by a configured channel.
+    pub fn source(&self, channel: Option<&str>) -> Source {
+        let known = channel.and_then(|name| self.channels.get_key_value(name));
+        known.map_or_else(Source::default, |(name, channel)| Source {
+            kind: channel.kind,
+            channel: Some(name.clone()),
+            policy: None,
+        })
     }
 
     /// Whether some `commands:` entry names the topic.
-    pub fn is_command_topic(&self, _topic: &str) -> bool {
-        false
+    pub fn is_command_topic(&self, topic: &str) -> bool {
+        self.commands.iter().any(|command| command.entry.topic.fits(topic))
+    }
+
+    /// The topics of all `commands:` entries.
+    pub fn command_topics(&self) -> impl Iterator<Item = &TopicPattern> {
+        self.commands.iter().map(|command| &command.entry.topic)
     }
 
     /// The facts that a message tells, live or stored.
-    pub fn read_facts(&self, _message: &Message) -> Vec<FactChange> {
-        Vec::new()
+    pub fn read_facts(&self, message: &Message) -> Vec<FactChange> {
+        self.facts.read(message)
     }
 
-    /// The events that a live message tells. A stored message tells none.
-    pub fn read_events(&self, _message: &Message) -> Vec<HouseEvent> {
-        Vec::new()
+    /// The events that a live message tells. A stored message tells none: it happened some other time.
+    pub fn read_events(&self, message: &Message) -> Vec<HouseEvent> {
+        if message.retain || message.payload.is_empty() {
+            return Vec::new();
+        }
+        let payload = Payload::new(&message.payload);
+        let read = |entry: &EventEntry| {
+            let names = entry.topic.read(&message.topic)?;
+            if entry.when.as_ref().is_some_and(|condition| !condition.holds(&payload)) {
+                return None;
+            }
+            let text = |template: &Option<Template>| template.as_ref()?.text(&names, &payload);
+            Some(HouseEvent {
+                name: entry.event.clone(),
+                speaker: text(&entry.speaker).filter(|name| (1..=SPEAKER_BYTES_MAX).contains(&name.len())),
+                text: text(&entry.text),
+                confidence: text(&entry.confidence)
+                    .and_then(|text| text.parse().ok())
+                    .filter(|confidence| (0.0..=1.0).contains(confidence)),
+                data: read_data(&entry.data, &names, &payload),
+            })
+        };
+        self.events.iter().filter_map(read).collect()
     }
 
     /// What must be subscribed to for facts and events.
     pub fn subscriptions(&self) -> Vec<TopicFilter> {
-        Vec::new()
+        self.facts.filters().into_iter().chain(self.events.iter().map(|entry| entry.topic.filter().clone())).collect()
     }
 }
+
+impl Command {
+    fn fits(&self, payload: &Payload<'_>) -> bool {
+        let has_one_reading = !self.reads_fields || !payload.is_ambiguous();
+        has_one_reading && self.entry.when.as_ref().is_none_or(|condition| condition.holds(payload))
+    }
+}
+
+fn reads_fields<'a>(when: Option<&PayloadCondition>, mut templates: impl Iterator<Item = &'a Template>) -> bool {
+    matches!(when, Some(PayloadCondition::Fields(_))) || templates.any(Template::reads_fields)
+}
+
+fn read_data(
+    data: &BTreeMap<String, Template>,
+    names: &Names,
+    payload: &Payload<'_>,
+) -> BTreeMap<String, serde_json::Value> {
+    let value = |(name, template): (&String, &Template)| {
+        let value = template.value(names, payload).filter(|value| !value.is_null())?;
+        Some((name.clone(), value))
+    };
+    data.iter().filter_map(value).collect()
+}
+
+/// A value that was written as JSON; other text is itself.
+fn value_of(payload: &Payload<'_>) -> Option<serde_json::Value> {
+    match payload.json() {
+        Json::Value { value, .. } => Some(value.clone()),
+        Json::Ambiguous(_) => None,
+        Json::None => payload.text().map(serde_json::Value::from),
+    }
+}
+
+#[cfg(test)]
+mod tests;

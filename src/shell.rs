@@ -4,4 +4,12 @@
 
 #[cfg(feature = "embedded-broker")]
 pub mod broker;
+pub mod clock;
+pub mod files;
+pub mod health;
+pub mod journal;
+pub mod lines;
 pub mod link;
+pub mod reload;
+pub mod run;
+pub mod seed;

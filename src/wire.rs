@@ -1,36 +1,35 @@
 //! The wire: pure codecs between MQTT messages and what the core is told and says.
 //!
-//! It opens no connection, judges nothing and never imports the engine.
+//! It opens no connection, judges nothing and never imports the engine. Bad input becomes a record and, where somebody
+//! waits, an error answer; it never becomes a command. `docs/mqtt.md` names every topic and field.
+
+mod ask;
+mod confirm;
+mod control;
+mod gate;
+mod object;
+mod own;
+mod publications;
+mod subscriptions;
 
 use std::rc::Rc;
 
-use crate::config::Config;
-use crate::model::event::{Event, Publication, Record};
-use crate::model::message::{Message, Qos};
-use crate::model::topic::TopicFilter;
+use crate::config::{Config, nearest};
+use crate::model::event::{Event, Publication, Record, Refusal};
+use crate::model::message::Message;
+use crate::model::request::Reply;
+use crate::model::topic::{self, TopicFilter};
 use crate::registry::Registry;
+use own::Own;
+
+pub use subscriptions::{RetainHandling, Subscription};
 
 /// Largest payload that the bridge reads, in bytes. A larger one is refused with a record.
 pub const PAYLOAD_BYTES_MAX: usize = 256 * 1024;
-
-/// Whether stored messages are wanted when a subscription is made (MQTT 5.0, section 3.8.3.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RetainHandling {
-    /// They are sent at each new subscription.
-    OnSubscribe,
-    /// They are never sent.
-    Never,
-}
-
-/// One subscription of the bridge. `retain_as_published` is never asked for, so that a retain flag always means "stored".
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subscription {
-    pub filter: TopicFilter,
-    pub qos: Qos,
-    /// The broker does not send the bridge's own messages back.
-    pub no_local: bool,
-    pub retain_handling: RetainHandling,
-}
+/// Longest id that an asker can give its question, in bytes.
+pub const ASK_ID_BYTES_MAX: usize = 64;
+/// How long the broker keeps an answer on `answer/<id>` for askers that subscribe late.
+pub const ANSWER_KEPT_S: u32 = 60;
 
 /// What one inbound message means.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -43,52 +42,158 @@ pub struct Decoded {
     pub taken_over: bool,
 }
 
+impl Decoded {
+    fn event(event: Event) -> Decoded {
+        Decoded { events: vec![event], ..Decoded::default() }
+    }
+
+    fn refused(topic: &str, reason: impl Into<String>, reply: Option<Reply>) -> Decoded {
+        Decoded::event(Event::Refused(Refusal { topic: topic.to_owned(), reason: reason.into(), reply }))
+    }
+
+    /// A stored message where only live ones count. It is cleared, so that it does not come back.
+    fn ghost(topic: &str) -> Decoded {
+        Decoded {
+            events: vec![Event::Ghost { topic: topic.to_owned() }],
+            repairs: vec![Message::retained(topic, "")],
+            taken_over: false,
+        }
+    }
+}
+
 /// The codec of one bridge. It remembers what of its own is stored by the broker.
 #[derive(Debug)]
 pub struct Wire {
-    base: String,
+    config: Rc<Config>,
+    registry: Rc<Registry>,
+    own: Own,
 }
 
 impl Wire {
     /// `instance` names this run of the bridge among all others.
-    pub fn new(config: Rc<Config>, _registry: Rc<Registry>, _instance: &str) -> Wire {
-        Wire { base: config.base.clone() }
+    pub fn new(config: Rc<Config>, registry: Rc<Registry>, instance: &str) -> Wire {
+        Wire { own: Own::new(&config.base, instance), config, registry }
     }
 
-    pub fn subscriptions(&self, _policy_topics: &[TopicFilter]) -> Vec<Subscription> {
-        Vec::new()
+    /// What must be subscribed to: the bridge's own topics, those of facts and events, and those of the policies.
+    /// A filter that another one covers is left out, so that no message comes twice because of it.
+    pub fn subscriptions(&self, policy_topics: &[TopicFilter]) -> Vec<Subscription> {
+        subscriptions::all(&self.config.base, &self.registry.subscriptions(), policy_topics)
     }
 
     /// What the broker says for the bridge when the connection is lost.
     pub fn will(&self) -> Message {
-        Message::retained(format!("{}/status", self.base), "offline")
+        self.own.status("offline")
     }
 
+    /// To be sent on each new connection, before `retained`.
     pub fn online(&self) -> Message {
-        Message::retained(format!("{}/status", self.base), "online")
+        self.own.status("online")
     }
 
+    /// To be sent before the connection is closed on purpose.
     pub fn offline(&self) -> Message {
-        self.will()
+        self.own.status("offline")
+    }
+
+    /// Everything else of the bridge's own that is to be stored, for each new connection.
+    pub fn retained(&self) -> Vec<Message> {
+        self.own.stored()
     }
 
     /// Reads one inbound message: what the core is told, and repairs of the bridge's own stored topics.
-    pub fn decode(&mut self, _message: &Message, _policy_topics: &[TopicFilter]) -> Decoded {
-        Decoded::default()
+    pub fn decode(&mut self, message: &Message, policy_topics: &[TopicFilter]) -> Decoded {
+        let topic = message.topic.as_str();
+        if message.payload.len() > PAYLOAD_BYTES_MAX {
+            let reason =
+                format!("expected a payload of at most {PAYLOAD_BYTES_MAX} bytes, found {}", message.payload.len());
+            let reply = self.response_topic(message, None).ok().flatten();
+            let reply = reply.filter(|_| topic::is_under(topic, &self.in_base("ask")));
+            let mut decoded = Decoded::refused(topic, reason, reply);
+            // A stored one would come back with each new connection.
+            if message.retain && topic::is_under(topic, &self.config.base) {
+                decoded.repairs.push(Message::retained(topic, ""));
+            }
+            return decoded;
+        }
+        if !topic::is_under(topic, &self.config.base) {
+            return self.decode_house(message, policy_topics);
+        }
+        let below = topic.get(self.config.base.len() + 1..).unwrap_or_default();
+        let (first, rest) = below.split_once('/').map_or((below, None), |(first, rest)| (first, Some(rest)));
+        match (first, rest) {
+            ("gate", rest) => self.decode_gate(message, rest.unwrap_or_default()),
+            ("ask", channel) => self.decode_ask(message, channel),
+            ("confirm", rest) => self.decode_confirm(message, rest.unwrap_or_default()),
+            ("mode", Some("set")) => self.decode_mode(message),
+            ("policy" | "mute", Some(rest)) if rest.contains('/') => self.decode_switch(message, first, rest),
+            ("status" | "info" | "mode", None) | ("policy" | "mute" | "pending", Some(_)) => self.own.watch(message),
+            ("mode" | "policy" | "mute" | "pending" | "status" | "info", _) => no_such_topic(message),
+            // A policy may listen to everything; what the bridge says itself is no news to it.
+            _ => Decoded::default(),
+        }
     }
 
-    /// Writes what the core publishes, and remembers what is stored.
-    pub fn publication(&mut self, _publication: Publication) -> Vec<Message> {
-        Vec::new()
+    /// Facts, events and what policies listen to. What was stored is a fact at most: it happened some other time.
+    fn decode_house(&self, message: &Message, policy_topics: &[TopicFilter]) -> Decoded {
+        let facts = self.registry.read_facts(message).into_iter().map(Event::Fact);
+        let events = self.registry.read_events(message).into_iter().map(Event::House);
+        let mut events: Vec<Event> = facts.chain(events).collect();
+        if !message.retain && policy_topics.iter().any(|filter| filter.matches(&message.topic)) {
+            events.push(Event::Message(message.clone()));
+        }
+        Decoded { events, ..Decoded::default() }
     }
 
-    /// The message for one record: a decision on its own topic, everything else on `log`.
-    pub fn record(&self, _record: &Record) -> Option<Message> {
-        None
+    /// Writes what the core publishes, and remembers what is stored. A name that is not configured, and a message to a
+    /// topic that a policy may not write, give none.
+    pub fn publication(&mut self, publication: Publication) -> Vec<Message> {
+        self.write(publication)
     }
 
-    /// Everything of the bridge's own that is to be stored, for each new connection.
-    pub fn retained(&self) -> Vec<Message> {
-        Vec::new()
+    /// The message for one record: a decision on its own topic, everything else on `log`. `None`: the record tells
+    /// that a message to `log` was lost, and telling it there would go on for ever.
+    pub fn record(&self, record: &Record) -> Option<Message> {
+        publications::record(&self.config.base, record)
+    }
+
+    fn in_base(&self, rest: &str) -> String {
+        format!("{}/{rest}", self.config.base)
+    }
+
+    fn unknown_channel(&self, found: &str) -> String {
+        unknown("a configured channel", found, self.config.channels.keys().map(String::as_str))
     }
 }
+
+/// `expected …, found …`, with the nearest right word where one is near.
+fn unknown<'a>(expected: &str, found: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let near = nearest::nearest(found, known).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+    format!("expected {expected}, found `{}`{near}", shown(found))
+}
+
+/// A text from outside, as an error may repeat it.
+fn shown(text: &str) -> String {
+    text.chars().take(100).collect::<String>().escape_debug().to_string()
+}
+
+/// Why a message is too old or too empty to be looked at.
+fn staleness(message: &Message) -> Option<&'static str> {
+    if message.expiry_s == Some(0) {
+        Some("expected a message that is still valid, found one whose expiry has passed: it is too old")
+    } else if message.payload.is_empty() {
+        Some("expected a payload, found an empty one")
+    } else {
+        None
+    }
+}
+
+fn no_such_topic(message: &Message) -> Decoded {
+    if message.retain {
+        return Decoded::ghost(&message.topic);
+    }
+    Decoded::refused(&message.topic, "expected a topic of the bridge, found one that it does not have", None)
+}
+
+#[cfg(test)]
+mod tests;

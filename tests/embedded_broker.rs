@@ -8,7 +8,8 @@ use hushgate::config::Remote;
 use hushgate::model::message::{Message, Qos, ReplyTo};
 use hushgate::model::topic::TopicFilter;
 use hushgate::shell::broker::EmbeddedBroker;
-use hushgate::shell::link::{Lane, Link, LinkEvent, LinkSettings, RetainHandling, Subscription};
+use hushgate::shell::link::{Lane, Link, LinkEvent, LinkSettings};
+use hushgate::wire::{RetainHandling, Subscription};
 use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
 
 /// Long enough for loopback on a busy machine; a test that reaches it has failed.

@@ -10,9 +10,8 @@ use std::time::Duration;
 use hushgate::config::{Remote, Secret};
 use hushgate::model::message::{Message, Qos};
 use hushgate::model::topic::TopicFilter;
-use hushgate::shell::link::{
-    Lane, Link, LinkEvent, LinkSettings, PACKET_BYTES_MAX, RetainHandling, Subscription, Undelivered,
-};
+use hushgate::shell::link::{Lane, Link, LinkEvent, LinkSettings, PACKET_BYTES_MAX, Undelivered};
+use hushgate::wire::{RetainHandling, Subscription};
 use support::fake_broker::{CONNACK, FakeBroker, FakeClient, publish, read_publish};
 
 mod support {

@@ -127,13 +127,16 @@ impl Template {
         for piece in &self.pieces {
             match piece {
                 Piece::Literal(literal) => text.push_str(literal),
-                Piece::Place(place) => text.push_str(&place.written(&scalar_text(&place.value(names, payload)?))),
+                Piece::Place(place) => {
+                    let value = place.value(names, payload).filter(|value| !value.is_null())?;
+                    text.push_str(&place.written(&scalar_text(&value)));
+                }
             }
         }
         Some(text)
     }
 
-    /// Like `text`, but a template that is one place keeps the kind of its value: number, truth value, list.
+    /// Like `text`, but a template that is one place keeps the kind of its value: number, truth value, list, `null`.
     pub fn value(&self, names: &Names, payload: &Payload<'_>) -> Option<Value> {
         match self.pieces.as_slice() {
             [Piece::Place(place)] => place.value(names, payload),
@@ -163,9 +166,9 @@ impl Place {
         } else if self.fields.is_empty() {
             Value::from(payload.text()?)
         } else {
-            payload.field(&self.fields).filter(|value| !value.is_null())?.clone()
+            payload.field(&self.fields)?.clone()
         };
-        if self.percent_decoded {
+        if self.percent_decoded && !value.is_null() {
             let text = scalar_text(&value);
             return percent_decode_str(&text).decode_utf8().ok().map(|text| Value::from(text.as_ref()));
         }

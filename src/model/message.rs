@@ -15,6 +15,8 @@ pub enum Qos {
 }
 
 /// Where the sender of a message wants its answer: the MQTT 5 response topic and correlation data (MQTT 5.0, section 4.10).
+///
+/// On an outbound answer `topic` is empty, since an answer wants none, and `correlation` is the asker's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplyTo {
     pub topic: String,

@@ -15,9 +15,10 @@ use std::time::Duration;
 
 use tokio::time::Sleep;
 
+use super::files;
 use crate::config::Remote;
-use crate::model::message::{Message, Qos};
-use crate::model::topic::TopicFilter;
+use crate::model::message::Message;
+use crate::wire::Subscription;
 
 mod backoff;
 mod codec;
@@ -63,23 +64,6 @@ impl fmt::Debug for LinkSettings {
             .field("client_id", &self.client_id)
             .finish_non_exhaustive()
     }
-}
-
-/// One subscription of the link, made anew on each connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subscription {
-    pub filter: TopicFilter,
-    pub qos: Qos,
-    /// The broker does not send the link's own messages back.
-    pub no_local: bool,
-    pub retain_handling: RetainHandling,
-}
-
-/// Whether stored messages are sent when the subscription is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RetainHandling {
-    OnSubscribe,
-    Never,
 }
 
 /// Whether a message carries out a decision or only tells of one. Forwards go first.
@@ -162,6 +146,16 @@ impl fmt::Debug for Link {
         };
         formatter.debug_struct("Link").field("settings", &self.settings).field("state", &state).finish_non_exhaustive()
     }
+}
+
+/// Reads the CA file if the settings name one, and prepares the link.
+///
+/// # Errors
+/// The CA file cannot be read or used, or the system has no authorities.
+pub fn open(settings: LinkSettings, seed: u64) -> Result<Link, String> {
+    let ca_file = settings.broker.tls.as_ref().and_then(|tls| tls.ca_file.as_deref());
+    let ca_pem = ca_file.map(|path| files::read_bytes(path, files::SECRET_BYTES_MAX)).transpose()?;
+    Link::new(settings, ca_pem.as_deref(), seed)
 }
 
 impl Link {

@@ -11,9 +11,10 @@ use tokio::time::Instant;
 
 use super::queue::Queue;
 use super::subscribe::{Request, Subscribing};
-use super::{KEEP_ALIVE_S, Lane, LinkEvent, Subscription, Undelivered, codec};
+use super::{KEEP_ALIVE_S, Lane, LinkEvent, Undelivered, codec};
 use crate::model::message::{Message, Qos};
 use crate::model::topic;
+use crate::wire::Subscription;
 
 /// How often a connection looks at itself.
 pub(super) const TICK_MS: u64 = 5_000;

@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 
 use rumqttc::v5::mqttbytes::v5::{Filter, RetainForwardRule, SubAck, Subscribe, Unsubscribe};
 
-use super::{LinkEvent, RetainHandling, Subscription, codec};
+use super::{LinkEvent, codec};
+use crate::wire::{RetainHandling, Subscription};
 
 /// Filters in one SUBSCRIBE. Brokers limit packets and filters; this stays below what is known of any.
 const FILTERS_MAX: usize = 8;

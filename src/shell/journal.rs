@@ -1,0 +1,35 @@
+//! The owner's log, in this form: each record is one line of the program's own log, and nothing is kept on disk.
+//!
+//! For people the line says what happened; for machines the record's JSON stands beside it, whole.
+
+use crate::model::event::Record;
+use crate::shell::lines;
+
+/// Writes records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Journal {
+    /// One line for people.
+    Human,
+    /// The same line, and the record as JSON in the field `record`.
+    Json,
+}
+
+impl Journal {
+    /// Writes one record. It is written when this returns.
+    pub fn write(self, record: &Record) {
+        let (is_warning, line) = lines::record(record);
+        let line = anstream::adapter::strip_str(&line).to_string();
+        match (self, is_warning) {
+            (Journal::Human, false) => tracing::info!("{line}"),
+            (Journal::Human, true) => tracing::warn!("{line}"),
+            (Journal::Json, false) => tracing::info!(record = json(record), "{line}"),
+            (Journal::Json, true) => tracing::warn!(record = json(record), "{line}"),
+        }
+    }
+}
+
+fn json(record: &Record) -> String {
+    // A record is made of texts, numbers and times, which all have a form in JSON; should one fail all the same, the line
+    // beside it still says what happened.
+    serde_json::to_string(record).unwrap_or_default()
+}

@@ -1,0 +1,237 @@
+//! One line for people: of a decision, and of every other record.
+//!
+//! With colours; who prints the line strips them where nobody wants them. What came from outside is made harmless for a
+//! terminal first: a topic must not be able to write its own line.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+use anstyle::{AnsiColor, Style};
+
+use crate::model::decision::{Decision, Outcome, Verdict};
+use crate::model::event::{Entry, Record};
+use crate::model::request::Source;
+
+/// Characters of one text that are shown.
+pub const TEXT_CHARACTERS_MAX: usize = 200;
+
+/// Between the parts of a line.
+const SEPARATOR: &str = " · ";
+const QUIET: Style = Style::new().dimmed();
+const STRONG: Style = Style::new().bold();
+
+/// How a verdict looks.
+pub fn verdict_style(verdict: Verdict) -> Style {
+    let colour = match verdict {
+        Verdict::Allow => AnsiColor::Green,
+        Verdict::Confirm => AnsiColor::Yellow,
+        Verdict::Deny => AnsiColor::Red,
+    };
+    colour.on_default().bold()
+}
+
+/// A text without control characters and changes of direction, and not longer than anybody reads.
+pub fn harmless(text: &str) -> Cow<'_, str> {
+    let is_harmful = |c: char| {
+        c.is_control() || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
+    };
+    if text.len() <= TEXT_CHARACTERS_MAX && !text.contains(is_harmful) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::new();
+    for (count, c) in text.chars().enumerate() {
+        if count == TEXT_CHARACTERS_MAX {
+            shown.push('…');
+            break;
+        }
+        if is_harmful(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
+    }
+    Cow::Owned(shown)
+}
+
+/// A decision: verdict, action, target, source, reason, deciding policies.
+pub fn decision(decision: &Decision) -> String {
+    let request = &decision.request;
+    let style = verdict_style(decision.verdict);
+    let mut line =
+        format!("{style}{:<7}{style:#} {STRONG}{}{STRONG:#}", decision.verdict.name(), harmless(&request.action));
+    if let Some(target) = &request.target {
+        push(&mut line, " ", format_args!("{}", harmless(target)));
+    }
+    push(&mut line, SEPARATOR, format_args!("{}", source(&request.source)));
+    push(&mut line, SEPARATOR, format_args!("{}", harmless(&decision.reason)));
+    if !decision.deciding.is_empty() {
+        push(&mut line, SEPARATOR, format_args!("{QUIET}{}{QUIET:#}", harmless(&decision.deciding.join(", "))));
+    }
+    if let Some(settlement) = &decision.settles {
+        let outcome = match settlement.outcome {
+            Outcome::Approved => "approved",
+            Outcome::Rejected => "rejected",
+            Outcome::Expired => "not answered in time",
+            Outcome::JudgedAgain => "judged again",
+        };
+        push(&mut line, SEPARATOR, format_args!("{outcome}"));
+        if let Some(channel) = &settlement.channel {
+            push(&mut line, " by ", format_args!("{}", harmless(channel)));
+        }
+    }
+    if decision.applied != decision.verdict {
+        push(&mut line, SEPARATOR, format_args!("{QUIET}only observed{QUIET:#}"));
+    }
+    line
+}
+
+fn push(line: &mut String, separator: &str, part: std::fmt::Arguments<'_>) {
+    line.push_str(separator);
+    // Writing to a string cannot fail.
+    line.write_fmt(part).unwrap_or(());
+}
+
+fn source(source: &Source) -> String {
+    let name = source.channel.as_deref().or(source.policy.as_deref());
+    match name {
+        Some(name) => format!("{} {}", source.kind.name(), harmless(name)),
+        None => source.kind.name().to_owned(),
+    }
+}
+
+/// Any record. `true`: the owner should look at it.
+pub fn record(record: &Record) -> (bool, String) {
+    let by = |who: &String| format!(" by {}", harmless(who));
+    match &record.entry {
+        Entry::Decision { decision } => (false, self::decision(decision)),
+        Entry::Refused { topic, reason } => (true, about("refused", topic, reason)),
+        Entry::AnswerRefused { pending, channel, reason } => {
+            (true, about("answer refused", &format!("{pending} from {channel}"), reason))
+        }
+        Entry::WishRefused { policy, wish, reason } => {
+            (true, about("wish refused", &format!("{wish} of policy {policy}"), reason))
+        }
+        Entry::Ghost { topic } => (true, about("ghost cleared", topic, "a stored message lay on a command topic")),
+        Entry::Forged { topic } => (true, about("forged topic", topic, "somebody else wrote it; it was put right")),
+        Entry::PolicyFailed { error } => {
+            let place = format!("{}:{}:{}", error.file, error.line, error.column);
+            (true, about("policy failed", &place, &error.message))
+        }
+        Entry::Muted { speaker, until, reason, by: who, applied } => {
+            let word = if *applied { "muted" } else { "would be muted" };
+            (false, about(word, &format!("{speaker} until {until:.0}{}", by(who)), reason))
+        }
+        Entry::Unmuted { speaker, by: who } => (false, format!("un-muted {}{}", harmless(speaker), by(who))),
+        Entry::ModeSet { mode, by: who, until } => {
+            (false, format!("mode is {}{}{}", mode.name(), by(who), ends(until.as_ref())))
+        }
+        Entry::PolicySet { policy, on, by: who, until } => {
+            let state = if *on { "on" } else { "off" };
+            (false, format!("policy {} is {state}{}{}", harmless(policy), by(who), ends(until.as_ref())))
+        }
+        Entry::Notice { text, policy, applied } => {
+            let word = if *applied { "notice" } else { "would notify" };
+            (false, about(word, policy, text))
+        }
+        Entry::Announced { speaker, text, policy, applied } => {
+            let word = if *applied { "announced on" } else { "would announce on" };
+            (false, about(word, speaker, text) + SEPARATOR + harmless(policy).as_ref())
+        }
+        Entry::Published { topic, policy, applied } => {
+            let word = if *applied { "published" } else { "would publish" };
+            (false, about(word, topic, policy))
+        }
+        Entry::Reloaded { revision, policies } => {
+            (false, format!("{} policies are in force, revision {}", policies.len(), harmless(revision)))
+        }
+        Entry::ReloadRefused { errors } => {
+            let errors: Vec<Cow<'_, str>> = errors.iter().map(|error| harmless(error)).collect();
+            (true, format!("new policies refused, the old ones stay in force: {}", errors.join("; ")))
+        }
+        Entry::Connected => (false, "connected to the broker".to_owned()),
+        Entry::Disconnected { reason } => (true, format!("connection lost: {}", harmless(reason))),
+        Entry::Dropped { topic, reason } => (true, about("not delivered", topic, reason)),
+        Entry::Full { table, limit, what } => {
+            (true, format!("{} is full ({limit}): {}", harmless(table), harmless(what)))
+        }
+        Entry::Clock { plausible: true, utc } => (false, format!("the clock is right again: {utc:.0}")),
+        Entry::Clock { plausible: false, utc } => (true, format!("the clock cannot be right: {utc:.0}")),
+        Entry::Event { event, policies } => {
+            let heard = if policies.is_empty() { "nobody reacted".to_owned() } else { policies.join(", ") };
+            (false, about("event", &event.name, &heard))
+        }
+        Entry::AskedAnew { pending, channels, reason } => {
+            (false, about("asked anew", &format!("{pending} on {}", channels.join(", ")), reason))
+        }
+    }
+}
+
+fn about(word: &str, what: &str, why: &str) -> String {
+    format!("{word} {STRONG}{}{STRONG:#}{SEPARATOR}{}", harmless(what), harmless(why))
+}
+
+fn ends(until: Option<&jiff::Timestamp>) -> String {
+    until.map(|until| format!(" until {until:.0}")).unwrap_or_default()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::model::decision::{Enforcement, Grade, Mode};
+    use crate::model::request::{Door, Request, SourceKind};
+
+    pub(crate) fn example() -> Decision {
+        Decision {
+            id: "1".to_owned(),
+            at: jiff::Timestamp::UNIX_EPOCH,
+            request: Request {
+                action: "lock.unlock".to_owned(),
+                target: Some("front_door".to_owned()),
+                source: Source { kind: SourceKind::Voice, channel: Some("kitchen".to_owned()), policy: None },
+                door: Door::Gate,
+                data: std::collections::BTreeMap::new(),
+                text: None,
+                confidence: None,
+                sensitive: false,
+            },
+            verdict: Verdict::Deny,
+            applied: Verdict::Allow,
+            mode: Mode::Observe,
+            reason: "not by voice".to_owned(),
+            deciding: vec!["second-channel".to_owned()],
+            opinions: Vec::new(),
+            facts: Vec::new(),
+            grade: Grade::Prevented,
+            enforcement: Enforcement::NotEnforced,
+            revision: "abc".to_owned(),
+            confirm: None,
+            settles: None,
+        }
+    }
+
+    #[test]
+    fn a_decision_is_one_line_with_everything_that_matters() {
+        let plain = anstream::adapter::strip_str(&decision(&example())).to_string();
+        assert_eq!(
+            plain,
+            "deny    lock.unlock front_door · voice kitchen · not by voice · second-channel · only observed"
+        );
+        assert!(decision(&example()).contains("\u{1b}[1m\u{1b}[31mdeny"), "the verdict is red");
+    }
+
+    #[test]
+    fn what_comes_from_outside_writes_no_line_of_its_own() {
+        for (text, expected) in [
+            ("a\nb", "a\\u{a}b"),
+            ("\u{1b}[31mred", "\\u{1b}[31mred"),
+            ("\u{202E}abc", "\\u{202e}abc"),
+            ("naïve café", "naïve café"),
+        ] {
+            assert_eq!(harmless(text), expected);
+        }
+        assert_eq!(harmless(&"é".repeat(TEXT_CHARACTERS_MAX)).chars().count(), TEXT_CHARACTERS_MAX);
+        assert_eq!(harmless(&"é".repeat(500)).chars().count(), TEXT_CHARACTERS_MAX + 1);
+        let record = Record {
+            at: jiff::Timestamp::UNIX_EPOCH,
+            entry: Entry::Dropped { topic: "a\nINFO allow".to_owned(), reason: "r".to_owned() },
+        };
+        let (is_warning, line) = self::record(&record);
+        assert!(is_warning && !line.contains('\n'), "{line}");
+    }
+}

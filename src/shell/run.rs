@@ -1,0 +1,350 @@
+//! The loop: what the link, the clock and the folder of policies bring goes into the bridge, and what the bridge wants
+//! done is done in its order.
+//!
+//! It decides nothing, and it does not listen for signals: who runs it says when to stop.
+
+use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::clock::Clock;
+use super::health::{self, Health};
+use super::journal::Journal;
+use super::link::{Lane, Link, LinkEvent, LinkSettings, Undelivered};
+use super::reload::PolicyWatch;
+use super::seed::Seeds;
+use super::{files, link};
+use crate::bridge::{Bridge, Output, Setup};
+use crate::config::{Broker, Config, Remote};
+use crate::model::event::{Entry, Event, Record, Refusal};
+use crate::model::message::Message;
+use crate::script::diagnostics::Diagnostic;
+
+/// How long the timer sleeps where nothing has a deadline.
+const NO_DEADLINE: Duration = Duration::from_secs(3_600);
+
+/// Why the bridge could not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The policies are wrong.
+    Policies(Vec<Diagnostic>),
+    /// Something that the configuration names cannot be used.
+    Configuration(String),
+}
+
+/// Why the loop is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// It was asked to stop, and has said farewell.
+    Stopped,
+    /// The broker refused the first connection for a reason that trying again does not cure.
+    Refused { reason: String, help: String },
+    /// Another bridge has this base. This one forwards nothing any more.
+    TakenOver,
+}
+
+/// A bridge, ready to run.
+pub struct Run {
+    config: Rc<Config>,
+    clock: Clock,
+    bridge: Bridge,
+    link: Link,
+    watch: PolicyWatch,
+    journal: Journal,
+    health: Health,
+    outputs: Vec<Output>,
+    was_connected: bool,
+    /// Outlives the link, which says farewell to it.
+    #[cfg(feature = "embedded-broker")]
+    broker: Option<super::broker::EmbeddedBroker>,
+}
+
+impl std::fmt::Debug for Run {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Run").field("bridge", &self.bridge).field("link", &self.link).finish_non_exhaustive()
+    }
+}
+
+impl Run {
+    /// Reads and compiles the policies, starts the embedded broker if the configuration asks for it, and prepares the
+    /// link. Must be called within the runtime that will run it.
+    ///
+    /// # Errors
+    /// What stands in the way of a start; nothing is left running then.
+    pub fn new(config: Rc<Config>, seeds: &Seeds, journal: Journal) -> Result<Run, StartError> {
+        let clock = Clock::new();
+        let sources = files::read_policies(&config.policies).map_err(StartError::Configuration)?;
+        let watch = PolicyWatch::new(&config.policies, sources.clone()).map_err(StartError::Configuration)?;
+        let setup = Setup {
+            config: Rc::clone(&config),
+            sources,
+            seed: seeds.boot,
+            stopwatch: Some(clock.stopwatch()),
+            saved: None,
+        };
+        let mut outputs = Vec::new();
+        let bridge = Bridge::start(setup, clock.now(), &mut outputs).map_err(StartError::Policies)?;
+        #[cfg(feature = "embedded-broker")]
+        let (remote, broker) = match &config.broker {
+            Broker::Remote(remote) => (remote.clone(), None),
+            Broker::Embedded { listen } => {
+                let broker = super::broker::EmbeddedBroker::start(*listen).map_err(StartError::Configuration)?;
+                tracing::info!("the embedded broker listens on {}", broker.address());
+                (loopback(broker.address()), Some(broker))
+            }
+        };
+        #[cfg(not(feature = "embedded-broker"))]
+        let remote = match &config.broker {
+            Broker::Remote(remote) => remote.clone(),
+            Broker::Embedded { .. } => return Err(StartError::Configuration(NO_BROKER.to_owned())),
+        };
+        let link = connect(&config, &bridge, remote, seeds.jitter).map_err(StartError::Configuration)?;
+        Ok(Run {
+            config,
+            clock,
+            bridge,
+            link,
+            watch,
+            journal,
+            health: Health::default(),
+            outputs,
+            was_connected: false,
+            #[cfg(feature = "embedded-broker")]
+            broker,
+        })
+    }
+
+    /// Where the embedded broker listens, if there is one.
+    pub fn broker_address(&self) -> Option<SocketAddr> {
+        #[cfg(feature = "embedded-broker")]
+        return self.broker.as_ref().map(super::broker::EmbeddedBroker::address);
+        #[cfg(not(feature = "embedded-broker"))]
+        None
+    }
+
+    /// Runs until `stop` is over, or until it cannot go on.
+    pub async fn until(mut self, stop: impl Future<Output = ()>) -> Ended {
+        let mut stop = pin!(stop);
+        let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
+        let (mut armed_ms, mut is_armed) = (None, false);
+        let mut health = tokio::time::interval(Duration::from_secs(health::INTERVAL_S));
+        // The bridge has told the state of everything before there was a link.
+        self.carry_out();
+        loop {
+            let deadline_ms = self.bridge.next_deadline();
+            if !is_armed || deadline_ms != armed_ms {
+                (armed_ms, is_armed) = (deadline_ms, true);
+                let delay = deadline_ms.map_or(NO_DEADLINE, |deadline_ms| self.clock.until(deadline_ms));
+                timer.set(tokio::time::sleep(delay));
+            }
+            let ended = tokio::select! {
+                event = self.link.next() => self.heard(event),
+                () = timer.as_mut() => {
+                    is_armed = false;
+                    self.tell(Event::Tick);
+                    None
+                }
+                sources = self.watch.changed() => {
+                    self.tell(Event::Reload(sources));
+                    self.link.subscribe(self.bridge.subscriptions());
+                    None
+                }
+                _ = health.tick() => {
+                    self.tell_health();
+                    None
+                }
+                () = stop.as_mut() => Some(Ended::Stopped),
+            };
+            if let Some(ended) = ended {
+                return self.end(ended).await;
+            }
+        }
+    }
+
+    /// Takes in what happened on the link.
+    fn heard(&mut self, event: LinkEvent) -> Option<Ended> {
+        match event {
+            LinkEvent::Message(message) => {
+                self.judge(&message);
+                if self.bridge.is_taken_over() {
+                    return Some(Ended::TakenOver);
+                }
+            }
+            LinkEvent::Connected => {
+                self.was_connected = true;
+                self.tell(Event::Connected);
+                self.send(self.bridge.online());
+            }
+            LinkEvent::Disconnected { reason } => self.tell(Event::Disconnected { reason }),
+            LinkEvent::Undelivered(undelivered) => self.undelivered(undelivered),
+            LinkEvent::Unreadable { topic, reason } => {
+                self.tell(Event::Refused(Refusal { topic, reason, reply: None }));
+            }
+            LinkEvent::SubscriptionRefused { filter, reason } => {
+                let reason = format!("the broker refused the subscription: {reason}");
+                self.record(Entry::Refused { topic: filter, reason });
+            }
+            LinkEvent::Unreachable { reason, retry_ms } => tracing::warn!("{reason}; next attempt in {retry_ms} ms"),
+            LinkEvent::Refused { reason, help, retry_ms } => {
+                if !self.was_connected {
+                    return Some(Ended::Refused { reason, help });
+                }
+                // A broker that has let us in before may be half way through a restart.
+                tracing::error!("{reason}; next attempt in {retry_ms} ms; help: {help}");
+            }
+            LinkEvent::TakenOver => return Some(Ended::TakenOver),
+        }
+        None
+    }
+
+    fn judge(&mut self, message: &Message) {
+        self.health.received();
+        let (decisions, before) = (self.health.decisions(), self.clock.elapsed());
+        self.bridge.message(self.clock.now(), message, &mut self.outputs);
+        let took = self.clock.elapsed().saturating_sub(before);
+        self.carry_out();
+        if self.health.decisions() != decisions {
+            self.health.evaluated(took);
+        }
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.bridge.event(self.clock.now(), event, &mut self.outputs);
+        self.carry_out();
+    }
+
+    /// Does what the bridge wants done, in its order. A command that cannot be sent is told to the bridge, which answers
+    /// with records and publications alone, so this ends.
+    fn carry_out(&mut self) {
+        let mut outputs = std::mem::take(&mut self.outputs);
+        let mut lost = Vec::new();
+        for output in outputs.drain(..) {
+            match output {
+                Output::Journal(record) => self.write(&record),
+                // The durable state lives in the engine; nothing of it outlives the process yet.
+                Output::Store(_) => {}
+                Output::Forward(permit) => lost.extend(self.link.send(Lane::Forward, permit.into_message()).err()),
+                Output::Send(message) => self.send(message),
+            }
+        }
+        // The allocation is kept for the next message.
+        self.outputs = outputs;
+        for undelivered in lost {
+            self.undelivered(undelivered);
+        }
+    }
+
+    fn send(&mut self, message: Message) {
+        // What is stored is told anew on each connection, and what tells of a record is in the journal already: neither is
+        // missed while there is no connection.
+        let is_missed = !message.retain && !self.repeats_the_journal(&message.topic);
+        if let Err(undelivered) = self.link.send(Lane::Publication, message)
+            && (is_missed || self.link.is_up())
+        {
+            self.undelivered(undelivered);
+        }
+    }
+
+    fn repeats_the_journal(&self, topic: &str) -> bool {
+        let below_base = topic.strip_prefix(self.config.base.as_str()).and_then(|rest| rest.strip_prefix('/'));
+        below_base.is_some_and(|rest| rest == "log" || rest.starts_with("decision/"))
+    }
+
+    /// A lost command is told to the bridge. A lost publication is only written down: telling the bridge would make it
+    /// publish again, into the same gap.
+    fn undelivered(&mut self, undelivered: Undelivered) {
+        let Undelivered { lane, topic, reason } = undelivered;
+        match lane {
+            Lane::Forward => self.tell(Event::Dropped { topic, reason }),
+            Lane::Publication => self.record(Entry::Dropped { topic, reason }),
+        }
+    }
+
+    fn record(&mut self, entry: Entry) {
+        let record = Record { at: self.clock.now().utc, entry };
+        self.write(&record);
+    }
+
+    fn write(&mut self, record: &Record) {
+        self.health.recorded(&record.entry);
+        self.journal.write(record);
+    }
+
+    fn tell_health(&mut self) {
+        if !self.link.is_up() {
+            return;
+        }
+        let report = self.health.report(self.clock.elapsed(), self.link.waiting());
+        match serde_json::to_vec(&report) {
+            Ok(payload) => self.send(Message::retained(format!("{}/health", self.config.base), payload)),
+            Err(error) => tracing::error!("the health report cannot be written: {error}"),
+        }
+    }
+
+    async fn end(mut self, ended: Ended) -> Ended {
+        // After a takeover the retained status is the other bridge's.
+        let last = if ended == Ended::Stopped { vec![self.bridge.offline()] } else { Vec::new() };
+        let link = self.link;
+        for undelivered in link.close(last).await {
+            let entry = Entry::Dropped { topic: undelivered.topic, reason: undelivered.reason };
+            let record = Record { at: self.clock.now().utc, entry };
+            self.health.recorded(&record.entry);
+            self.journal.write(&record);
+        }
+        ended
+    }
+}
+
+#[cfg(not(feature = "embedded-broker"))]
+const NO_BROKER: &str = "this build has no embedded broker\nhelp: set `broker.url` to a broker, or build with the feature \
+                         `embedded-broker`";
+
+#[cfg(feature = "embedded-broker")]
+/// How a broker that listens on `address` is reached from here.
+pub fn loopback(address: SocketAddr) -> Remote {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    Remote { host: ip.to_string(), port: address.port(), tls: None, username: None, password: None }
+}
+
+fn connect(config: &Config, bridge: &Bridge, broker: Remote, jitter: u64) -> Result<Link, String> {
+    let settings = LinkSettings {
+        client_id: client_id(&config.base),
+        will: Some(bridge.will()),
+        subscriptions: bridge.subscriptions(),
+        broker,
+    };
+    link::open(settings, jitter)
+}
+
+/// One identifier per base, so that a second bridge on the same base takes over instead of running beside.
+fn client_id(base: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    format!("hushgate-{}", base.chars().map(plain).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_client_identifier_is_made_of_what_every_broker_takes() {
+        for (base, expected) in [("hushgate", "hushgate-hushgate"), ("home/hush gate", "hushgate-home-hush-gate")] {
+            assert_eq!(client_id(base), expected);
+        }
+    }
+
+    #[cfg(feature = "embedded-broker")]
+    #[test]
+    fn a_broker_that_listens_everywhere_is_reached_on_this_machine() {
+        for (listen, host) in [("0.0.0.0:1883", "127.0.0.1"), ("[::]:1883", "::1"), ("192.168.1.2:1883", "192.168.1.2")]
+        {
+            assert_eq!(loopback(listen.parse().unwrap()).host, host);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Control of the bridge: `mode/set`, `policy/<name>/set`, `mute/<speaker>/set`.
+//!
+//! What loosens is judged by the engine like any other request; nothing is decided here. Whether a policy of that name
+//! is loaded is known only there.
+
+use super::object::Object;
+use super::{Decoded, Wire, no_such_topic, shown, staleness, unknown};
+use crate::model::control::{Control, LOOSEN_MAX_MS};
+use crate::model::decision::Mode;
+use crate::model::event::Event;
+use crate::model::message::Message;
+
+/// Longest reason of a mute, in bytes.
+pub(super) const REASON_BYTES_MAX: usize = 1_024;
+/// Longest name of a policy in a topic, in bytes.
+pub(super) const POLICY_BYTES_MAX: usize = 128;
+
+impl Wire {
+    pub(super) fn decode_mode(&self, message: &Message) -> Decoded {
+        decoded(message, read_mode)
+    }
+
+    /// `policy/<name>/set` and `mute/<speaker>/set`.
+    pub(super) fn decode_switch(&self, message: &Message, kind: &str, rest: &str) -> Decoded {
+        let Some(name) = rest.strip_suffix("/set").filter(|name| !name.is_empty() && !name.contains('/')) else {
+            return no_such_topic(message);
+        };
+        decoded(message, |payload| match kind {
+            "mute" if !self.config.speakers.contains_key(name) => {
+                Err(unknown("a configured speaker", name, self.config.speakers.keys().map(String::as_str)))
+            }
+            "mute" => read_mute(name, payload),
+            _ if name.len() > POLICY_BYTES_MAX => Err(format!("expected a policy's name, found `{}…`", shown(name))),
+            _ => read_policy(name, payload),
+        })
+    }
+}
+
+fn decoded(message: &Message, read: impl FnOnce(&[u8]) -> Result<Control, String>) -> Decoded {
+    if message.retain {
+        return Decoded::ghost(&message.topic);
+    }
+    let control = staleness(message).map_or_else(|| read(&message.payload), |reason| Err(reason.to_owned()));
+    match control {
+        Ok(control) => Decoded::event(Event::Control(control)),
+        Err(reason) => Decoded::refused(&message.topic, reason, None),
+    }
+}
+
+/// A bare word in lower case, or an object with the given fields.
+enum Body {
+    Word(String),
+    Object(Object),
+}
+
+fn read_body(payload: &[u8], fields: &[&str]) -> Result<Body, String> {
+    let text = std::str::from_utf8(payload).map_err(|_| "expected text, found bytes that are not UTF-8")?;
+    if text.trim_start().starts_with('{') {
+        let object = Object::read(payload)?;
+        object.only(fields)?;
+        return Ok(Body::Object(object));
+    }
+    Ok(Body::Word(text.trim().to_lowercase()))
+}
+
+fn read_mode(payload: &[u8]) -> Result<Control, String> {
+    let (word, for_ms) = match read_body(payload, &["mode", "for"])? {
+        Body::Word(word) => (word, None),
+        Body::Object(mut object) => {
+            let mode = object.text("mode")?.ok_or("expected the field `mode`, found none")?;
+            (mode, object.duration_ms("for", LOOSEN_MAX_MS)?)
+        }
+    };
+    match word.as_str() {
+        "observe" => Ok(Control::SetMode { mode: Mode::Observe, for_ms }),
+        "enforce" => Ok(Control::SetMode { mode: Mode::Enforce, for_ms }),
+        _ => Err(unknown("`observe` or `enforce`", &word, ["observe", "enforce"])),
+    }
+}
+
+fn read_policy(name: &str, payload: &[u8]) -> Result<Control, String> {
+    let (on, for_ms) = match read_body(payload, &["on", "for"])? {
+        Body::Word(word) if word == "on" => (true, None),
+        Body::Word(word) if word == "off" => (false, None),
+        Body::Word(word) => return Err(unknown("`on` or `off`", &word, ["on", "off"])),
+        Body::Object(mut object) => {
+            let on = object.flag("on")?.ok_or("expected the field `on`, found none")?;
+            (on, object.duration_ms("for", LOOSEN_MAX_MS)?)
+        }
+    };
+    Ok(Control::SetPolicy { policy: name.to_owned(), on, for_ms })
+}
+
+fn read_mute(name: &str, payload: &[u8]) -> Result<Control, String> {
+    let speaker = name.to_owned();
+    let mut object = match read_body(payload, &["mute", "for", "reason"])? {
+        Body::Word(word) if word == "mute" || word == "on" => {
+            return Ok(Control::Mute { speaker, for_ms: None, reason: None });
+        }
+        Body::Word(word) if word == "unmute" || word == "off" => return Ok(Control::Unmute { speaker }),
+        Body::Word(word) => return Err(unknown("`mute` or `unmute`", &word, ["mute", "unmute"])),
+        Body::Object(object) => object,
+    };
+    let mute = object.flag("mute")?.ok_or("expected the field `mute`, found none")?;
+    let for_ms = object.duration_ms("for", LOOSEN_MAX_MS)?;
+    let reason = object.text("reason")?;
+    if reason.as_ref().is_some_and(|reason| reason.len() > REASON_BYTES_MAX) {
+        return Err(format!("`reason`: expected at most {REASON_BYTES_MAX} bytes, found more"));
+    }
+    match (mute, for_ms, reason) {
+        (true, for_ms, reason) => Ok(Control::Mute { speaker, for_ms, reason }),
+        (false, None, None) => Ok(Control::Unmute { speaker }),
+        (false, ..) => {
+            Err("expected `for` and `reason` only with `\"mute\": true`, found them with `false`".to_owned())
+        }
+    }
+}

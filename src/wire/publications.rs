@@ -1,0 +1,182 @@
+//! What the bridge says: publications and records as topics and payloads.
+//!
+//! The one place that writes JSON for others. The token of a held request leaves by `prompt/<channel>` alone.
+
+use serde_json::{Value, json};
+
+use super::{ANSWER_KEPT_S, Wire};
+use crate::config::Outgoing;
+use crate::config::pattern::Names;
+use crate::model::durable::{Mute, Pending};
+use crate::model::event::{AnswerBody, Entry, Publication, Record, SpeakerCommand};
+use crate::model::message::{Message, Qos, ReplyTo};
+use crate::model::request::Reply;
+use crate::model::topic;
+
+impl Wire {
+    pub(super) fn write(&mut self, publication: Publication) -> Vec<Message> {
+        match publication {
+            Publication::Pending(pending) => {
+                let expiry_s = Some(seconds_open(&pending));
+                let message = stored(self.in_base(&format!("pending/{}", pending.id)), &pending_body(&pending));
+                vec![self.own.store(Message { expiry_s, ..message })]
+            }
+            Publication::PendingOver { id } => vec![self.own.clear(self.in_base(&format!("pending/{id}")))],
+            Publication::Prompt { channel, pending, token } => vec![self.prompt(&channel, &pending, &token)],
+            Publication::PromptOver { channel, id } => {
+                vec![live(self.in_base(&format!("prompt/{channel}")), &json!({"kind": "over", "id": id}))]
+            }
+            Publication::Answer { reply, answer } => vec![write_answer(reply, &answer)],
+            Publication::MuteState { speaker, mute } => {
+                let message = stored(self.in_base(&format!("mute/{speaker}")), &mute_body(mute.as_ref()));
+                vec![self.own.store(message)]
+            }
+            Publication::Speaker { speaker, command } => self.speak(&speaker, command),
+            Publication::PolicyState { name, on, mode } => {
+                let body = json!({"state": if on { "on" } else { "off" }, "mode": mode});
+                vec![self.own.store(stored(self.in_base(&format!("policy/{name}")), &body))]
+            }
+            Publication::PolicyGone { name } => vec![self.own.clear(self.in_base(&format!("policy/{name}")))],
+            Publication::ModeState { mode, until } => {
+                let body = without_nulls(json!({"mode": mode, "until": until}));
+                vec![self.own.store(stored(self.in_base("mode"), &body))]
+            }
+            Publication::Info { revision, policies } => {
+                let body = json!({
+                    "version": env!("CARGO_PKG_VERSION"),
+                    "instance": self.own.instance(),
+                    "revision": revision,
+                    "policies": policies,
+                });
+                vec![self.own.store(stored(self.in_base("info"), &body))]
+            }
+            Publication::Notice { text, policy } => self.notice(text, Some(policy)),
+            Publication::Plain(message) if self.is_plain(&message.topic) => vec![message],
+            Publication::Plain(_) => Vec::new(),
+            Publication::Clear { topic } => vec![self.own.clear(topic)],
+        }
+    }
+
+    /// A policy's message must never be a command, whatever the engine has let through.
+    fn is_plain(&self, topic: &str) -> bool {
+        topic::check_name(topic).is_ok()
+            && !topic::is_under(topic, &self.config.base)
+            && !topic::is_discovery(topic)
+            && !self.registry.is_command_topic(topic)
+    }
+
+    fn prompt(&self, channel: &str, pending: &Pending, token: &str) -> Message {
+        let mut body = asked(pending);
+        body.insert("kind".to_owned(), json!("ask"));
+        body.insert("token".to_owned(), json!(token));
+        let answer_topic = self.in_base(&format!("confirm/{channel}/{}", pending.id));
+        body.insert("answer_topic".to_owned(), json!(answer_topic));
+        let message = live(self.in_base(&format!("prompt/{channel}")), &Value::Object(body));
+        Message { expiry_s: Some(seconds_open(pending)), ..message }
+    }
+
+    fn speak(&self, speaker: &str, command: SpeakerCommand) -> Vec<Message> {
+        let Some(templates) = self.config.speakers.get(speaker) else { return Vec::new() };
+        let mut names = Names::from([("speaker".to_owned(), speaker.to_owned())]);
+        let templates = match command {
+            SpeakerCommand::Mute => &templates.mute,
+            SpeakerCommand::Unmute => &templates.unmute,
+            SpeakerCommand::Announce { text } => {
+                names.insert("text".to_owned(), text);
+                &templates.announce
+            }
+        };
+        fill_in(templates, &names)
+    }
+
+    fn notice(&self, text: String, policy: Option<String>) -> Vec<Message> {
+        let body = without_nulls(json!({"text": text, "policy": policy}));
+        let names = Names::from([("text".to_owned(), text), ("policy".to_owned(), policy.unwrap_or_default())]);
+        let mut messages = vec![live(self.in_base("notice"), &body)];
+        messages.extend(fill_in(&self.config.notify, &names));
+        messages
+    }
+}
+
+/// A decision goes to `decision/<verdict>/<action>`; everything else to `log`.
+pub(super) fn record(base: &str, record: &Record) -> Option<Message> {
+    let log = format!("{base}/log");
+    match &record.entry {
+        Entry::Decision { decision } => {
+            let topic = format!("{base}/decision/{}/{}", decision.verdict.name(), decision.request.action);
+            Some(Message::live(topic, serde_json::to_vec(decision).ok()?))
+        }
+        Entry::Dropped { topic, .. } if *topic == log => None,
+        _ => Some(Message { qos: Qos::AtMostOnce, ..Message::live(log, serde_json::to_vec(record).ok()?) }),
+    }
+}
+
+fn live(topic: String, body: &Value) -> Message {
+    Message::live(topic, body.to_string())
+}
+
+fn stored(topic: String, body: &Value) -> Message {
+    Message::retained(topic, body.to_string())
+}
+
+fn without_nulls(mut body: Value) -> Value {
+    if let Some(fields) = body.as_object_mut() {
+        fields.retain(|_, value| !value.is_null());
+    }
+    body
+}
+
+fn write_answer(reply: Reply, answer: &AnswerBody) -> Message {
+    let body = serde_json::to_vec(answer).unwrap_or_default();
+    Message {
+        retain: reply.retain,
+        expiry_s: reply.retain.then_some(ANSWER_KEPT_S),
+        reply: reply.correlation.map(|correlation| ReplyTo { topic: String::new(), correlation: Some(correlation) }),
+        ..Message::live(reply.topic, body)
+    }
+}
+
+/// What people are told of a held request. The token is not among it.
+fn asked(pending: &Pending) -> serde_json::Map<String, Value> {
+    let request = &pending.arrival.request;
+    let body = without_nulls(json!({
+        "id": pending.id,
+        "action": request.action,
+        "target": request.target,
+        "source": request.source,
+        "question": pending.question,
+        "until": pending.until,
+    }));
+    match body {
+        Value::Object(fields) => fields,
+        _ => serde_json::Map::new(),
+    }
+}
+
+fn pending_body(pending: &Pending) -> Value {
+    let mut body = asked(pending);
+    body.insert("channels".to_owned(), json!(pending.tokens.keys().collect::<Vec<_>>()));
+    body.insert("digest".to_owned(), json!(pending.digest));
+    Value::Object(body)
+}
+
+fn mute_body(mute: Option<&Mute>) -> Value {
+    match mute {
+        Some(mute) => json!({"state": "muted", "until": mute.until, "reason": mute.reason, "by": mute.by}),
+        None => json!({"state": "unmuted"}),
+    }
+}
+
+/// How long a question is open, rounded up, so that its messages do not outlive it by more than a second.
+fn seconds_open(pending: &Pending) -> u32 {
+    let open_ms = pending.expires_ms.saturating_sub(pending.opened_ms);
+    u32::try_from(open_ms.div_ceil(1_000)).unwrap_or(u32::MAX).max(1)
+}
+
+fn fill_in(templates: &[Outgoing], names: &Names) -> Vec<Message> {
+    let message = |template: &Outgoing| Message {
+        retain: template.retain,
+        ..Message::live(template.topic.outgoing(names), template.payload.outgoing(names))
+    };
+    templates.iter().map(message).filter(|message| topic::check_name(&message.topic).is_ok()).collect()
+}

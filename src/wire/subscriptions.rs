@@ -1,0 +1,131 @@
+//! What the bridge subscribes to.
+//!
+//! Every subscription is `no_local`: what the bridge says itself is no news to it. Filters that overlap without one
+//! covering the other are left as they are; a broker may then deliver a message twice.
+
+use crate::model::message::Qos;
+use crate::model::topic::{TopicFilter, is_under};
+
+/// Whether stored messages are wanted when a subscription is made (MQTT 5.0, section 3.8.3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetainHandling {
+    /// They are sent at each new subscription.
+    OnSubscribe,
+    /// They are never sent.
+    Never,
+}
+
+/// One subscription of the bridge. `retain_as_published` is never asked for, so that a retain flag always means
+/// "stored".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    pub filter: TopicFilter,
+    pub qos: Qos,
+    /// The broker does not send the bridge's own messages back.
+    pub no_local: bool,
+    pub retain_handling: RetainHandling,
+}
+
+/// The bridge's own topics that others write, or might forge.
+const OWN: [&str; 9] = ["gate/#", "ask/#", "confirm/#", "mode/#", "policy/#", "mute/#", "pending/#", "status", "info"];
+
+pub(super) fn all(base: &str, house: &[TopicFilter], policies: &[TopicFilter]) -> Vec<Subscription> {
+    let own: Vec<TopicFilter> =
+        OWN.iter().filter_map(|rest| TopicFilter::new(&format!("{base}/{rest}")).ok()).collect();
+    let policies: Vec<&TopicFilter> = policies.iter().filter(|filter| !is_under(filter.as_str(), base)).collect();
+    // Stored messages are wanted where they can be ghosts, forgeries or facts; policies never see them.
+    let wanted = own.iter().chain(house).map(|filter| (filter, RetainHandling::OnSubscribe));
+    let unwanted = policies.iter().map(|filter| (*filter, RetainHandling::Never));
+    let mut chosen: Vec<(&TopicFilter, RetainHandling)> = Vec::new();
+    for (filter, handling) in wanted.chain(unwanted) {
+        if let Some(wider) = chosen.iter_mut().find(|(other, _)| covers(other, filter)) {
+            wider.1 = strongest(wider.1, handling);
+            continue;
+        }
+        let narrower = chosen.iter().filter(|(other, _)| covers(filter, other)).map(|(_, handling)| *handling);
+        let handling = narrower.fold(handling, strongest);
+        chosen.retain(|(other, _)| !covers(filter, other));
+        chosen.push((filter, handling));
+    }
+    let subscription = |(filter, retain_handling): (&TopicFilter, RetainHandling)| Subscription {
+        filter: filter.clone(),
+        qos: Qos::AtLeastOnce,
+        no_local: true,
+        retain_handling,
+    };
+    chosen.into_iter().map(subscription).collect()
+}
+
+fn strongest(one: RetainHandling, other: RetainHandling) -> RetainHandling {
+    if one == RetainHandling::OnSubscribe { one } else { other }
+}
+
+/// Whether every topic that `narrow` matches is matched by `wide` too.
+fn covers(wide: &TopicFilter, narrow: &TopicFilter) -> bool {
+    let (wide, narrow) = (wide.as_str(), narrow.as_str());
+    if narrow.starts_with('$') && wide.starts_with(['+', '#']) {
+        return false;
+    }
+    let mut narrow = narrow.split('/');
+    for level in wide.split('/') {
+        if level == "#" {
+            return true;
+        }
+        match narrow.next() {
+            Some("#") | None => return false,
+            Some(found) if level == "+" || level == found => {}
+            Some(_) => return false,
+        }
+    }
+    narrow.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filter(text: &str) -> TopicFilter {
+        TopicFilter::new(text).expect("a filter")
+    }
+
+    #[test]
+    fn a_filter_covers_what_it_matches() {
+        for (wide, narrow, expected) in [
+            ("a/b", "a/b", true),
+            ("a/+", "a/b", true),
+            ("a/+", "a/+", true),
+            ("a/b", "a/+", false),
+            ("a/#", "a/+/c", true),
+            ("a/#", "a/#", true),
+            ("a/#", "a", true),
+            ("a/+", "a/#", false),
+            ("#", "a/b", true),
+            ("#", "$SYS/x", false),
+            ("a/+/c", "a/b/d", false),
+        ] {
+            assert_eq!(covers(&filter(wide), &filter(narrow)), expected, "{wide} over {narrow}");
+        }
+    }
+
+    #[test]
+    fn what_is_covered_is_not_subscribed_to_twice() {
+        let told = |house: &[&str], policies: &[&str]| {
+            let house: Vec<TopicFilter> = house.iter().map(|text| filter(text)).collect();
+            let policies: Vec<TopicFilter> = policies.iter().map(|text| filter(text)).collect();
+            let all = all("h", &house, &policies);
+            assert!(all.iter().all(|subscription| subscription.no_local && subscription.qos == Qos::AtLeastOnce));
+            let rest = all.iter().filter(|subscription| !is_under(subscription.filter.as_str(), "h"));
+            rest.map(|subscription| format!("{} {:?}", subscription.filter, subscription.retain_handling))
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        assert_eq!(told(&[], &[]), "");
+        assert_eq!(told(&["a/+"], &["b/#", "h/gate/x"]), "a/+ OnSubscribe, b/# Never");
+        assert_eq!(told(&["a/+", "a/b"], &["a/b"]), "a/+ OnSubscribe");
+        assert_eq!(told(&["a/b"], &["a/#"]), "a/# OnSubscribe");
+        assert_eq!(told(&["a/b"], &["#"]), "# OnSubscribe");
+        let own = all("h", &[], &[]);
+        assert_eq!(own.len(), OWN.len());
+        assert!(own.iter().all(|subscription| subscription.retain_handling == RetainHandling::OnSubscribe));
+    }
+}

@@ -1,0 +1,534 @@
+//! Tables of inbound messages and what the core is told of them.
+
+mod outbound;
+
+use super::*;
+use crate::config::{self, NoSecrets};
+use crate::model::message::{Qos, ReplyTo};
+use crate::model::request::Held;
+
+const CONFIG: &str = "
+channels:
+  phone: {kind: person, independent: true, confirms: true}
+  echo: {kind: voice}
+  assistant: {kind: agent}
+commands:
+  - {topic: 'z/{name*}/set', when: {state: UNLOCK}, action: lock.unlock, target: '{name}'}
+  - {topic: answers/lamp/set, action: light.turn_on}
+  - {topic: 'homeassistant/{x}/config', action: light.turn_on}
+  - {topic: '{any}/mode/set', action: light.turn_on}
+facts: {statestream: ha, topics: [{topic: door/state, entity: lock.door}]}
+events: [{topic: door/bell, event: door.bell}]
+speakers:
+  kitchen:
+    mute: [{topic: 'hermes/{speaker}/off', payload: '{\"siteId\": \"{speaker}\"}'}]
+    unmute: [{topic: 'hermes/{speaker}/on', payload: '{\"siteId\": \"{speaker}\"}', retain: true}]
+    announce: [{topic: hermes/say, payload: '{\"text\": \"{text}\", \"siteId\": \"{speaker}\"}'}]
+  hall: {}
+notify: [{topic: house/notice, payload: '{policy}: {text}'}]
+ask: {response_prefixes: [answers, homeassistant_answers]}
+";
+
+pub(super) fn wire() -> Wire {
+    let config = Rc::new(config::parse("test.yaml", CONFIG, &NoSecrets).expect("a configuration"));
+    let registry = Rc::new(Registry::new(&config));
+    Wire::new(config, registry, "one")
+}
+
+fn stored(topic: &str, payload: &str) -> Message {
+    Message { retain: true, ..Message::live(topic, payload.to_owned()) }
+}
+
+/// What one message becomes, in one line: events, then `+` and the repairs.
+fn told(decoded: &Decoded) -> String {
+    let mut parts: Vec<String> = decoded.events.iter().map(told_event).collect();
+    parts.extend(decoded.repairs.iter().map(|repair| {
+        format!(
+            "+ {}={}{}",
+            repair.topic,
+            String::from_utf8_lossy(&repair.payload),
+            if repair.retain { " kept" } else { "" }
+        )
+    }));
+    if decoded.taken_over {
+        parts.push("taken over".to_owned());
+    }
+    if parts.is_empty() { "nothing".to_owned() } else { parts.join(" ") }
+}
+
+fn told_event(event: &Event) -> String {
+    let reply = |reply: &Option<Reply>| {
+        reply.as_ref().map_or_else(String::new, |reply| {
+            let ask = reply.ask.as_ref().map_or_else(String::new, |ask| format!(" #{ask}"));
+            let correlation = reply.correlation.as_ref().map_or("", |_| " correlated");
+            format!(" → {}{ask}{correlation}{}", reply.topic, if reply.retain { " kept" } else { "" })
+        })
+    };
+    match event {
+        Event::Arrival(arrival) => {
+            let request = &arrival.request;
+            let held = match &arrival.held {
+                Held::Command(command) => format!("command {} {:?} {:?}", command.topic, command.qos, command.expiry_s),
+                Held::Question => "question".to_owned(),
+                Held::Control(_) => "control".to_owned(),
+            };
+            let channel = request.source.channel.as_deref().unwrap_or("-");
+            let target = request.target.as_deref().unwrap_or("-");
+            let kind = request.source.kind.name();
+            format!("{held}: {} {target} by {kind}/{channel}{}", request.action, reply(&arrival.reply))
+        }
+        Event::Refused(refusal) => format!("refused: {}{}", refusal.reason, reply(&refusal.reply)),
+        Event::Ghost { topic } => format!("ghost {topic}"),
+        Event::Forged { topic } => format!("forged {topic}"),
+        Event::Answer(answer) => format!("{answer:?}"),
+        Event::Control(control) => format!("{control:?}"),
+        Event::Fact(fact) => format!("fact {} {:?}", fact.entity, fact.value),
+        Event::House(event) => format!("event {}", event.name),
+        Event::Message(message) => format!("message {}", message.topic),
+        other => format!("{other:?}"),
+    }
+}
+
+fn check(cases: &[(&str, &str, &str)]) {
+    for (topic, payload, expected) in cases {
+        let seen = told(&wire().decode(&Message::live(*topic, (*payload).to_owned()), &[]));
+        assert_eq!(seen, *expected, "{topic} {payload}");
+    }
+}
+
+#[test]
+fn the_gate_lets_known_topics_in_and_nothing_else() {
+    let too_long = format!("hushgate/gate/{}", "x".repeat(topic::TOPIC_BYTES_MAX + 1));
+    check(&[
+        (
+            "hushgate/gate/z/door/set",
+            r#"{"state":"UNLOCK"}"#,
+            "command z/door/set AtLeastOnce None: lock.unlock door by unknown/-",
+        ),
+        (
+            "hushgate/gate/z/door/set",
+            "gibberish",
+            "command z/door/set AtLeastOnce None: command.unreadable door by unknown/-",
+        ),
+        ("hushgate/gate/z/door/set", "", "refused: expected a payload, found an empty one"),
+        ("hushgate/gate/z/door/get", "x", "refused: expected a topic that `commands:` names, found `z/door/get`"),
+        ("hushgate/gate", "x", "refused: expected a device's topic behind `gate/`, found ``: the topic is empty"),
+        ("hushgate/gate/", "x", "refused: expected a device's topic behind `gate/`, found ``: the topic is empty"),
+        (
+            "hushgate/gate/z/+/set",
+            "x",
+            "refused: expected a device's topic behind `gate/`, found `z/+/set`: the topic has a wildcard (`+` or `#`)",
+        ),
+        (
+            "hushgate/gate/z/#",
+            "x",
+            "refused: expected a device's topic behind `gate/`, found `z/#`: the topic has a wildcard (`+` or `#`)",
+        ),
+        (
+            "hushgate/gate/$SYS/x",
+            "x",
+            "refused: expected a device's topic behind `gate/`, found `$SYS/x`: the topic begins with `$`, which belongs to the broker",
+        ),
+        (
+            "hushgate/gate/a\u{1}",
+            "x",
+            "refused: expected a device's topic behind `gate/`, found `a\\u{1}`: the topic has a control character",
+        ),
+        // The configuration has an entry for each of these topics; that does not help.
+        (
+            "hushgate/gate/hushgate/mode/set",
+            "observe",
+            "refused: expected a device's topic, found `hushgate/mode/set`: a gate loop into the bridge itself",
+        ),
+        (
+            "hushgate/gate/hushgate",
+            "x",
+            "refused: expected a device's topic, found `hushgate`: a gate loop into the bridge itself",
+        ),
+        (
+            "hushgate/gate/homeassistant/lock/config",
+            "x",
+            "refused: expected a device's topic, found `homeassistant/lock/config`: discovery commands nothing",
+        ),
+        ("hushgate2/gate/z/door/set", "UNLOCK", "nothing"),
+    ]);
+    let seen = told(&wire().decode(&Message::live(too_long, "x"), &[]));
+    assert!(seen.ends_with("the topic is longer than 1024 bytes"), "{seen}");
+}
+
+#[test]
+fn a_command_keeps_its_service_and_what_is_left_of_its_life() {
+    let message = Message {
+        qos: Qos::AtMostOnce,
+        expiry_s: Some(7),
+        ..Message::live("hushgate/gate/z/door/set", r#"{"state":"UNLOCK"}"#)
+    };
+    let decoded = wire().decode(&message, &[]);
+    assert_eq!(told(&decoded), "command z/door/set AtMostOnce Some(7): lock.unlock door by unknown/-");
+    let Some(Event::Arrival(arrival)) = decoded.events.first() else { panic!("an arrival") };
+    let Held::Command(command) = &arrival.held else { panic!("a command") };
+    assert_eq!(command.payload, message.payload, "byte for byte");
+    let late = wire().decode(&Message { expiry_s: Some(0), ..message }, &[]);
+    assert_eq!(
+        told(&late),
+        "refused: expected a message that is still valid, found one whose expiry has passed: it is too old"
+    );
+}
+
+#[test]
+fn stored_messages_are_ghosts_wherever_something_is_asked_or_set() {
+    for topic in [
+        "hushgate/gate/z/door/set",
+        "hushgate/gate/hushgate/mode/set",
+        "hushgate/gate/unknown",
+        "hushgate/ask",
+        "hushgate/ask/nobody",
+        "hushgate/confirm/phone/x",
+        "hushgate/mode/set",
+        "hushgate/policy/quiet/set",
+        "hushgate/mute/kitchen/set",
+        "hushgate/mute/nobody/set",
+        "hushgate/mode/x/y",
+    ] {
+        let seen = told(&wire().decode(&stored(topic, r#"{"state":"UNLOCK"}"#), &[]));
+        assert_eq!(seen, format!("ghost {topic} + {topic}= kept"));
+    }
+}
+
+#[test]
+fn payloads_are_bounded() {
+    let at_bound = Message::live("hushgate/gate/answers/lamp/set", "x".repeat(PAYLOAD_BYTES_MAX));
+    assert!(told(&wire().decode(&at_bound, &[])).starts_with("command answers/lamp/set"));
+    for topic in ["hushgate/gate/answers/lamp/set", "hushgate/ask", "door/state"] {
+        let seen = told(&wire().decode(&Message::live(topic, "x".repeat(PAYLOAD_BYTES_MAX + 1)), &[]));
+        assert_eq!(seen, "refused: expected a payload of at most 262144 bytes, found 262145", "{topic}");
+    }
+    let seen = told(&wire().decode(&stored("hushgate/gate/x", &"x".repeat(PAYLOAD_BYTES_MAX + 1)), &[]));
+    assert!(seen.ends_with("+ hushgate/gate/x= kept"), "a large ghost is cleared too: {seen}");
+}
+
+#[test]
+fn questions_are_read_strictly() {
+    let known = "known fields only";
+    check(&[
+        (
+            "hushgate/ask",
+            r#"{"action":"lock.unlock","target":"door","id":"a1"}"#,
+            "question: lock.unlock door by unknown/- → hushgate/answer/a1 #a1 kept",
+        ),
+        (
+            "hushgate/ask/phone",
+            r#"{"action":"lock.unlock","id":"a1"}"#,
+            "question: lock.unlock - by person/phone → hushgate/answer/a1 #a1 kept",
+        ),
+        (
+            "hushgate/ask/phone",
+            r#"{"action":"lock.unlock","id":"a1","source":"voice"}"#,
+            "question: lock.unlock - by voice/phone → hushgate/answer/a1 #a1 kept",
+        ),
+        (
+            "hushgate/ask/echo",
+            r#"{"action":"lock.unlock","id":"a1","source":"person"}"#,
+            "question: lock.unlock - by voice/echo → hushgate/answer/a1 #a1 kept",
+        ),
+        (
+            "hushgate/ask/assistant",
+            r#"{"action":"lock.unlock","id":"a1","source":"voice"}"#,
+            "question: lock.unlock - by agent/assistant → hushgate/answer/a1 #a1 kept",
+        ),
+        (
+            "hushgate/ask",
+            r#"{"action":"lock.unlock","id":"a1","source":"agent"}"#,
+            "question: lock.unlock - by agent/- → hushgate/answer/a1 #a1 kept",
+        ),
+        (
+            "hushgate/ask",
+            r#"{"action":"lock.unlock","id":"a1","source":"policy"}"#,
+            "question: lock.unlock - by unknown/- → hushgate/answer/a1 #a1 kept",
+        ),
+        (
+            "hushgate/ask/phne",
+            r#"{"action":"lock.unlock","id":"a1"}"#,
+            "refused: expected a configured channel, found `phne`; did you mean `phone`? → hushgate/answer/a1 #a1 kept",
+        ),
+        (
+            "hushgate/ask",
+            r#"{"action":"lock.unlock"}"#,
+            "refused: expected a response topic or an `id`, found neither: nobody would be answered",
+        ),
+        ("hushgate/ask", "", "refused: expected a payload, found an empty one"),
+        ("hushgate/ask", "unlock!", "refused: expected a JSON object, found `unlock!`"),
+        ("hushgate/ask", "[1]", "refused: expected a JSON object, found a list"),
+        (
+            "hushgate/ask",
+            r#"{"id":"a1"}"#,
+            "refused: expected the field `action`, found none → hushgate/answer/a1 #a1 kept",
+        ),
+        (
+            "hushgate/ask",
+            r#"{"action":"lock/+","id":"a1"}"#,
+            "refused: expected an action such as `lock.unlock`, found `lock/+` → hushgate/answer/a1 #a1 kept",
+        ),
+        (
+            "hushgate/ask",
+            r#"{"action":"lock unlock","id":"a1"}"#,
+            "refused: expected an action such as `lock.unlock`, found `lock unlock`; did you mean `lock.unlock`? → hushgate/answer/a1 #a1 kept",
+        ),
+        (
+            "hushgate/ask",
+            r#"{"action":"a.b","action":"c.d","id":"a1"}"#,
+            "refused: expected JSON with one reading, found another: the key `action` stands twice",
+        ),
+        (
+            "hushgate/ask",
+            r#"{"action":"a.b","id":"a/b"}"#,
+            "refused: `id`: expected up to 64 letters, digits, `_` and `-`, found `a/b`",
+        ),
+        ("hushgate/ask", r#"{"action":"a.b","id":7}"#, "refused: `id`: expected text, found the number `7`"),
+        (
+            "hushgate/ask",
+            r#"{"action":"a.b","id":"a1","target":["x"]}"#,
+            "refused: `target`: expected text, found a list → hushgate/answer/a1 #a1 kept",
+        ),
+        (
+            "hushgate/ask",
+            r#"{"action":"a.b","id":"a1","confidence":1.5}"#,
+            "refused: `confidence`: expected a number from 0 to 1, found the number `1.5` → hushgate/answer/a1 #a1 kept",
+        ),
+        (
+            "hushgate/ask",
+            r#"{"action":"a.b","id":"a1","data":"x"}"#,
+            "refused: `data`: expected an object, found the text `x` → hushgate/answer/a1 #a1 kept",
+        ),
+    ]);
+    let seen = told(&wire().decode(&Message::live("hushgate/ask", r#"{"action":"a.b","id":"a1","taget":"x"}"#), &[]));
+    assert_eq!(
+        seen,
+        format!("refused: expected {known}, found `taget`; did you mean `target`? → hushgate/answer/a1 #a1 kept")
+    );
+    let seen = told(&wire().decode(&Message::live("hushgate/ask", vec![0xff]), &[]));
+    assert_eq!(seen, "refused: expected JSON, found bytes that are not UTF-8");
+}
+
+#[test]
+fn questions_are_bounded() {
+    let ask = |payload: String| told(&wire().decode(&Message::live("hushgate/ask", payload), &[]));
+    let id = |length: usize| format!(r#"{{"action":"a.b","id":"{}"}}"#, "x".repeat(length));
+    assert!(ask(id(ASK_ID_BYTES_MAX)).starts_with("question"));
+    assert!(ask(id(ASK_ID_BYTES_MAX + 1)).starts_with("refused: `id`"));
+    let data = |count: usize| {
+        let fields: Vec<String> = (0..count).map(|index| format!(r#""f{index}":1"#)).collect();
+        format!(r#"{{"action":"a.b","id":"a","data":{{{}}}}}"#, fields.join(","))
+    };
+    assert!(ask(data(ask::DATA_FIELDS_MAX)).starts_with("question"));
+    assert!(ask(data(ask::DATA_FIELDS_MAX + 1)).starts_with("refused: `data`: expected at most 64 fields, found 65"));
+}
+
+#[test]
+fn answers_go_only_where_the_owner_has_opened_a_place() {
+    let unfit = "refused: expected a response topic for answers, found";
+    for (response, id, expected) in [
+        ("answers/me", None, "question: a.b - by unknown/- → answers/me correlated".to_owned()),
+        ("answers/me", Some("a1"), "question: a.b - by unknown/- → answers/me #a1 correlated".to_owned()),
+        ("hushgate/answer/x1", None, "question: a.b - by unknown/- → hushgate/answer/x1 correlated".to_owned()),
+        ("answersx/me", None, format!("{unfit} `answersx/me`: it lies under none of `ask.response_prefixes`")),
+        ("z/door/set", None, format!("{unfit} `z/door/set`: it lies under none of `ask.response_prefixes`")),
+        ("answers/lamp/set", None, format!("{unfit} `answers/lamp/set`: it commands a device")),
+        (
+            "answers/lamp/set",
+            Some("a1"),
+            format!("{unfit} `answers/lamp/set`: it commands a device → hushgate/answer/a1 #a1 kept"),
+        ),
+        (
+            "hushgate/mode/set",
+            Some("a1"),
+            format!(
+                "{unfit} `hushgate/mode/set`: the bridge's own topics lie there, and only `answer/<id>` is for answers → hushgate/answer/a1 #a1 kept"
+            ),
+        ),
+        (
+            "hushgate/answer/a/b",
+            None,
+            format!(
+                "{unfit} `hushgate/answer/a/b`: the bridge's own topics lie there, and only `answer/<id>` is for answers"
+            ),
+        ),
+        (
+            "hushgate/gate/z/door/set",
+            None,
+            format!(
+                "{unfit} `hushgate/gate/z/door/set`: the bridge's own topics lie there, and only `answer/<id>` is for answers"
+            ),
+        ),
+        ("answers/+", None, format!("{unfit} `answers/+`: the topic has a wildcard (`+` or `#`)")),
+        ("$SYS/x", None, format!("{unfit} `$SYS/x`: the topic begins with `$`, which belongs to the broker")),
+        ("", None, format!("{unfit} ``: the topic is empty")),
+    ] {
+        let id = id.map_or_else(String::new, |id| format!(r#","id":"{id}""#));
+        let message = Message {
+            reply: Some(ReplyTo { topic: response.to_owned(), correlation: Some("c".into()) }),
+            ..Message::live("hushgate/ask", format!(r#"{{"action":"a.b"{id}}}"#))
+        };
+        assert_eq!(told(&wire().decode(&message, &[])), expected, "{response}");
+        // The gate answers by the same rule, but a command does not fail for want of an answer.
+        let command = Message { payload: "UNLOCK".into(), topic: "hushgate/gate/z/door/set".to_owned(), ..message };
+        let seen = told(&wire().decode(&command, &[]));
+        assert!(seen.starts_with("command z/door/set"), "{seen}");
+        assert_eq!(seen.contains('→'), expected.starts_with("question"), "{response}: {seen}");
+    }
+    let broken = Message {
+        reply: Some(ReplyTo { topic: "answers/me".to_owned(), correlation: None }),
+        ..Message::live("hushgate/ask", "{")
+    };
+    assert_eq!(told(&wire().decode(&broken, &[])), "refused: expected a JSON object, found `{` → answers/me");
+}
+
+#[test]
+fn people_answer_in_words_or_json() {
+    let answer = |approve: bool, token: &str| {
+        let token = if token.is_empty() { None } else { Some(token) };
+        format!("Answer {{ channel: \"phone\", pending: \"p1\", approve: {approve}, token: {token:?} }}")
+    };
+    let topic = "hushgate/confirm/phone/p1";
+    check(&[
+        (topic, "approve", &answer(true, "")),
+        (topic, " Approve\n", &answer(true, "")),
+        (topic, "reject t0k", &answer(false, "t0k")),
+        (topic, r#"{"answer":"approve","token":"t0k"}"#, &answer(true, "t0k")),
+        (topic, "approve a b", "refused: expected `approve` or `reject` and a token, found more words"),
+        (topic, "t0k", "refused: expected `approve` or `reject` first, found another word"),
+        (topic, "approved", "refused: expected `approve` or `reject` first, found another word"),
+        (topic, "", "refused: expected a payload, found an empty one"),
+        (topic, " ", "refused: expected `approve` or `reject`, found only spaces"),
+        (
+            topic,
+            r#"{"answer":"approve","tokn":"x"}"#,
+            "refused: expected known fields only, found `tokn`; did you mean `token`?",
+        ),
+        (
+            topic,
+            r#"{"answer":"approve","answer":"reject"}"#,
+            "refused: expected a JSON object with `answer`, found other text",
+        ),
+        (topic, r#"{"token":"t0k"}"#, "refused: expected the field `answer`, found none"),
+        (topic, r#"{"answer":"approve","token":7}"#, "refused: `token`: expected text, found another kind"),
+        (
+            "hushgate/confirm/phne/p1",
+            "approve",
+            "refused: expected a configured channel, found `phne`; did you mean `phone`?",
+        ),
+        ("hushgate/confirm/phone", "approve", "refused: expected `confirm/<channel>/<id>`, found `confirm/phone`"),
+        (
+            "hushgate/confirm/phone/a/b",
+            "approve",
+            "refused: expected `confirm/<channel>/<id>`, found `confirm/phone/a/b`",
+        ),
+        ("hushgate/confirm", "approve", "refused: expected `confirm/<channel>/<id>`, found `confirm/`"),
+    ]);
+    let token =
+        |length: usize| told(&wire().decode(&Message::live(topic, format!("approve {}", "x".repeat(length))), &[]));
+    assert!(token(confirm::TOKEN_BYTES_MAX).starts_with("Answer"));
+    assert!(token(confirm::TOKEN_BYTES_MAX + 1).starts_with("refused: expected a token of at most 256 bytes"));
+    let pending = "x".repeat(confirm::PENDING_ID_BYTES_MAX + 1);
+    let seen = told(&wire().decode(&Message::live(format!("hushgate/confirm/phone/{pending}"), "approve"), &[]));
+    assert!(seen.starts_with("refused: expected `confirm/<channel>/<id>`"), "{seen}");
+}
+
+#[test]
+fn control_is_read_in_words_or_json() {
+    check(&[
+        ("hushgate/mode/set", "observe", "SetMode { mode: Observe, for_ms: None }"),
+        ("hushgate/mode/set", r#"{"mode":"observe","for":"2h"}"#, "SetMode { mode: Observe, for_ms: Some(7200000) }"),
+        (
+            "hushgate/mode/set",
+            "enfroce",
+            "refused: expected `observe` or `enforce`, found `enfroce`; did you mean `enforce`?",
+        ),
+        (
+            "hushgate/mode/set",
+            r#"{"mode":"observe","for":"25h"}"#,
+            "refused: `for`: expected a duration up to `24h`, found `25h`",
+        ),
+        (
+            "hushgate/mode/set",
+            r#"{"mode":"observe","for":"0s"}"#,
+            "refused: `for`: expected a duration up to `24h`, found `0s`",
+        ),
+        (
+            "hushgate/mode/set",
+            r#"{"mode":"observe","for":"soon"}"#,
+            "refused: `for`: expected a duration such as `90s`, `10m` or `1h30m`, found `soon`",
+        ),
+        ("hushgate/mode/set", r#"{"mode":"observe","for":7}"#, "refused: `for`: expected text, found the number `7`"),
+        ("hushgate/mode/set", "", "refused: expected a payload, found an empty one"),
+        ("hushgate/policy/quiet-nights/set", "OFF", r#"SetPolicy { policy: "quiet-nights", on: false, for_ms: None }"#),
+        (
+            "hushgate/policy/quiet-nights/set",
+            r#"{"on":false,"for":"30m"}"#,
+            r#"SetPolicy { policy: "quiet-nights", on: false, for_ms: Some(1800000) }"#,
+        ),
+        ("hushgate/policy/quiet-nights/set", "0", "refused: expected `on` or `off`, found `0`"),
+        ("hushgate/policy/quiet-nights/set", r#"{"for":"30m"}"#, "refused: expected the field `on`, found none"),
+        ("hushgate/mute/kitchen/set", "ON", r#"Mute { speaker: "kitchen", for_ms: None, reason: None }"#),
+        ("hushgate/mute/kitchen/set", "unmute", r#"Unmute { speaker: "kitchen" }"#),
+        (
+            "hushgate/mute/kitchen/set",
+            r#"{"mute":true,"for":"20m","reason":"guests"}"#,
+            r#"Mute { speaker: "kitchen", for_ms: Some(1200000), reason: Some("guests") }"#,
+        ),
+        ("hushgate/mute/kitchen/set", r#"{"mute":false}"#, r#"Unmute { speaker: "kitchen" }"#),
+        (
+            "hushgate/mute/kitchen/set",
+            r#"{"mute":false,"for":"1m"}"#,
+            r#"refused: expected `for` and `reason` only with `"mute": true`, found them with `false`"#,
+        ),
+        (
+            "hushgate/mute/kitchen/set",
+            r#"{"mute":"yes"}"#,
+            "refused: `mute`: expected `true` or `false`, found the text `yes`",
+        ),
+        (
+            "hushgate/mute/kitchn/set",
+            "mute",
+            "refused: expected a configured speaker, found `kitchn`; did you mean `kitchen`?",
+        ),
+        ("hushgate/mute/a/b/set", "mute", "refused: expected a topic of the bridge, found one that it does not have"),
+        ("hushgate/mode/x", "mute", "refused: expected a topic of the bridge, found one that it does not have"),
+        ("hushgate/policy//set", "off", "refused: expected a topic of the bridge, found one that it does not have"),
+    ]);
+    let reason = |length: usize| {
+        let payload = format!(r#"{{"mute":true,"reason":"{}"}}"#, "x".repeat(length));
+        told(&wire().decode(&Message::live("hushgate/mute/kitchen/set", payload), &[]))
+    };
+    assert!(reason(control::REASON_BYTES_MAX).starts_with("Mute"));
+    assert!(reason(control::REASON_BYTES_MAX + 1).starts_with("refused: `reason`"));
+    let policy = |length: usize| {
+        told(&wire().decode(&Message::live(format!("hushgate/policy/{}/set", "x".repeat(length)), "off"), &[]))
+    };
+    assert!(policy(control::POLICY_BYTES_MAX).starts_with("SetPolicy"));
+    assert!(policy(control::POLICY_BYTES_MAX + 1).starts_with("refused"));
+}
+
+#[test]
+fn the_house_is_heard_as_facts_events_and_messages() {
+    let topics = [TopicFilter::new("#").expect("a filter")];
+    for (topic, live, replayed) in [
+        (
+            "ha/lock/door/state",
+            "fact lock.door Some(String(\"x\")) message ha/lock/door/state",
+            "fact lock.door Some(String(\"x\"))",
+        ),
+        ("door/state", "fact lock.door Some(String(\"x\")) message door/state", "fact lock.door Some(String(\"x\"))"),
+        ("door/bell", "event door.bell message door/bell", "nothing"),
+        ("other", "message other", "nothing"),
+        // Commands past the gate are messages of the house like any other.
+        ("z/door/set", "message z/door/set", "nothing"),
+        ("hushgate/decision/allow/lock.unlock", "nothing", "nothing"),
+        ("hushgate", "nothing", "nothing"),
+    ] {
+        assert_eq!(told(&wire().decode(&Message::live(topic, "x"), &topics)), live, "{topic}");
+        assert_eq!(told(&wire().decode(&stored(topic, "x"), &topics)), replayed, "{topic}");
+    }
+    let elsewhere = [TopicFilter::new("a/#").expect("a filter")];
+    assert_eq!(told(&wire().decode(&Message::live("other", "x"), &elsewhere)), "nothing");
+}
