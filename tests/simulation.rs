@@ -2,7 +2,12 @@
 //! clock jumps, lost connections and restarts, in random order, held against a model of the test's own.
 //!
 //! `HUSHGATE_SEED` and `HUSHGATE_STEPS` choose another run. A failure names seed, step and what happened last.
-#![expect(clippy::expect_used, clippy::panic, reason = "a test fails by a panic, also in the functions that help it")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by a panic, also in the functions that help it"
+)]
 #![expect(clippy::disallowed_methods, reason = "seed and steps come from the environment")]
 
 #[path = "simulation/house.rs"]

@@ -453,7 +453,8 @@ impl Oracle {
             pending.until_ms = at.monotonic_ms + within_ms;
         }
         let known = pending.tokens.insert(channel.to_owned(), token.to_owned());
-        let same = known.is_none_or(|known| known == token);
+        // At a restart it can be asked anew twice: a switch falls, then the tokens of the old run are void.
+        let same = asked_anew || known.is_none_or(|known| known == token);
         trace.check(same, || format!("the token of `{id}` changed without its being asked anew"));
     }
 
