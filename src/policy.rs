@@ -4,6 +4,7 @@
 //! opinions become one verdict, and what an erring policy's side is, the engine decides.
 
 pub mod catalog;
+mod check;
 mod functions;
 mod header;
 mod host;

@@ -3,7 +3,7 @@
 //! There is one engine for all policies. It keeps nothing of an evaluation: that lives in the `Call`.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::rc::Rc;
 
@@ -52,6 +52,8 @@ pub(super) struct Host {
     pub meter: Rc<Meter>,
     pub current: Current,
     pub catalog: Rc<Catalog>,
+    /// Every word that a script can say, and with how many values.
+    pub vocabulary: BTreeMap<String, BTreeSet<usize>>,
 }
 
 impl fmt::Debug for Host {
@@ -69,8 +71,22 @@ impl Host {
         resolve_constants(&mut engine);
         let current = Current::default();
         engine.set_default_tag(Dynamic::from(current.clone()));
-        Host { engine, meter, current, catalog: Rc::new(catalog.clone()) }
+        let vocabulary = vocabulary(&engine);
+        Host { engine, meter, current, catalog: Rc::new(catalog.clone()), vocabulary }
     }
+}
+
+/// The registered words by name. Operators and fields are none.
+fn vocabulary(engine: &Engine) -> BTreeMap<String, BTreeSet<usize>> {
+    let words =
+        engine.collect_fn_metadata(None, |info| Some((info.metadata.name.to_string(), info.metadata.num_params)), true);
+    let mut vocabulary: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
+    for (name, parameters) in words.into_iter().filter(|(name, _)| rhai::is_valid_identifier(name)) {
+        vocabulary.entry(name).or_default().insert(parameters);
+    }
+    // Called by `${…}` in a text; owners say `to_text`.
+    vocabulary.remove("to_string");
+    vocabulary
 }
 
 /// The evaluation under way; one at a time. The engine carries it to the words as its tag.

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use rhai::AST;
 
+use super::check;
 use super::functions;
 use super::header;
 use super::host::{Hook, Host, Profile};
@@ -32,12 +33,20 @@ pub(super) fn load(source: &PolicySource, host: &Rc<Host>) -> (Option<Policy>, V
             return (None, vec![script.error("syntax", failure.place, failure.message)]);
         }
     };
-    let places = Default::default();
-    let header = match header::read(script, &ast, &places, host) {
+    let functions = functions::all(script, &ast);
+    let structure = check::structure::read(script, &functions, host);
+    let mut findings = structure.findings;
+    if !structure.is_readable {
+        return (None, findings);
+    }
+    let header = match header::read(script, &ast, &structure.constants, host) {
         Ok(header) => header,
-        Err(findings) => return (None, findings),
+        Err(errors) => {
+            findings.extend(errors);
+            return (None, findings);
+        }
     };
-    let findings: Vec<Diagnostic> = Vec::new();
+    findings.extend(check::meaning(script, &functions, &header, host));
     if findings.iter().any(|finding| finding.severity == Severity::Error) {
         return (None, findings);
     }

@@ -113,7 +113,7 @@ impl PolicySet {
 
     /// Every topic that some policy listens to, once.
     pub fn topic_filters(&self) -> Vec<TopicFilter> {
-        let filters: BTreeSet<&TopicFilter> = self.policies.iter().flat_map(|policy| policy.topics()).collect();
+        let filters: BTreeSet<&TopicFilter> = self.policies.iter().flat_map(Policy::topics).collect();
         filters.into_iter().cloned().collect()
     }
 

@@ -1,8 +1,11 @@
 //! Tests of the language of rules, and what they share: a house, a request, and one policy asked about it.
 
 mod attacks;
+mod check;
 mod constants;
 mod hooks;
+mod sets;
+mod words;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

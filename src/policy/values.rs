@@ -42,46 +42,50 @@ impl MessageValue {
     }
 }
 
-/// A field and its kind; `check` knows them too.
-pub(super) type Field = (&'static str, Kind);
+/// A field and its kind, for `check`; `None` where it can be of any kind.
+pub(super) type Field = (&'static str, Option<Kind>);
 
 pub(super) const REQUEST_FIELDS: &[Field] = &[
-    ("action", Kind::Text),
-    ("by_agent", Kind::Truth),
-    ("by_automation", Kind::Truth),
-    ("by_person", Kind::Truth),
-    ("by_policy", Kind::Truth),
-    ("by_unknown", Kind::Truth),
-    ("by_voice", Kind::Truth),
-    ("channel", Kind::Text),
-    ("confidence", Kind::Number),
-    ("data", Kind::Map),
-    ("domain", Kind::Text),
-    ("door", Kind::Text),
-    ("has_channel", Kind::Truth),
-    ("has_confidence", Kind::Truth),
-    ("has_target", Kind::Truth),
-    ("has_text", Kind::Truth),
-    ("sensitive", Kind::Truth),
-    ("service", Kind::Text),
-    ("source", Kind::Text),
-    ("target", Kind::Text),
-    ("text", Kind::Text),
+    ("action", Some(Kind::Text)),
+    ("by_agent", Some(Kind::Truth)),
+    ("by_automation", Some(Kind::Truth)),
+    ("by_person", Some(Kind::Truth)),
+    ("by_policy", Some(Kind::Truth)),
+    ("by_unknown", Some(Kind::Truth)),
+    ("by_voice", Some(Kind::Truth)),
+    ("channel", Some(Kind::Text)),
+    ("confidence", Some(Kind::Number)),
+    ("data", Some(Kind::Map)),
+    ("domain", Some(Kind::Text)),
+    ("door", Some(Kind::Text)),
+    ("has_channel", Some(Kind::Truth)),
+    ("has_confidence", Some(Kind::Truth)),
+    ("has_target", Some(Kind::Truth)),
+    ("has_text", Some(Kind::Truth)),
+    ("sensitive", Some(Kind::Truth)),
+    ("service", Some(Kind::Text)),
+    ("source", Some(Kind::Text)),
+    ("target", Some(Kind::Text)),
+    ("text", Some(Kind::Text)),
 ];
 
 pub(super) const EVENT_FIELDS: &[Field] = &[
-    ("confidence", Kind::Number),
-    ("data", Kind::Map),
-    ("has_confidence", Kind::Truth),
-    ("has_speaker", Kind::Truth),
-    ("has_text", Kind::Truth),
-    ("name", Kind::Text),
-    ("speaker", Kind::Text),
-    ("text", Kind::Text),
+    ("confidence", Some(Kind::Number)),
+    ("data", Some(Kind::Map)),
+    ("has_confidence", Some(Kind::Truth)),
+    ("has_speaker", Some(Kind::Truth)),
+    ("has_text", Some(Kind::Truth)),
+    ("name", Some(Kind::Text)),
+    ("speaker", Some(Kind::Text)),
+    ("text", Some(Kind::Text)),
 ];
 
 pub(super) const MESSAGE_FIELDS: &[Field] =
-    &[("is_json", Kind::Truth), ("json", Kind::Map), ("payload", Kind::Text), ("topic", Kind::Text)];
+    &[("is_json", Some(Kind::Truth)), ("json", None), ("payload", Some(Kind::Text)), ("topic", Some(Kind::Text))];
+
+/// Words that are said of a request or event only: `request.text_or("")`.
+pub(super) const REQUEST_WORDS: &[&str] = &["channel_or", "confidence_or", "data_or", "target_or", "text_or"];
+pub(super) const EVENT_WORDS: &[&str] = &["confidence_or", "data_or", "speaker_or", "text_or"];
 
 /// Registers the types and their fields.
 pub(super) fn register(engine: &mut Engine, meter: &Rc<Meter>) {

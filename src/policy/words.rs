@@ -1,6 +1,7 @@
 //! The words that a rule may use besides the pure ones: verdicts, facts, time, memory, effects.
 //!
 //! `docs/policy-language.md` has an example of each; a test holds that page against this list.
+#![expect(clippy::needless_pass_by_value, reason = "the engine hands the values of a word over")]
 
 use std::rc::Rc;
 

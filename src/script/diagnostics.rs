@@ -12,7 +12,9 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// The script runs, but perhaps not as its owner thinks.
+    /// Worth knowing; nothing need change.
+    Note,
+    /// The script runs, but hardly as its owner thinks.
     Warning,
     /// The script is refused, and with it the whole set.
     Error,
@@ -79,6 +81,11 @@ impl Script<'_> {
         self.finding(Severity::Error, code, place, message)
     }
 
+    /// A note at a place of this file.
+    pub fn note(&self, code: &'static str, place: Place, message: String) -> Diagnostic {
+        self.finding(Severity::Note, code, place, message)
+    }
+
     /// A warning at a place of this file.
     pub fn warning(&self, code: &'static str, place: Place, message: String) -> Diagnostic {
         self.finding(Severity::Warning, code, place, message)
@@ -96,7 +103,7 @@ impl Diagnostic {
     pub fn render(&self, colour: bool) -> String {
         let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
         let mut out = String::new();
-        let handler = GraphicalReportHandler::new_themed(theme).with_width(120).with_context_lines(0);
+        let handler = GraphicalReportHandler::new_themed(theme).with_width(120).with_context_lines(1);
         match handler.render_report(&mut out, self) {
             Ok(()) => out,
             // The formatter writes to a string; should it fail all the same, the one-line form says everything.
@@ -131,6 +138,7 @@ impl miette::Diagnostic for Diagnostic {
 
     fn severity(&self) -> Option<miette::Severity> {
         Some(match self.severity {
+            Severity::Note => miette::Severity::Advice,
             Severity::Warning => miette::Severity::Warning,
             Severity::Error => miette::Severity::Error,
         })
@@ -155,7 +163,7 @@ impl SourceCode for Diagnostic {
     fn read_span<'a>(
         &'a self,
         span: &SourceSpan,
-        _lines_before: usize,
+        lines_before: usize,
         _lines_after: usize,
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
         let line = self.source.as_deref().ok_or(MietteError::OutOfBounds)?;
@@ -163,7 +171,9 @@ impl SourceCode for Diagnostic {
             return Err(MietteError::OutOfBounds);
         }
         let whole = SourceSpan::from((0, line.len()));
-        let (row, column) = (self.line.saturating_sub(1), 0);
+        let row = self.line.saturating_sub(1);
+        // The handler reads without surroundings to learn the place, and with them to show the line.
+        let column = if lines_before == 0 { self.column.saturating_sub(1) } else { 0 };
         let contents = MietteSpanContents::new_named(self.file.clone(), line.as_bytes(), whole, row, column, 1);
         Ok(Box::new(contents))
     }
@@ -180,7 +190,7 @@ mod tests {
             .error("unknown-word", Place { line: 2, column: 5 }, "there is no word `dney`".to_owned())
             .with_help(Some("did you mean `deny`?"));
         let shown = finding.render(false);
-        for expected in ["policies/night.rhai:2:", "dney(\"no\")", "unknown-word", "help: did you mean `deny`?", "───"]
+        for expected in ["policies/night.rhai:2:5", "dney(\"no\")", "unknown-word", "help: did you mean `deny`?", "───"]
         {
             assert!(shown.contains(expected), "{expected} in:\n{shown}");
         }

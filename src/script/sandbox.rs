@@ -55,7 +55,6 @@ pub const DISABLED: &[(&str, &str)] = &[
     ("is_shared", "nothing is shared between rules"),
     ("type_of", "kinds are fixed; `docs/policy-language.md` names them"),
     ("this", "functions take what they need as parameters"),
-    ("global", "constants are used by their bare name"),
     ("private", "every function belongs to its own file"),
     ("?.", "ask first, with `in`"),
     ("?[", "ask first, with `in`"),

@@ -1,6 +1,7 @@
 //! The pure words: texts, numbers and lists. None of them changes its argument.
 //!
 //! Words that could take long charge the meter for what they do, so that the limit on steps holds for them too.
+#![expect(clippy::needless_pass_by_value, reason = "the engine hands the values of a word over")]
 
 use std::rc::Rc;
 
