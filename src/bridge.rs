@@ -77,7 +77,10 @@ impl Bridge {
         let connected = event == Event::Connected;
         let reloads = matches!(event, Event::Reload(_));
         if connected {
+            self.wire.connected();
             out.extend(self.wire.retained().into_iter().map(Output::Send));
+        } else if matches!(event, Event::Disconnected { .. }) {
+            self.wire.disconnected();
         }
         self.engine.handle(at, event, &mut self.effects);
         if reloads {

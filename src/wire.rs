@@ -101,6 +101,16 @@ impl Wire {
         self.own.stored()
     }
 
+    /// There is a new connection, on which the bridge announces itself.
+    pub fn connected(&mut self) {
+        self.own.connected();
+    }
+
+    /// The connection is lost. Another bridge may take the base until there is a new one.
+    pub fn disconnected(&mut self) {
+        self.own.disconnected();
+    }
+
     /// Reads one inbound message: what the core is told, and repairs of the bridge's own stored topics.
     pub fn decode(&mut self, message: &Message, policy_topics: &[TopicFilter]) -> Decoded {
         let topic = message.topic.as_str();

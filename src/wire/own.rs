@@ -12,11 +12,24 @@ use crate::config::payload::{Json, read_json};
 use crate::model::event::Event;
 use crate::model::message::Message;
 
+/// Where this run of the bridge is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Presence {
+    /// It has announced itself on no connection yet: a stored `info` is what an earlier run has left.
+    New,
+    /// It has announced itself: the stored `info` is its own.
+    Announced,
+    /// It has lost a connection since. A stored `info` of another bridge means that this one was put out by it: most
+    /// brokers close the older connection of two without a word.
+    WasAway,
+}
+
 #[derive(Debug)]
 pub(super) struct Own {
     status: String,
     info: String,
     instance: String,
+    presence: Presence,
     /// By topic. As many as there are held requests, speakers and policies, and a few more.
     stored: BTreeMap<String, Message>,
 }
@@ -27,6 +40,7 @@ impl Own {
             status: format!("{base}/status"),
             info: format!("{base}/info"),
             instance: instance.to_owned(),
+            presence: Presence::New,
             stored: BTreeMap::new(),
         }
     }
@@ -41,6 +55,18 @@ impl Own {
 
     pub(super) fn stored(&self) -> Vec<Message> {
         self.stored.values().cloned().collect()
+    }
+
+    pub(super) fn connected(&mut self) {
+        if self.presence == Presence::New {
+            self.presence = Presence::Announced;
+        }
+    }
+
+    pub(super) fn disconnected(&mut self) {
+        if self.presence == Presence::Announced {
+            self.presence = Presence::WasAway;
+        }
     }
 
     /// Remembers a message that the broker is to store, and gives it back to be sent.
@@ -63,7 +89,8 @@ impl Own {
         if message.payload == expected {
             return Decoded::default();
         }
-        if topic == self.info && !message.retain && self.is_another_bridge(&message.payload) {
+        let is_news = !message.retain || self.presence == Presence::WasAway;
+        if topic == self.info && is_news && self.is_another_bridge(&message.payload) {
             return Decoded { taken_over: true, ..Decoded::default() };
         }
         let forged = Event::Forged { topic: topic.to_owned() };
