@@ -76,13 +76,11 @@ impl Bridge {
 
     /// Something else happened: a connection came or went, policies were changed, time passed.
     pub fn event(&mut self, at: At, event: Event, out: &mut Vec<Output>) {
-        let connected = event == Event::Connected;
         let reloads = matches!(event, Event::Reload(_));
-        if matches!(event, Event::Disconnected { .. }) {
-            self.wire.disconnected();
-        }
-        if connected {
-            out.extend(self.wire.retained().into_iter().map(Output::Send));
+        match event {
+            Event::Connected => out.extend(self.wire.retained().into_iter().map(Output::Send)),
+            Event::Disconnected { .. } => self.wire.disconnected(),
+            _ => {}
         }
         self.engine.handle(at, event, &mut self.effects);
         if reloads {
