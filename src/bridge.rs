@@ -51,9 +51,7 @@ impl Bridge {
         let config = Rc::clone(&setup.config);
         let mut effects = Vec::new();
         let engine = Engine::start(setup, at, &mut effects)?;
-        // Begins with the time, so that of two bridges on one base it can be told which one started later.
-        let instance = format!("{:011x}-{}", at.utc.as_millisecond().max(0), engine.instance());
-        let wire = Wire::new(config, engine.registry(), &instance);
+        let wire = Wire::new(config, engine.registry(), engine.instance());
         let policy_topics = engine.topic_filters();
         let mut bridge = Bridge { engine, wire, policy_topics, taken_over: false, effects };
         bridge.drain(out);
@@ -78,11 +76,11 @@ impl Bridge {
     pub fn event(&mut self, at: At, event: Event, out: &mut Vec<Output>) {
         let connected = event == Event::Connected;
         let reloads = matches!(event, Event::Reload(_));
-        if matches!(event, Event::Disconnected { .. }) {
-            self.wire.disconnected();
-        }
         if connected {
+            self.wire.connected();
             out.extend(self.wire.retained().into_iter().map(Output::Send));
+        } else if matches!(event, Event::Disconnected { .. }) {
+            self.wire.disconnected();
         }
         self.engine.handle(at, event, &mut self.effects);
         if reloads {
