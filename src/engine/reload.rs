@@ -7,13 +7,14 @@ use super::{Engine, Turn};
 use crate::model::durable::Change;
 use crate::model::event::{Entry, PolicySource, Publication};
 use crate::policy::PolicySet;
+use crate::script::diagnostics::Diagnostic;
 
 impl Engine {
     /// Takes over new policy texts, or says why not; then the old set goes on.
     pub(super) fn reload(&mut self, turn: &mut Turn<'_>, sources: Result<Vec<PolicySource>, String>) {
         let compiled = sources.map_err(|error| vec![error]).and_then(|sources| {
             PolicySet::compile(&sources, &self.catalog, self.stopwatch.clone())
-                .map_err(|errors| errors.iter().map(ToString::to_string).collect())
+                .map_err(|errors| errors.iter().map(Diagnostic::in_one_line).collect())
         });
         match compiled {
             Err(errors) => turn.record(Entry::ReloadRefused { errors }),

@@ -111,6 +111,13 @@ impl Diagnostic {
         }
     }
 
+    /// For a log: `file:line:column: message; help`.
+    pub fn in_one_line(&self) -> String {
+        let place = if self.line > 0 { format!(":{}:{}", self.line, self.column) } else { String::new() };
+        let help = self.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
+        format!("{}{place}: {}{help}", self.file, self.message)
+    }
+
     /// Byte offset and length of the word at the column, within the source line.
     fn span_in_line(&self) -> Option<(usize, usize)> {
         let line = self.source.as_deref()?;
