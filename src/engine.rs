@@ -115,10 +115,10 @@ impl Engine {
             durable.rebase(saved, at);
             engine.world.borrow_mut().durable = durable;
         }
-        engine.tell_everything(turn);
         if restored {
             engine.restore(turn);
         }
+        engine.tell_everything(turn);
         Ok(engine)
     }
 
@@ -208,9 +208,12 @@ impl Engine {
         }
     }
 
-    /// A new connection knows nothing of what was asked on the old one.
+    /// A new connection knows nothing of what was asked on the old one, and what was sent before may be lost.
     fn connected(&mut self, turn: &mut Turn<'_>) {
         turn.record(Entry::Connected);
+        for (speaker, mute) in self.durable().mutes {
+            mutes::tell(turn, &speaker, Some(mute));
+        }
         self.prompt_all(turn);
     }
 }

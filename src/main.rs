@@ -1,1 +1,18 @@
-fn main() {}
+//! The program `hushgate`: a table of its commands.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use hushgate::cli::{Arguments, Command, check, completions, run, test, watch};
+
+fn main() -> ExitCode {
+    let exit = match Arguments::parse().command {
+        Command::Run(arguments) => run::execute(&arguments),
+        Command::Check(arguments) => check::execute(&arguments),
+        Command::Test(arguments) => test::execute(&arguments),
+        Command::Watch(arguments) => watch::execute(&arguments),
+        Command::Completions(arguments) => completions::execute(&arguments),
+    };
+    exit.into()
+}

@@ -8,7 +8,7 @@ mod facts;
 use std::collections::BTreeMap;
 
 use crate::config::Config;
-use crate::config::pattern::{Names, TopicPattern};
+use crate::config::pattern::Names;
 use crate::config::payload::{Json, Payload, PayloadCondition};
 use crate::config::template::Template;
 use crate::config::{Channel, CommandEntry, EventEntry};
@@ -63,21 +63,16 @@ impl Registry {
     /// Where several entries fit, the strictest class wins, then the owner's order: a payload that says two things
     /// is judged by the more dangerous one.
     pub fn read_command(&self, topic: &str, payload: &[u8], door: Door) -> Option<Request> {
-        let on_topic: Vec<(&Command, Names)> = self
-            .commands
-            .iter()
-            .filter_map(|command| command.entry.topic.read(topic).map(|names| (command, names)))
-            .collect();
-        if on_topic.is_empty() {
-            return None;
-        }
+        let on_topic: Vec<&Command> = self.commands.iter().filter(|command| command.entry.topic.fits(topic)).collect();
+        let first = on_topic.first()?;
         let payload = Payload::new(payload);
-        let fitting = on_topic.iter().filter(|(command, _)| command.fits(&payload));
+        let fitting = on_topic.iter().filter(|command| command.fits(&payload));
         // `max_by_key` would take the last of equals.
-        let chosen = fitting.reduce(|best, next| if next.0.class > best.0.class { next } else { best });
+        let chosen = fitting.reduce(|best, next| if next.class > best.class { next } else { best });
+        let names = chosen.unwrap_or(first).entry.topic.read(topic).unwrap_or_default();
         Some(match chosen {
-            Some((command, names)) => self.request(command, names, &payload, door),
-            None => self.unreadable(&on_topic, &payload, door),
+            Some(command) => self.request(command, &names, &payload, door),
+            None => self.unreadable(&on_topic, &names, &payload, door),
         })
     }
 
@@ -95,14 +90,14 @@ impl Registry {
         }
     }
 
-    fn unreadable(&self, on_topic: &[(&Command, Names)], payload: &Payload<'_>, door: Door) -> Request {
-        let channels: Vec<Option<&str>> =
-            on_topic.iter().map(|(command, _)| command.entry.channel.as_deref()).collect();
+    /// `names` are those of the first entry on the topic; its target is the best guess of what the command is about.
+    fn unreadable(&self, on_topic: &[&Command], names: &Names, payload: &Payload<'_>, door: Door) -> Request {
+        let channels: Vec<Option<&str>> = on_topic.iter().map(|command| command.entry.channel.as_deref()).collect();
+        let first = channels.first().copied().flatten();
         // Entries that name different channels leave it open who asks.
-        let channel =
-            channels.first().copied().flatten().filter(|first| channels.iter().all(|other| *other == Some(first)));
-        let target = on_topic.first().and_then(|(command, names)| command.entry.target.as_ref()?.text(names, payload));
-        let is_sensitive = on_topic.iter().any(|(command, _)| command.class == Class::Sensitive);
+        let channel = first.filter(|_| channels.iter().all(|channel| *channel == first));
+        let target = on_topic.first().and_then(|command| command.entry.target.as_ref()?.text(names, payload));
+        let is_sensitive = on_topic.iter().any(|command| command.class == Class::Sensitive);
         Request {
             action: action::UNREADABLE.to_owned(),
             target,
@@ -128,11 +123,6 @@ impl Registry {
     /// Whether some `commands:` entry names the topic.
     pub fn is_command_topic(&self, topic: &str) -> bool {
         self.commands.iter().any(|command| command.entry.topic.fits(topic))
-    }
-
-    /// The topics of all `commands:` entries.
-    pub fn command_topics(&self) -> impl Iterator<Item = &TopicPattern> {
-        self.commands.iter().map(|command| &command.entry.topic)
     }
 
     /// The facts that a message tells, live or stored.

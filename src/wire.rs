@@ -70,7 +70,7 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// `instance` names this run of the bridge among all others.
+    /// `instance` names this run of the bridge among all others. Of two, the one that started later is greater.
     pub fn new(config: Rc<Config>, registry: Rc<Registry>, instance: &str) -> Wire {
         Wire { own: Own::new(&config.base, instance), config, registry }
     }
@@ -99,6 +99,11 @@ impl Wire {
     /// Everything else of the bridge's own that is to be stored, for each new connection.
     pub fn retained(&self) -> Vec<Message> {
         self.own.stored()
+    }
+
+    /// The connection is lost. What is stored from now on may be the work of a bridge that has taken the base meanwhile.
+    pub fn disconnected(&mut self) {
+        self.own.disconnected();
     }
 
     /// Reads one inbound message: what the core is told, and repairs of the bridge's own stored topics.

@@ -42,12 +42,21 @@ const PARALLEL_MAX: usize = 3;
 /// One case: its name, and what it does with a kind of broker.
 type Case = (&'static str, fn(Kind));
 
+/// The cases of one module, with its name.
+type Cases = (&'static str, &'static [Case]);
+
 /// Cases that need nothing of the broker but MQTT.
-const ANY_BROKER: &[&[Case]] = &[gate::CASES, ask::CASES, control::CASES, life::CASES, crash::CASES];
+const ANY_BROKER: &[Cases] = &[
+    ("gate", gate::CASES),
+    ("ask", ask::CASES),
+    ("control", control::CASES),
+    ("life", life::CASES),
+    ("crash", crash::CASES),
+];
 /// Cases that need Mosquitto: passwords, certificates.
-const MOSQUITTO_ONLY: &[&[Case]] = &[login::CASES];
+const MOSQUITTO_ONLY: &[Cases] = &[("login", login::CASES)];
 /// Cases that bring their own broker.
-const ALONE: &[&[Case]] = &[life::ALONE];
+const ALONE: &[Cases] = &[("life", life::ALONE)];
 
 struct Planned {
     name: String,
@@ -69,9 +78,11 @@ fn main() -> ExitCode {
 
 /// Every case on every broker that it can run on.
 fn plan() -> Vec<Planned> {
-    let on = |kind: Kind, sets: &[&[Case]]| -> Vec<Planned> {
-        let named = |(name, case): &Case| Planned { name: format!("{}::{name}", kind.name()), kind, case: *case };
-        sets.iter().flat_map(|set| set.iter().map(named)).collect()
+    let on = |kind: Kind, sets: &[Cases]| -> Vec<Planned> {
+        let all = sets.iter().flat_map(|(module, cases)| cases.iter().map(move |case| (module, case)));
+        let broker = kind.name();
+        all.map(|(module, (name, case))| Planned { name: format!("{broker}::{module}::{name}"), kind, case: *case })
+            .collect()
     };
     let mut planned = on(Kind::Embedded, ALONE);
     planned.extend(on(Kind::Embedded, ANY_BROKER));

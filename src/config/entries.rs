@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use super::nearest::did_you_mean;
 use super::pattern::TopicPattern;
 use super::payload::{FieldCondition, PayloadCondition};
 use super::reader::{Cursor, Fields, Reader};
@@ -27,7 +26,7 @@ pub(super) fn commands(reader: &mut Reader<'_>, cursor: &Cursor<'_>) -> Vec<Comm
 }
 
 fn command(reader: &mut Reader<'_>, cursor: &Cursor<'_>) -> Option<CommandEntry> {
-    let entry = Entry::read(reader, cursor, keys::COMMAND);
+    let entry = Entry::read(reader, cursor, keys::COMMAND)?;
     let action = entry.dotted(reader, "action", "an action such as `lock.unlock`");
     Some(CommandEntry {
         when: entry.condition(reader),
@@ -58,7 +57,7 @@ pub(super) fn facts(reader: &mut Reader<'_>, cursor: &Cursor<'_>) -> (Option<Str
 }
 
 fn fact(reader: &mut Reader<'_>, cursor: &Cursor<'_>) -> Option<FactEntry> {
-    let entry = Entry::read(reader, cursor, keys::FACT);
+    let entry = Entry::read(reader, cursor, keys::FACT)?;
     let entity = reader.required(&entry.fields, "entity").and_then(|_| entry.template(reader, "entity"));
     if let (Some(cursor), Some(entity)) = (entry.fields.get("entity"), &entity) {
         let is_name = entity.as_str().contains('{') || is_action(entity.as_str());
@@ -82,7 +81,7 @@ pub(super) fn events(reader: &mut Reader<'_>, cursor: &Cursor<'_>) -> Vec<EventE
 }
 
 fn event(reader: &mut Reader<'_>, cursor: &Cursor<'_>) -> Option<EventEntry> {
-    let entry = Entry::read(reader, cursor, keys::EVENT);
+    let entry = Entry::read(reader, cursor, keys::EVENT)?;
     let event = entry.dotted(reader, "event", "an event such as `voice.wake_word`");
     Some(EventEntry {
         when: entry.condition(reader),
@@ -102,17 +101,17 @@ struct Entry<'n> {
 }
 
 impl<'n> Entry<'n> {
-    fn read(reader: &mut Reader<'_>, cursor: &Cursor<'n>, keys: &[&'static str]) -> Entry<'n> {
-        let fields = reader.fields(cursor, keys);
+    fn read(reader: &mut Reader<'_>, cursor: &Cursor<'n>, keys: &[&'static str]) -> Option<Entry<'n>> {
         if !cursor.is_mapping() {
-            reader.wrong_kind(cursor, "an entry with `topic:`");
-            return Entry { fields, topic: None };
+            reader.wrong_kind(cursor, "an entry (`topic: …`)");
+            return None;
         }
+        let fields = reader.fields(cursor, keys);
         let topic = reader.required(&fields, "topic").cloned().and_then(|cursor| {
             let scalar = reader.text(&cursor)?;
             TopicPattern::parse(&scalar.text).map_err(|error| reader.malformed(&cursor, &scalar, error)).ok()
         });
-        Entry { fields, topic }
+        Some(Entry { fields, topic })
     }
 
     /// A required name of the shape `domain.word`.
@@ -175,7 +174,7 @@ impl<'n> Entry<'n> {
         for (name, cursor) in reader.entries(cursor, FIELDS_MAX) {
             let path: Vec<String> = name.split('.').map(str::to_owned).collect();
             if path.iter().any(String::is_empty) {
-                let help = did_you_mean("", ["state", "command.name"]);
+                let help = Some("write a field such as `state` or `command.name`".to_owned());
                 reader.key_error(&cursor, format!("expected a field, found `{name}`"), help);
                 continue;
             }

@@ -1,6 +1,6 @@
 //! What is wrong in a configuration, for the owner: where, what was expected, what was found, and what to write.
 //!
-//! It never holds the value of a secret.
+//! It never holds the value of a secret, nor the line of the text, since a password may stand in that.
 
 use std::fmt;
 

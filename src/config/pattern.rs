@@ -96,13 +96,13 @@ impl TopicPattern {
     /// What the places stand for in a topic. `None`: the topic does not fit.
     pub fn read(&self, topic: &str) -> Option<Names> {
         let mut names = Names::new();
-        self.walk(topic, |name, value| {
-            names.insert(name.to_owned(), value);
+        self.walk(topic, |name, levels| {
+            names.insert(name.to_owned(), levels.join("/"));
         })
         .then_some(names)
     }
 
-    fn walk(&self, topic: &str, mut bind: impl FnMut(&str, String)) -> bool {
+    fn walk(&self, topic: &str, mut bind: impl FnMut(&str, &[&str])) -> bool {
         if !topic.starts_with(&self.prefix) {
             return false;
         }
@@ -128,7 +128,7 @@ impl TopicPattern {
                     if taken.iter().any(|level| level.is_empty()) {
                         return false;
                     }
-                    bind(name, taken.join("/"));
+                    bind(name, taken);
                 }
             }
         }

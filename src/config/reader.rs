@@ -47,6 +47,10 @@ impl<'n> Cursor<'n> {
         matches!(self.node, Node::Null)
     }
 
+    pub(super) fn is_text(&self) -> bool {
+        matches!(self.node, Node::Text(_) | Node::Tagged(..))
+    }
+
     pub(super) fn is_list(&self) -> bool {
         matches!(self.node, Node::List(_))
     }

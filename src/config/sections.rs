@@ -139,7 +139,7 @@ fn read_degrees(reader: &mut Reader<'_>, fields: &Fields<'_>, key: &str, bound: 
 
 fn read_stale_after(reader: &mut Reader<'_>, fields: &Fields<'_>) -> u64 {
     let Some(cursor) = fields.get("stale_after") else { return STALE_AFTER_DEFAULT_MS };
-    let Some(scalar) = reader.text(cursor) else { return STALE_AFTER_DEFAULT_MS };
+    let Some(scalar) = reader.scalar(cursor) else { return STALE_AFTER_DEFAULT_MS };
     let within = |duration_ms: &u64| (STALE_AFTER_MIN_MS..=STALE_AFTER_MAX_MS).contains(duration_ms);
     parse_duration_ms(&scalar.text).ok().filter(within).unwrap_or_else(|| {
         let message = format!("expected a duration from `1s` to `10m`, found {}", scalar.shown());
@@ -201,7 +201,7 @@ fn read_broker(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Broker {
     let Some(cursor) = fields.get("broker") else { return default() };
     let broker = reader.fields(cursor, keys::BROKER);
     let username = read_text(reader, &broker, "username");
-    let password = read_text(reader, &broker, "password").map(Secret::new);
+    let password = read_password(reader, &broker);
     let ca_file = read_text(reader, &broker, "ca_file").map(PathBuf::from);
     let Some(url) = reader.required(&broker, "url") else { return default() };
     let Some(scalar) = reader.text(url) else { return default() };
@@ -234,6 +234,17 @@ fn read_broker(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Broker {
     let help = Some(format!("write `mqtt://host:1883`, `mqtts://host:8883` or `embedded://{EMBEDDED_DEFAULT}`"));
     reader.error(url, format!("expected the address of a broker, found {}", scalar.shown()), help);
     default()
+}
+
+fn read_password(reader: &mut Reader<'_>, broker: &Fields<'_>) -> Option<Secret> {
+    let cursor = broker.get("password")?;
+    if !cursor.is_text() {
+        // What stands there may be a password of digits, so it is not repeated.
+        let help = Some("put it in quotes, or better into a file: `!file path`".to_owned());
+        reader.error(cursor, "expected a text, found another kind of value", help);
+        return None;
+    }
+    read_text(reader, broker, "password").map(Secret::new)
 }
 
 /// `host`, `host:port`, `[::1]:port`.

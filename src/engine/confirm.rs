@@ -248,7 +248,7 @@ impl Engine {
             deny(&mut judgement, NO_CHANNEL);
         }
         let settlement = Settlement { pending: pending.id.clone(), outcome: Outcome::JudgedAgain, channel: None };
-        let mut decision = self.decision(turn.at, &request, &judgement);
+        let mut decision = self.decision(turn.at, &request, &mut judgement);
         decision.settles = Some(settlement);
         decision.reason = format!("{why}: {}", decision.reason);
         self.close(turn, &pending, "it was judged again and ended");

@@ -21,7 +21,8 @@ impl Engine {
     /// A control message came.
     pub(super) fn control(&mut self, turn: &mut Turn<'_>, control: Control) {
         if let Some(reason) = self.cannot_control(&control) {
-            turn.record(Entry::Refused { topic: topic_of(&control), reason });
+            let topic = format!("{}/{}", self.config.base, topic_of(&control));
+            turn.record(Entry::Refused { topic, reason });
             return;
         }
         if self.is_loosening(&control) {
@@ -58,14 +59,14 @@ impl Engine {
     }
 
     /// The loosened mode's time is over; the configuration counts again.
-    pub(super) fn mode_ends(&mut self, turn: &mut Turn<'_>) {
-        self.set_mode(turn, self.config.mode, None, "timer");
+    pub(super) fn mode_ends(&mut self, turn: &mut Turn<'_>, by: &str) {
+        self.set_mode(turn, self.config.mode, None, by);
     }
 
     /// The loosened policy's time is over.
-    pub(super) fn policy_switch_ends(&mut self, turn: &mut Turn<'_>, name: &str) {
+    pub(super) fn policy_switch_ends(&mut self, turn: &mut Turn<'_>, name: &str, by: &str) {
         match self.policies.get(name).map(crate::policy::Policy::enabled) {
-            Some(on) => self.set_policy(turn, name, on, None, "timer"),
+            Some(on) => self.set_policy(turn, name, on, None, by),
             None => self.change(turn, Change::Policy { name: name.to_owned(), switch: None }),
         }
     }

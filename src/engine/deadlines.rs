@@ -43,8 +43,8 @@ impl Engine {
             }
             let due = all(&self.world.borrow().durable).min();
             match due {
-                Some((_, Due::Mode)) => self.mode_ends(turn),
-                Some((_, Due::Policy(name))) => self.policy_switch_ends(turn, &name),
+                Some((_, Due::Mode)) => self.mode_ends(turn, "timer"),
+                Some((_, Due::Policy(name))) => self.policy_switch_ends(turn, &name, "timer"),
                 Some((_, Due::Pending(id))) => self.expire(turn, &id),
                 Some((_, Due::Mute(speaker))) => self.unmute(turn, &speaker, "timer"),
                 None => return,

@@ -1,5 +1,6 @@
 //! One request, from arrival to decision: asks the policies, combines what they say, and lets it go, stop or wait.
 
+use std::mem::take;
 use std::rc::Rc;
 
 use jiff::Timestamp;
@@ -7,7 +8,9 @@ use jiff::Timestamp;
 use super::combine::{self, Combined};
 use super::{Engine, Turn};
 use crate::model::action::Class;
-use crate::model::decision::{ConfirmBy, Decision, Enforcement, FactRead, Grade, Mode, Opinion, Settlement, Verdict};
+use crate::model::decision::{
+    ConfirmBy, Decision, Enforcement, FactRead, Grade, Mode, Opinion, Settlement, Terms, Verdict,
+};
 use crate::model::event::{AnswerBody, Effect, Entry, Publication};
 use crate::model::message::Command;
 use crate::model::permit::Permit;
@@ -27,7 +30,13 @@ pub(super) struct Judgement {
     /// What all opinions say together.
     pub(super) all: Combined,
     /// What is done: the same of the enforced ones alone.
-    pub(super) applied: Combined,
+    pub(super) applied: Applied,
+}
+
+/// What is done about a request, and for `confirm` on which terms.
+pub(super) struct Applied {
+    pub(super) verdict: Verdict,
+    pub(super) terms: Option<Terms>,
 }
 
 impl Engine {
@@ -41,8 +50,8 @@ impl Engine {
         {
             deny(&mut judgement, &reason);
         }
-        let mut decision = self.decision(turn.at, &request, &judgement);
-        let wishes = std::mem::take(&mut judgement.wishes);
+        let mut decision = self.decision(turn.at, &request, &mut judgement);
+        let wishes = take(&mut judgement.wishes);
         match (judgement.applied.verdict, judgement.applied.terms) {
             (Verdict::Confirm, Some(terms)) => {
                 let until = turn.at.plus_ms(terms.within_ms);
@@ -72,22 +81,32 @@ impl Engine {
             opinions.extend(opinion(policy, class, reaction));
         }
         let floor = self.config.is_floor(&request.action);
-        let all = combine::combine(&request.action, class, floor, opinions.iter());
+        let mut all = combine::combine(&request.action, class, floor, opinions.iter());
         let applied = match self.mode() {
-            Mode::Observe => Combined { verdict: Verdict::Allow, terms: None, ..all.clone() },
+            Mode::Observe => Applied { verdict: Verdict::Allow, terms: None },
+            // The common case, on the path of every command: all opinions count, so they need not be combined again.
+            Mode::Enforce if combine::enforced(Mode::Enforce, &opinions).count() == opinions.len() => {
+                Applied { verdict: all.verdict, terms: all.terms.clone() }
+            }
             Mode::Enforce => {
                 let enforced = combine::enforced(Mode::Enforce, &opinions);
-                combine::combine(&request.action, class, floor, enforced)
+                let enforced = combine::combine(&request.action, class, floor, enforced);
+                // Where the house only observes, the reason is that of what would have happened. Where more is done than
+                // all say together, since what would have allowed it only observes, whoever waits must read why.
+                if enforced.verdict > all.verdict {
+                    (all.reason, all.deciding) = (enforced.reason, enforced.deciding);
+                }
+                Applied { verdict: enforced.verdict, terms: enforced.terms }
             }
         };
         Judgement { class, opinions, facts, wishes, all, applied }
     }
 
-    /// Writes a judgement down.
-    pub(super) fn decision(&mut self, at: At, request: &Request, judgement: &Judgement) -> Decision {
+    /// Writes a judgement down. The opinions, facts and reasons move out of it.
+    pub(super) fn decision(&mut self, at: At, request: &Request, judgement: &mut Judgement) -> Decision {
         let acted_on = judgement.applied.verdict == judgement.all.verdict;
-        // Where what is done differs from what all say, the reason is that of the verdict which is shown.
-        let Combined { verdict, reason, deciding, .. } = judgement.all.clone();
+        let all = &mut judgement.all;
+        let (verdict, reason, deciding) = (all.verdict, take(&mut all.reason), take(&mut all.deciding));
         Decision {
             id: self.ids.next(at),
             at: at.utc,
@@ -97,8 +116,8 @@ impl Engine {
             mode: self.mode(),
             reason,
             deciding,
-            opinions: judgement.opinions.clone(),
-            facts: judgement.facts.clone(),
+            opinions: take(&mut judgement.opinions),
+            facts: take(&mut judgement.facts),
             grade: grade(request.door),
             enforcement: if acted_on && self.mode() == Mode::Enforce {
                 Enforcement::Unproven

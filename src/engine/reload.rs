@@ -7,13 +7,14 @@ use super::{Engine, Turn};
 use crate::model::durable::Change;
 use crate::model::event::{Entry, PolicySource, Publication};
 use crate::policy::PolicySet;
+use crate::script::diagnostics::Diagnostic;
 
 impl Engine {
     /// Takes over new policy texts, or says why not; then the old set goes on.
     pub(super) fn reload(&mut self, turn: &mut Turn<'_>, sources: Result<Vec<PolicySource>, String>) {
         let compiled = sources.map_err(|error| vec![error]).and_then(|sources| {
             PolicySet::compile(&sources, &self.catalog, self.stopwatch.clone())
-                .map_err(|errors| errors.iter().map(ToString::to_string).collect())
+                .map_err(|errors| errors.iter().map(Diagnostic::one_line).collect())
         });
         match compiled {
             Err(errors) => turn.record(Entry::ReloadRefused { errors }),
@@ -42,23 +43,20 @@ impl Engine {
         self.judge_pendings_again(turn, "the policies changed", false);
     }
 
-    /// After a start with what an earlier run left: mutes are sent again, held requests are judged and asked again,
+    /// After a start with what an earlier run left: held requests are judged and asked again,
     /// and a switch that stands looser than the configuration falls back to it.
     pub(super) fn restore(&mut self, turn: &mut Turn<'_>) {
         let durable = self.durable();
         if durable.mode.is_some_and(|switch| switch.value < self.config.mode) {
-            self.mode_ends(turn);
+            self.mode_ends(turn, "restart");
         }
         for (name, switch) in &durable.policies {
             let looser = self.policies.get(name).is_none_or(|policy| policy.enabled() && !switch.value);
             if looser {
-                self.policy_switch_ends(turn, name);
+                self.policy_switch_ends(turn, name, "restart");
             }
         }
         self.end_what_is_due(turn);
-        for (speaker, mute) in self.durable().mutes {
-            super::mutes::tell(turn, &speaker, Some(mute));
-        }
         self.judge_pendings_again(turn, "the bridge was restarted", true);
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// What people mean by "ten o'clock" is asked of the civil side, which can be wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct At {
-    /// Milliseconds since an arbitrary start; never goes back within one run.
+    /// Milliseconds; never goes back within one run. A run begins at `MONOTONIC_START_MS`.
     pub monotonic_ms: u64,
     pub utc: Timestamp,
 }
@@ -17,6 +17,10 @@ pub struct At {
 impl At {
     /// The earliest instant that a correct clock can show: when this program was written.
     pub const UTC_MIN: Timestamp = Timestamp::constant(1_793_491_200, 0);
+
+    /// Where the monotonic side of every run begins: ten years. What an earlier run left is moved into this one, and what
+    /// lies before its start must still have a time that can be written.
+    pub const MONOTONIC_START_MS: u64 = 10 * 365 * 86_400_000;
 
     /// The same instant moved `duration_ms` into the future, on both sides.
     pub fn plus_ms(self, duration_ms: u64) -> At {

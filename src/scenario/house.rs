@@ -20,10 +20,11 @@ use crate::model::event::{Entry, Event, PolicySource};
 use crate::model::message::{Message, Qos, ReplyTo};
 use crate::model::request::FactChange;
 use crate::model::time::At;
+use crate::script::diagnostics::Diagnostic;
 
-/// The monotonic clock when a scenario begins, and after each restart: unlike each other, and unlike zero.
-const START_MS: u64 = 1_000_000;
-const RESTART_MS: u64 = 4_000;
+/// The monotonic clock when a scenario begins, and after each restart: unlike each other.
+const START_MS: u64 = At::MONOTONIC_START_MS + 1_000_000;
+const RESTART_MS: u64 = At::MONOTONIC_START_MS + 4_000;
 
 /// Deadlines that one step may pass.
 const TICKS_MAX: usize = 10_000;
@@ -104,7 +105,7 @@ impl House {
         let base = self.config.base.clone();
         match happening {
             Happening::Gate(publish) => self.receive(&publish.message(format!("{base}/gate/{}", publish.topic))?, out),
-            Happening::Publish(publish) => self.receive(&publish.message(publish.topic.clone())?, out),
+            Happening::Publish(publish) => self.receive(&publish.message(self.with_ids(&publish.topic))?, out),
             Happening::Ask(ask) => self.receive(&ask.message(&base), out),
             Happening::Facts(facts) => self.learn(facts, out)?,
             Happening::Event(event) => self.bridge.event(self.at, Event::House(event.clone()), out),
@@ -198,7 +199,7 @@ impl House {
     fn answer(&mut self, answer: &AnswerText, out: &mut Vec<Output>) -> Result<(), String> {
         let id = match answer.id.as_str() {
             "last" => self.asked_last.clone().ok_or("nothing was asked yet")?,
-            id => self.decision_id(id),
+            id => self.with_ids(id),
         };
         let channel = &answer.channel;
         let token = match &answer.token {
@@ -229,10 +230,10 @@ impl House {
         })
     }
 
-    fn decision_id(&self, name: &str) -> String {
-        let number = name.strip_prefix('$').and_then(|number| number.parse::<usize>().ok());
-        let id = number.and_then(|number| self.decisions.get(number.checked_sub(1)?));
-        id.map_or_else(|| name.to_owned(), Clone::clone)
+    /// The text with the ids of decisions for `$1`, `$2`, …
+    fn with_ids(&self, text: &str) -> String {
+        let numbered = self.decisions.iter().enumerate().rev();
+        numbered.fold(text.to_owned(), |text, (index, id)| text.replace(&format!("${}", index + 1), id))
     }
 
     /// What was put out, as items, with faults where the bridge broke a promise.
@@ -327,7 +328,7 @@ impl House {
 
 fn start(setup: Setup, at: At, out: &mut Vec<Output>) -> Result<Bridge, String> {
     Bridge::start(setup, at, out).map_err(|errors| {
-        let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        let errors: Vec<String> = errors.iter().map(Diagnostic::one_line).collect();
         errors.join("\n")
     })
 }

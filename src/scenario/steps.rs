@@ -131,18 +131,34 @@ impl AnswerText {
 
 /// Which token an answer carries.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(try_from = "String")]
 pub(super) enum Token {
-    /// The latest that this channel was sent.
+    /// `right`: the latest that this channel was sent.
     #[default]
     Right,
-    /// One that nobody was sent.
+    /// `wrong`: one that nobody was sent.
     Wrong,
+    /// `none`
     None,
-    /// One that this channel was sent before the latest.
+    /// `old`: one that this channel was sent before the latest.
     Old,
-    /// The latest that another channel was sent.
+    /// `of panel`: the latest that another channel was sent.
     Of(String),
+}
+
+impl TryFrom<String> for Token {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Token, String> {
+        match (text.as_str(), text.strip_prefix("of ")) {
+            ("right", _) => Ok(Token::Right),
+            ("wrong", _) => Ok(Token::Wrong),
+            ("none", _) => Ok(Token::None),
+            ("old", _) => Ok(Token::Old),
+            (_, Some(channel)) => Ok(Token::Of(channel.to_owned())),
+            _ => Err(format!("expected `right`, `wrong`, `none`, `old` or `of <channel>`, found `{text}`")),
+        }
+    }
 }
 
 /// The bridge stops and starts again with what it had stored.

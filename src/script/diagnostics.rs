@@ -107,7 +107,18 @@ impl Diagnostic {
         match handler.render_report(&mut out, self) {
             Ok(()) => out,
             // The formatter writes to a string; should it fail all the same, the one-line form says everything.
-            Err(fmt::Error) => format!("{self}\n"),
+            Err(fmt::Error) => format!("{}\n", self.one_line()),
+        }
+    }
+
+    /// All of it in one line, for a log: `file:line:column: message; help: …`.
+    pub fn one_line(&self) -> String {
+        let Diagnostic { file, line, column, message, .. } = self;
+        let help = self.help.as_ref().map(|help| format!("; help: {help}")).unwrap_or_default();
+        match (line, column) {
+            (0, _) => format!("{file}: {message}{help}"),
+            (_, 0) => format!("{file}:{line}: {message}{help}"),
+            _ => format!("{file}:{line}:{column}: {message}{help}"),
         }
     }
 
@@ -122,7 +133,7 @@ impl Diagnostic {
     }
 }
 
-/// One line: `file:line:column: error: message`.
+/// The message alone, as reports want it that show the place themselves.
 impl fmt::Display for Diagnostic {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.message)
@@ -198,6 +209,19 @@ mod tests {
         assert_eq!(json["line"], 2);
         assert_eq!(json["severity"], "error");
         assert_eq!(json["source"], "    dney(\"no\")");
+    }
+
+    #[test]
+    fn one_line_says_as_much_of_the_place_as_there_is() {
+        let script = Script { file: "night.rhai", text: "" };
+        for (line, column, help, expected) in [
+            (2, 5, Some("say `deny`"), "night.rhai:2:5: no such word; help: say `deny`"),
+            (2, 0, None, "night.rhai:2: no such word"),
+            (0, 0, None, "night.rhai: no such word"),
+        ] {
+            let finding = script.error("unknown-word", Place { line, column }, "no such word".to_owned());
+            assert_eq!(finding.with_help(help).one_line(), expected);
+        }
     }
 
     #[test]

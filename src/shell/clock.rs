@@ -23,12 +23,12 @@ impl Clock {
     /// Both sides of now.
     #[expect(clippy::disallowed_methods, reason = "the one place where time comes in")]
     pub fn now(&self) -> At {
-        At { monotonic_ms: milliseconds(self.elapsed()), utc: jiff::Timestamp::now() }
+        At { monotonic_ms: At::MONOTONIC_START_MS + milliseconds(self.elapsed()), utc: jiff::Timestamp::now() }
     }
 
     /// How long until a deadline on the monotonic side. Nothing, if it is over.
     pub fn until(&self, monotonic_ms: u64) -> Duration {
-        Duration::from_millis(monotonic_ms).saturating_sub(self.elapsed())
+        Duration::from_millis(monotonic_ms.saturating_sub(At::MONOTONIC_START_MS)).saturating_sub(self.elapsed())
     }
 
     /// Time since the clock was made.

@@ -301,7 +301,6 @@ impl Run {
 const NO_BROKER: &str = "this build has no embedded broker\nhelp: set `broker.url` to a broker, or build with the feature \
                          `embedded-broker`";
 
-#[cfg(feature = "embedded-broker")]
 /// How a broker that listens on `address` is reached from here.
 pub fn loopback(address: SocketAddr) -> Remote {
     let ip = match address.ip() {
@@ -339,7 +338,6 @@ mod tests {
         }
     }
 
-    #[cfg(feature = "embedded-broker")]
     #[test]
     fn a_broker_that_listens_everywhere_is_reached_on_this_machine() {
         for (listen, host) in [("0.0.0.0:1883", "127.0.0.1"), ("[::]:1883", "::1"), ("192.168.1.2:1883", "192.168.1.2")]

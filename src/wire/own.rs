@@ -17,6 +17,8 @@ pub(super) struct Own {
     status: String,
     info: String,
     instance: String,
+    /// There was a connection before this one. What the broker has stored by then is ours, unless another bridge came.
+    was_away: bool,
     /// By topic. As many as there are held requests, speakers and policies, and a few more.
     stored: BTreeMap<String, Message>,
 }
@@ -27,12 +29,17 @@ impl Own {
             status: format!("{base}/status"),
             info: format!("{base}/info"),
             instance: instance.to_owned(),
+            was_away: false,
             stored: BTreeMap::new(),
         }
     }
 
     pub(super) fn instance(&self) -> &str {
         &self.instance
+    }
+
+    pub(super) fn disconnected(&mut self) {
+        self.was_away = true;
     }
 
     pub(super) fn status(&self, status: &'static str) -> Message {
@@ -63,7 +70,7 @@ impl Own {
         if message.payload == expected {
             return Decoded::default();
         }
-        if topic == self.info && !message.retain && self.is_another_bridge(&message.payload) {
+        if topic == self.info && self.is_taken_over(message) {
             return Decoded { taken_over: true, ..Decoded::default() };
         }
         let forged = Event::Forged { topic: topic.to_owned() };
@@ -74,9 +81,40 @@ impl Own {
         }
     }
 
-    fn is_another_bridge(&self, payload: &[u8]) -> bool {
-        let json = std::str::from_utf8(payload).map_or(Json::None, read_json);
+    /// Another bridge that says so now has taken the base. What is stored may be from an earlier run of this one, so it
+    /// counts only after a lost connection, and only if it is of a later start: brokers end the connection of the one
+    /// whose place is taken without saying why, and of two bridges that throw each other out exactly one must give way.
+    fn is_taken_over(&self, message: &Message) -> bool {
+        let json = std::str::from_utf8(&message.payload).map_or(Json::None, read_json);
         let Json::Value { value, .. } = json else { return false };
-        value.get("instance").and_then(Value::as_str).is_some_and(|instance| instance != self.instance)
+        let Some(other) = value.get("instance").and_then(Value::as_str) else { return false };
+        if message.retain { self.was_away && other > self.instance.as_str() } else { other != self.instance }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_bridges_that_throw_each_other_out_the_earlier_one_gives_way() {
+        for (instance, retain, was_away, expected) in [
+            ("2", false, false, true),
+            ("0", false, false, true),
+            ("1", false, false, false),
+            ("2", true, false, false),
+            ("2", true, true, true),
+            ("0", true, true, false),
+            ("1", true, true, false),
+        ] {
+            let mut own = Own::new("hushgate", "1");
+            if was_away {
+                own.disconnected();
+            }
+            let payload = format!(r#"{{"instance":"{instance}"}}"#);
+            let message = Message { retain, ..Message::live("hushgate/info", payload) };
+            let case = format!("instance {instance}, retained {retain}, was away {was_away}");
+            assert_eq!(own.watch(&message).taken_over, expected, "{case}");
+        }
     }
 }

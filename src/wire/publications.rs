@@ -50,7 +50,7 @@ impl Wire {
                 });
                 vec![self.own.store(stored(self.in_base("info"), &body))]
             }
-            Publication::Notice { text, policy } => self.notice(text, Some(policy)),
+            Publication::Notice { text, policy } => self.notice(text, policy),
             Publication::Plain(message) if self.is_plain(&message.topic) => vec![message],
             Publication::Plain(_) => Vec::new(),
             Publication::Clear { topic } => vec![self.own.clear(topic)],
@@ -89,9 +89,9 @@ impl Wire {
         fill_in(templates, &names)
     }
 
-    fn notice(&self, text: String, policy: Option<String>) -> Vec<Message> {
-        let body = without_nulls(json!({"text": text, "policy": policy}));
-        let names = Names::from([("text".to_owned(), text), ("policy".to_owned(), policy.unwrap_or_default())]);
+    fn notice(&self, text: String, policy: String) -> Vec<Message> {
+        let body = json!({"text": text, "policy": policy});
+        let names = Names::from([("text".to_owned(), text), ("policy".to_owned(), policy)]);
         let mut messages = vec![live(self.in_base("notice"), &body)];
         messages.extend(fill_in(&self.config.notify, &names));
         messages

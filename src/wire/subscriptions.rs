@@ -26,8 +26,9 @@ pub struct Subscription {
     pub retain_handling: RetainHandling,
 }
 
-/// The bridge's own topics that others write, or might forge.
-const OWN: [&str; 9] = ["gate/#", "ask/#", "confirm/#", "mode/#", "policy/#", "mute/#", "pending/#", "status", "info"];
+/// The bridge's own topics that others write, or might forge. `info` first: whether another bridge has taken the base
+/// must be known before this one announces itself.
+const OWN: [&str; 9] = ["info", "gate/#", "ask/#", "confirm/#", "mode/#", "policy/#", "mute/#", "pending/#", "status"];
 
 pub(super) fn all(base: &str, house: &[TopicFilter], policies: &[TopicFilter]) -> Vec<Subscription> {
     let own: Vec<TopicFilter> =

@@ -15,7 +15,7 @@ channels:
 commands:
   - {topic: 'z/{name*}/set', when: {state: UNLOCK}, action: lock.unlock, target: '{name}'}
   - {topic: answers/lamp/set, action: light.turn_on}
-  - {topic: 'homeassistant/{x}/config', action: light.turn_on}
+  - {topic: '{x}/{y}/config', action: light.turn_on}
   - {topic: '{any}/mode/set', action: light.turn_on}
 facts: {statestream: ha, topics: [{topic: door/state, entity: lock.door}]}
 events: [{topic: door/bell, event: door.bell}]

@@ -93,7 +93,7 @@ fn a_bad_question_gets_an_error_answer(kind: Kind) {
         ("not json", "JSON"),
         (r#"{"target":"kitchen"}"#, "action"),
         (r#"{"action":"light.turn_on","targett":"kitchen"}"#, "target"),
-        (r#"{"action":"Light/turn on"}"#, "domain.service"),
+        (r#"{"action":"Light/turn on"}"#, "such as `lock.unlock`"),
     ] {
         agent.publish_with("hushgate/ask", question, reply_to("answers/agent", "x"));
         let answer = agent.expect("answers/agent").json();

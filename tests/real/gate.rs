@@ -135,7 +135,10 @@ fn bad_topics_are_refused_with_a_record(kind: Kind) {
     let broker = Broker::start(kind);
     let _bridge = House::on(&broker).open(&broker);
     let mut device = Client::connect(&broker, &["lights/#", "unknown/#", "homeassistant/#", "hushgate/log"]);
-    for topic in ["unknown/thing/set", "hushgate/mode/set", "homeassistant/light/x/config", "$SYS/x"] {
+    // The embedded broker lets no `$` into any level of a topic.
+    let reserved = (kind == Kind::Mosquitto).then_some("$SYS/x");
+    for topic in ["unknown/thing/set", "hushgate/mode/set", "homeassistant/light/x/config"].into_iter().chain(reserved)
+    {
         device.publish(&format!("hushgate/gate/{topic}"), "x");
         let refused = device.expect_where("hushgate/log", |record| record.payload.contains("refused"));
         assert!(refused.payload.contains(topic), "{topic}: {}", refused.payload);

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Instant;
 
@@ -19,7 +20,7 @@ pub const CELLAR: &str = "//! The cellar stays dark.\n\nconst ACTIONS = [\"light
 
 /// A configuration and a folder of policies.
 pub struct House {
-    folder: TempDir,
+    folder: Arc<TempDir>,
 }
 
 impl House {
@@ -34,7 +35,7 @@ impl House {
 
     /// A house whose `broker:` section is given.
     pub fn with_broker(section: &str) -> House {
-        let house = House { folder: tempfile::tempdir().expect("a temporary folder") };
+        let house = House { folder: Arc::new(tempfile::tempdir().expect("a temporary folder")) };
         std::fs::create_dir(house.policies()).expect("a writable temporary folder");
         let text = format!("{section}policies: \"{}\"\n{DEVICES}", house.policies().display());
         std::fs::write(house.config(), text).expect("a writable temporary folder");
@@ -68,7 +69,7 @@ impl House {
 
     /// Runs the bridge.
     pub fn run(&self) -> Bridge {
-        Bridge::run(&["run", "--config", self.config().to_str().expect("a plain path")])
+        Bridge::run(&["run", "--config", self.config().to_str().expect("a plain path")], Arc::clone(&self.folder))
     }
 }
 
@@ -82,10 +83,12 @@ pub struct Bridge {
     child: Child,
     lines: Receiver<String>,
     log: Vec<String>,
+    /// Its configuration and policies: they stay as long as it runs.
+    _folder: Arc<TempDir>,
 }
 
 impl Bridge {
-    pub fn run(arguments: &[&str]) -> Bridge {
+    fn run(arguments: &[&str], folder: Arc<TempDir>) -> Bridge {
         let mut child = Command::new(binary())
             .args(arguments)
             .env("NO_COLOR", "1")
@@ -99,15 +102,12 @@ impl Bridge {
         let (tell, lines) = channel();
         // It ends with the pipe, so with the bridge.
         std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
-        Bridge { child, lines, log: Vec::new() }
+        Bridge { child, lines, log: Vec::new(), _folder: folder }
     }
 
-    /// Waits for a line of the log that has all these words in it.
+    /// Waits for a line of the log, not read before, that has all these words in it.
     pub fn expect_log(&mut self, words: &[&str]) -> String {
         let fits = |line: &String| words.iter().all(|word| line.contains(word));
-        if let Some(line) = self.log.iter().find(|line| fits(line)) {
-            return line.clone();
-        }
         let deadline = Instant::now() + PATIENCE;
         loop {
             match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {

@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::model::decision::{Decision, Enforcement, Grade, Mode, Verdict};
+use crate::model::decision::{
+    ConfirmBy, Decision, Enforcement, FactRead, Grade, Mode, Opinion, Outcome, PolicyError, Settlement, Terms, Verdict,
+};
 use crate::model::durable::{Mute, Pending};
 use crate::model::event::{AnswerBody, Entry, SpeakerCommand};
 use crate::model::request::{Arrival, Door, Request, Source, SourceKind};
@@ -223,13 +225,8 @@ fn a_policys_message_is_never_a_command() {
     }
 }
 
-fn record(entry: Entry) -> Option<Message> {
-    wire().record(&Record { at: UNTIL, entry })
-}
-
-#[test]
-fn decisions_have_topics_of_their_own_and_other_records_go_to_the_log() {
-    let decision = Decision {
+fn decision() -> Decision {
+    Decision {
         id: "d1".to_owned(),
         at: UNTIL,
         request: request(),
@@ -245,7 +242,16 @@ fn decisions_have_topics_of_their_own_and_other_records_go_to_the_log() {
         revision: "r".to_owned(),
         confirm: None,
         settles: None,
-    };
+    }
+}
+
+fn record(entry: Entry) -> Option<Message> {
+    wire().record(&Record { at: UNTIL, entry })
+}
+
+#[test]
+fn decisions_have_topics_of_their_own_and_other_records_go_to_the_log() {
+    let decision = decision();
     let message = record(Entry::Decision { decision: Box::new(decision.clone()) }).expect("a message");
     assert_eq!(
         (message.topic.as_str(), message.qos, message.retain),
@@ -360,5 +366,91 @@ fn forgeries_are_repaired_and_told_and_leftovers_are_put_right() {
     ] {
         assert_eq!(told(&wire.decode(&Message::live(topic, payload), &[])), live, "{topic} {payload}");
         assert_eq!(told(&wire.decode(&stored(topic, payload), &[])), replayed, "{topic} {payload}");
+    }
+}
+
+/// All names of fields in a value, at any depth.
+fn names_of(value: &Value, names: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                names.insert(name.clone());
+                names_of(field, names);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| names_of(item, names)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_field_stands_in_the_documents() {
+    let request = Request {
+        data: BTreeMap::from([("data".to_owned(), json!(1))]),
+        text: Some("t".to_owned()),
+        confidence: Some(0.5),
+        sensitive: true,
+        ..request()
+    };
+    let error =
+        PolicyError { policy: "p".to_owned(), file: "f".to_owned(), line: 1, column: 1, message: "m".to_owned() };
+    let decision = Decision {
+        opinions: vec![Opinion {
+            policy: "p".to_owned(),
+            verdict: Verdict::Confirm,
+            reason: "r".to_owned(),
+            mode: Mode::Enforce,
+            error: Some(error),
+            terms: Some(Terms { ask: "a".to_owned(), within_ms: 1, from: Vec::new() }),
+        }],
+        facts: vec![FactRead { entity: "a.b".to_owned(), attribute: Some("c".to_owned()), value: None, age_ms: None }],
+        confirm: Some(ConfirmBy { question: "q".to_owned(), until: UNTIL, channels: Vec::new() }),
+        settles: Some(Settlement {
+            pending: "p".to_owned(),
+            outcome: Outcome::Approved,
+            channel: Some("phone".to_owned()),
+        }),
+        request,
+        ..decision()
+    };
+    let mut names = BTreeSet::new();
+    names_of(&json!(decision), &mut names);
+    let prompt = Publication::Prompt { channel: "phone".to_owned(), pending: pending(), token: TOKEN.to_owned() };
+    for publication in [
+        Publication::Pending(pending()),
+        prompt,
+        Publication::MuteState { speaker: "kitchen".to_owned(), mute: Some(mute()) },
+        Publication::Info { revision: "r".to_owned(), policies: Vec::new() },
+    ] {
+        names_of(&body(&wire().publication(publication)[0]), &mut names);
+    }
+    let documents = include_str!("../../../docs/mqtt.md");
+    assert!(names.len() > 50, "{names:?}");
+    for name in names {
+        assert!(documents.contains(&format!("`{name}`")), "`{name}` is missing in docs/mqtt.md");
+    }
+}
+
+#[test]
+fn every_record_stands_in_the_documents() {
+    let source = include_str!("../../model/event.rs");
+    let (_, entries) = source.split_once("pub enum Entry {").expect("the enum of records");
+    let (entries, _) = entries.split_once("\n}").expect("its end");
+    let variant = |line: &str| {
+        let name =
+            line.strip_prefix("    ").filter(|rest| rest.starts_with(|first: char| first.is_ascii_uppercase()))?;
+        let name = name.trim_end_matches([' ', '{', ',']);
+        let snake = |character: char| {
+            let lower = character.to_ascii_lowercase();
+            if character.is_ascii_uppercase() { format!("_{lower}") } else { lower.to_string() }
+        };
+        Some(name.chars().map(snake).collect::<String>().trim_start_matches('_').to_owned())
+    };
+    let records: Vec<String> = entries.lines().filter_map(variant).collect();
+    assert!(records.len() > 20 && records.iter().any(|name| name == "answer_refused"), "{records:?}");
+    let documents = include_str!("../../../docs/mqtt.md");
+    // A decision has a topic of its own.
+    for name in records.iter().filter(|name| *name != "decision") {
+        assert!(documents.contains(&format!("`{name}`")), "`{name}` is missing in docs/mqtt.md");
     }
 }

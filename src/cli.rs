@@ -1,0 +1,112 @@
+//! The command line: arguments, exit codes, and one module for each command.
+//!
+//! Results go to standard output, everything said about them to standard error.
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub mod check;
+pub mod completions;
+pub mod run;
+mod settings;
+mod terminal;
+pub mod test;
+pub mod watch;
+
+pub use settings::{BrokerArguments, ConfigArguments};
+
+/// How a command ended, for the one who called it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    Done = 0,
+    /// Something was found, or something failed.
+    Failure = 1,
+    /// The command line was wrong. `clap` ends the program with the same number.
+    Usage = 2,
+    /// The configuration, or a policy that it names, is refused.
+    Configuration = 3,
+    /// The broker refuses, and trying again would not help.
+    Broker = 4,
+    /// Another bridge has taken the base over.
+    TakenOver = 5,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit as u8)
+    }
+}
+
+/// Stands at the end of each `--help`.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  something was found, or something failed
+  2  the command line is wrong
+  3  the configuration, or a policy that it names, is refused
+  4  the broker refuses, and trying again would not help
+  5  another bridge has taken over";
+
+/// A policy bridge for the smart home: it judges every MQTT command before the house obeys.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXIT_CODES, arg_required_else_help = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the bridge.
+    #[command(after_help = EXIT_CODES)]
+    Run(run::RunArguments),
+    /// Say what is wrong with policies and with the configuration.
+    #[command(after_help = EXIT_CODES)]
+    Check(check::CheckArguments),
+    /// Play scenarios: do the policies do what they should?
+    #[command(after_help = EXIT_CODES)]
+    Test(test::TestArguments),
+    /// Show what a bridge decides, live.
+    #[command(after_help = EXIT_CODES)]
+    Watch(watch::WatchArguments),
+    /// Write completions for a shell.
+    Completions(completions::CompletionsArguments),
+}
+
+/// For whom something is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// People.
+    Human,
+    /// Programs.
+    Json,
+}
+
+/// Where the log goes is standard error; this says how.
+#[derive(Debug, Args)]
+pub struct LogArguments {
+    /// How the log is written.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub log_format: Format,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_exit_code_is_documented() {
+        for exit in [Exit::Done, Exit::Failure, Exit::Usage, Exit::Configuration, Exit::Broker, Exit::TakenOver] {
+            assert!(EXIT_CODES.contains(&format!("\n  {}  ", exit as u8)), "{exit:?}");
+        }
+    }
+}

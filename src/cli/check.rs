@@ -1,0 +1,96 @@
+//! `hushgate check`: what is wrong with policies, before they are in force.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::{ConfigArguments, Exit, Format, settings, terminal};
+use crate::config::Config;
+use crate::model::event::PolicySource;
+use crate::policy::{self, Catalog};
+use crate::script::diagnostics::{Diagnostic, Severity};
+use crate::shell::files;
+
+#[derive(Debug, Args)]
+pub struct CheckArguments {
+    /// Policies, or folders of policies. Without any: the folder that the configuration names.
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    config: ConfigArguments,
+    /// How findings are written.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+/// Writes all findings to standard output. Warnings alone are no failure.
+pub fn execute(arguments: &CheckArguments) -> Exit {
+    let config = match settings::load(&arguments.config) {
+        Ok(config) => config,
+        Err(exit) => return exit,
+    };
+    if let Err(error) = settings::check_mode(&config) {
+        terminal::error(error);
+        return Exit::Configuration;
+    }
+    let sources = match read(arguments, &config) {
+        Ok(sources) => sources,
+        Err(error) => {
+            terminal::error(&error);
+            return Exit::Failure;
+        }
+    };
+    let findings = policy::check(&sources, &Catalog::of(&config));
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
+    match arguments.format {
+        Format::Human => {
+            for finding in &findings {
+                anstream::print!("{}", finding.render(true));
+            }
+            let warnings = findings.len() - errors;
+            anstream::println!(
+                "{}, {}, {}",
+                counted(sources.len(), "policy", "policies"),
+                counted(errors, "error", "errors"),
+                counted(warnings, "warning", "warnings")
+            );
+        }
+        Format::Json => match to_json(&findings) {
+            Ok(json) => anstream::println!("{json}"),
+            Err(error) => {
+                terminal::error(&format!("the findings cannot be written: {error}"));
+                return Exit::Failure;
+            }
+        },
+    }
+    if errors == 0 { Exit::Done } else { Exit::Failure }
+}
+
+fn to_json(findings: &[Diagnostic]) -> serde_json::Result<String> {
+    serde_json::to_string_pretty(findings)
+}
+
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+fn read(arguments: &CheckArguments, config: &Config) -> Result<Vec<PolicySource>, String> {
+    if arguments.paths.is_empty() {
+        return files::read_policies(&config.policies);
+    }
+    let mut sources = Vec::new();
+    for path in &arguments.paths {
+        sources.extend(read_path(path)?);
+    }
+    Ok(sources)
+}
+
+fn read_path(path: &Path) -> Result<Vec<PolicySource>, String> {
+    if path.is_dir() {
+        return files::read_policies(path);
+    }
+    if !files::is_policy(path) {
+        return Err(format!("expected a policy (`*.rhai`) or a folder, found `{}`", path.display()));
+    }
+    files::read_policy(path).map(|source| vec![source])
+}

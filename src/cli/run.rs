@@ -1,0 +1,124 @@
+//! `hushgate run`: the bridge, until it is told to stop.
+
+use std::rc::Rc;
+
+use clap::Args;
+
+use super::{BrokerArguments, ConfigArguments, Exit, LogArguments, settings, terminal};
+use crate::config::Config;
+use crate::model::decision::Mode;
+use crate::shell::run::{Ended, Run, StartError};
+use crate::shell::seed;
+
+#[derive(Debug, Args)]
+pub struct RunArguments {
+    #[command(flatten)]
+    config: ConfigArguments,
+    /// The mode, instead of the one in the configuration.
+    #[arg(long, value_enum)]
+    mode: Option<ModeArgument>,
+    #[command(flatten)]
+    broker: BrokerArguments,
+    #[command(flatten)]
+    log: LogArguments,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum ModeArgument {
+    /// Judge, and say what would happen.
+    Observe,
+    /// Judge, and hold back.
+    Enforce,
+}
+
+/// Runs the bridge. The exit code says why it ended.
+pub fn execute(arguments: &RunArguments) -> Exit {
+    let journal = terminal::start_log(arguments.log.log_format);
+    let config = match configure(arguments) {
+        Ok(config) => Rc::new(config),
+        Err(exit) => return exit,
+    };
+    let started = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let (runtime, seeds) = match (started, seed::draw()) {
+        (Ok(runtime), Ok(seeds)) => (runtime, seeds),
+        (Err(error), _) => return failure(&format!("the program cannot start: {error}")),
+        (_, Err(error)) => return failure(&error),
+    };
+    runtime.block_on(async {
+        let stop = match stop_signal() {
+            Ok(stop) => stop,
+            Err(error) => return failure(&format!("signals cannot be heard: {error}")),
+        };
+        match Run::new(config, &seeds, journal) {
+            Ok(run) => ended(run.until(stop).await),
+            Err(error) => refused(&error),
+        }
+    })
+}
+
+fn configure(arguments: &RunArguments) -> Result<Config, Exit> {
+    let mut config = settings::load(&arguments.config)?;
+    settings::override_broker(&mut config, &arguments.broker)?;
+    if let Some(mode) = arguments.mode {
+        config.mode = match mode {
+            ModeArgument::Observe => Mode::Observe,
+            ModeArgument::Enforce => Mode::Enforce,
+        };
+    }
+    if let Err(error) = settings::check_mode(&config) {
+        terminal::error(error);
+        return Err(Exit::Configuration);
+    }
+    Ok(config)
+}
+
+fn failure(error: &str) -> Exit {
+    terminal::error(error);
+    Exit::Failure
+}
+
+fn refused(error: &StartError) -> Exit {
+    match error {
+        StartError::Policies(findings) => terminal::findings_to_stderr(findings),
+        StartError::Configuration(error) => terminal::error(error),
+    }
+    Exit::Configuration
+}
+
+fn ended(ended: Ended) -> Exit {
+    match ended {
+        Ended::Stopped => Exit::Done,
+        Ended::Refused { reason, help } => {
+            terminal::error(&reason);
+            terminal::help(&help);
+            Exit::Broker
+        }
+        Ended::TakenOver => {
+            terminal::error("another bridge has taken over this base; this one forwards nothing any more");
+            terminal::help("stop one of them, or give one another `base`");
+            Exit::TakenOver
+        }
+    }
+}
+
+/// Over at the first SIGTERM or SIGINT.
+#[cfg(unix)]
+pub(super) fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// Over at the first Ctrl-C.
+#[cfg(not(unix))]
+pub(super) fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    let mut interrupt = tokio::signal::windows::ctrl_c()?;
+    Ok(async move {
+        interrupt.recv().await;
+    })
+}

@@ -1,0 +1,216 @@
+//! `hushgate watch`: what a bridge decides, one line each, as it happens.
+//!
+//! It only listens. Any broker will do that the bridge can use.
+
+use clap::Args;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::Value;
+
+use super::{BrokerArguments, ConfigArguments, Exit, run, settings, terminal};
+use crate::config::Config;
+use crate::model::decision::{Decision, Verdict};
+use crate::model::event::Record;
+use crate::model::message::{Message, Qos};
+use crate::model::topic::TopicFilter;
+use crate::shell::clock::Clock;
+use crate::shell::lines::{self, harmless};
+use crate::shell::link::{self, Link, LinkEvent, LinkSettings};
+use crate::shell::seed;
+use crate::wire::{RetainHandling, Subscription};
+
+/// What is shown, below the base.
+const SHOWN: [&str; 6] = ["decision/#", "pending/#", "mute/+", "log", "notice", "status"];
+
+#[derive(Debug, Args)]
+pub struct WatchArguments {
+    #[command(flatten)]
+    config: ConfigArguments,
+    #[command(flatten)]
+    broker: BrokerArguments,
+    /// The base of the bridge, instead of the one in the configuration.
+    #[arg(long)]
+    base: Option<String>,
+}
+
+/// Shows decisions until it is interrupted.
+pub fn execute(arguments: &WatchArguments) -> Exit {
+    let settings = configure(arguments).and_then(|config| {
+        let base = arguments.base.clone().unwrap_or_else(|| config.base.clone());
+        let seeds = seed::draw().map_err(|error| failure(&error))?;
+        let link = open(&config, &base, seeds.jitter).map_err(|error| failure(&error))?;
+        Ok((link, base))
+    });
+    let (link, base) = match settings {
+        Ok(settings) => settings,
+        Err(exit) => return exit,
+    };
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(show(link, &base)),
+        Err(error) => failure(&format!("the program cannot start: {error}")),
+    }
+}
+
+fn configure(arguments: &WatchArguments) -> Result<Config, Exit> {
+    let mut config = settings::load(&arguments.config)?;
+    settings::override_broker(&mut config, &arguments.broker)?;
+    Ok(config)
+}
+
+fn failure(error: &str) -> Exit {
+    terminal::error(error);
+    Exit::Failure
+}
+
+fn open(config: &Config, base: &str, seed: u64) -> Result<Link, String> {
+    let subscription = |rest: &str| {
+        let filter = TopicFilter::new(&format!("{base}/{rest}"))
+            .map_err(|error| format!("`{}` cannot be a base: {error}", harmless(base)))?;
+        Ok(Subscription {
+            filter,
+            qos: Qos::AtLeastOnce,
+            no_local: false,
+            retain_handling: RetainHandling::OnSubscribe,
+        })
+    };
+    let subscriptions = SHOWN.into_iter().map(subscription).collect::<Result<Vec<_>, String>>()?;
+    // Several may watch at once, so each has an identifier of its own.
+    let client_id = format!("hushgate-watch-{seed:016x}");
+    link::open(LinkSettings { broker: settings::remote(config), client_id, will: None, subscriptions }, seed)
+}
+
+async fn show(mut link: Link, base: &str) -> Exit {
+    let stop = match run::stop_signal() {
+        Ok(stop) => stop,
+        Err(error) => return failure(&format!("signals cannot be heard: {error}")),
+    };
+    let mut stop = std::pin::pin!(stop);
+    let (clock, zone) = (Clock::new(), TimeZone::system());
+    loop {
+        let event = tokio::select! {
+            event = link.next() => event,
+            () = stop.as_mut() => {
+                link.close(Vec::new()).await;
+                return Exit::Done;
+            }
+        };
+        match event {
+            LinkEvent::Message(message) => {
+                if let Some((at, line)) = line(base, &message) {
+                    let at = at.unwrap_or_else(|| clock.now().utc).to_zoned(zone.clone());
+                    anstream::println!("{} {line}", at.strftime("%H:%M:%S"));
+                }
+            }
+            LinkEvent::Connected => anstream::eprintln!("watching `{}`; Ctrl-C ends", harmless(base)),
+            LinkEvent::Disconnected { reason } => anstream::eprintln!("connection lost: {reason}"),
+            LinkEvent::Unreachable { reason, retry_ms } => {
+                anstream::eprintln!("{reason}; next attempt in {retry_ms} ms");
+            }
+            LinkEvent::Refused { reason, help, .. } => {
+                terminal::error(&reason);
+                terminal::help(&help);
+                return Exit::Broker;
+            }
+            LinkEvent::TakenOver => return failure("another program uses the same client identifier"),
+            LinkEvent::SubscriptionRefused { filter, reason } => {
+                terminal::error(&format!("the broker refused the subscription to `{filter}`: {reason}"));
+            }
+            LinkEvent::Unreadable { topic, reason } => {
+                anstream::eprintln!("unreadable message on `{}`: {reason}", harmless(&topic));
+            }
+            // It sends nothing.
+            LinkEvent::Undelivered(_) => {}
+        }
+    }
+}
+
+/// One message as one line, and the time that it tells. `None`: there is nothing to show.
+fn line(base: &str, message: &Message) -> Option<(Option<Timestamp>, String)> {
+    let below = message.topic.strip_prefix(base)?.strip_prefix('/')?;
+    let (kind, rest) = below.split_once('/').unwrap_or((below, ""));
+    // An empty payload removes what was stored.
+    if message.payload.is_empty() {
+        return (kind == "pending").then(|| (None, format!("over    {}", harmless(rest))));
+    }
+    let shown = match kind {
+        "decision" => {
+            let decision: Decision = serde_json::from_slice(&message.payload).ok()?;
+            return Some((Some(decision.at), lines::decision(&decision)));
+        }
+        "log" => {
+            let record: Record = serde_json::from_slice(&message.payload).ok()?;
+            return Some((Some(record.at), format!("log     {}", lines::record(&record).1)));
+        }
+        "pending" => pending(&serde_json::from_slice(&message.payload).ok()?),
+        "mute" => mute(rest, &serde_json::from_slice(&message.payload).ok()?),
+        "notice" => format!("notice  {}", text(&serde_json::from_slice(&message.payload).ok()?, "text")),
+        "status" => format!("status  {}", harmless(&String::from_utf8_lossy(&message.payload))),
+        _ => return None,
+    };
+    Some((None, shown))
+}
+
+fn pending(body: &Value) -> String {
+    let style = lines::verdict_style(Verdict::Confirm);
+    let channels: Vec<&str> =
+        body.get("channels").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    format!(
+        "{style}asking{style:#}  {} {} · {} · {} until {}",
+        text(body, "action"),
+        text(body, "target"),
+        text(body, "question"),
+        harmless(&channels.join(", ")),
+        text(body, "until"),
+    )
+}
+
+fn mute(speaker: &str, body: &Value) -> String {
+    match body.get("state").and_then(Value::as_str) {
+        Some("muted") => {
+            format!("muted   {} until {} · {}", harmless(speaker), text(body, "until"), text(body, "reason"))
+        }
+        _ => format!("mute    {} is not muted", harmless(speaker)),
+    }
+}
+
+fn text(body: &Value, field: &str) -> String {
+    harmless(body.get(field).and_then(Value::as_str).unwrap_or("")).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shell::lines::tests::example;
+
+    fn plain(topic: &str, payload: impl Into<bytes::Bytes>) -> Option<String> {
+        let (_, line) = line("hushgate", &Message::live(topic, payload))?;
+        Some(anstream::adapter::strip_str(&line).to_string())
+    }
+
+    #[test]
+    fn every_kind_of_message_is_one_line() {
+        let decision = serde_json::to_vec(&example()).unwrap();
+        let dropped = r#"{"at":"2026-11-22T03:00:00Z","record":"dropped","topic":"a\nb","reason":"r"}"#;
+        let pending = r#"{"id":"1","action":"lock.unlock","target":"door","question":"Open?","until":"2026-11-22T03:00:00Z","channels":["phone","panel"]}"#;
+        for (topic, payload, expected) in [
+            (
+                "hushgate/decision/deny/lock.unlock",
+                decision.as_slice(),
+                Some("deny    lock.unlock front_door · voice kitchen · not by voice · second-channel · only observed"),
+            ),
+            ("hushgate/log", dropped.as_bytes(), Some("log     not delivered a\\u{a}b · r")),
+            (
+                "hushgate/pending/1",
+                pending.as_bytes(),
+                Some("asking  lock.unlock door · Open? · phone, panel until 2026-11-22T03:00:00Z"),
+            ),
+            ("hushgate/pending/1", b"", Some("over    1")),
+            ("hushgate/mute/kitchen", br#"{"state":"unmuted"}"#, Some("mute    kitchen is not muted")),
+            ("hushgate/status", b"online", Some("status  online")),
+            ("hushgate/decision/deny/x", b"no JSON", None),
+            ("elsewhere/decision/deny/x", decision.as_slice(), None),
+        ] {
+            assert_eq!(plain(topic, payload.to_vec()).as_deref(), expected, "{topic}");
+        }
+    }
+}
