@@ -11,6 +11,7 @@ pub mod completions;
 pub mod run;
 mod settings;
 mod terminal;
+pub mod test;
 pub mod watch;
 
 pub use settings::{BrokerArguments, ConfigArguments};
@@ -64,6 +65,9 @@ pub enum Command {
     /// Say what is wrong with policies and with the configuration.
     #[command(after_help = EXIT_CODES)]
     Check(check::CheckArguments),
+    /// Play the scenarios of policies.
+    #[command(after_help = EXIT_CODES)]
+    Test(test::TestArguments),
     /// Show what a bridge decides, live.
     #[command(after_help = EXIT_CODES)]
     Watch(watch::WatchArguments),

@@ -20,6 +20,8 @@ pub const SECRET_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Ending of a policy's file name.
 const POLICY_EXTENSION: &str = "rhai";
+/// Ending of a scenario file's name.
+const SCENARIO_ENDING: &str = ".scenarios.yaml";
 
 /// Reads a text file.
 ///
@@ -68,7 +70,7 @@ pub fn read_policy(path: &Path) -> Result<PolicySource, String> {
 /// # Errors
 /// The folder or one of the files cannot be read, or there are too many. Half a set is worse than none.
 pub fn read_policies(folder: &Path) -> Result<Vec<PolicySource>, String> {
-    let paths = policy_paths(folder)?;
+    let paths = paths_in(folder, is_policy)?;
     if paths.len() > POLICIES_MAX {
         return Err(format!("`{}` has {} policies, expected at most {POLICIES_MAX}", folder.display(), paths.len()));
     }
@@ -76,17 +78,34 @@ pub fn read_policies(folder: &Path) -> Result<Vec<PolicySource>, String> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place where folders are read")]
-fn policy_paths(folder: &Path) -> Result<Vec<PathBuf>, String> {
+fn paths_in(folder: &Path, wanted: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>, String> {
     let failed = |error: std::io::Error| format!("the folder `{}` cannot be read: {error}", folder.display());
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
-        if is_policy(&path) && path.is_file() {
+        if wanted(&path) && path.is_file() {
             paths.push(path);
         }
     }
     paths.sort();
     Ok(paths)
+}
+
+/// The scenario files of a folder, sorted by name.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn scenario_paths(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    paths_in(folder, |path| path.as_os_str().as_encoded_bytes().ends_with(SCENARIO_ENDING.as_bytes()))
+}
+
+/// Writes a text file anew.
+///
+/// # Errors
+/// It cannot be written.
+#[expect(clippy::disallowed_methods, reason = "the one place where files are written")]
+pub fn write_text(path: &Path, text: &str) -> Result<(), String> {
+    fs::write(path, text).map_err(|error| format!("`{}` cannot be written: {error}", path.display()))
 }
 
 /// Whether a path has the name of a policy.
