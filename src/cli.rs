@@ -65,7 +65,7 @@ pub enum Command {
     /// Say what is wrong with policies and with the configuration.
     #[command(after_help = EXIT_CODES)]
     Check(check::CheckArguments),
-    /// Play the scenarios of policies.
+    /// Play scenarios: do the policies do what they should?
     #[command(after_help = EXIT_CODES)]
     Test(test::TestArguments),
     /// Show what a bridge decides, live.

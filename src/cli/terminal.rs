@@ -37,6 +37,11 @@ pub(super) fn say(line: &str) {
     writeln!(anstream::stderr(), "{line}").unwrap_or(());
 }
 
+/// Writes one line of a result to standard output.
+pub(super) fn print_line(line: &str) {
+    print(&format!("{line}\n"));
+}
+
 /// Writes a result to standard output, without colours where nobody wants them. `false`: nobody reads it any more.
 pub(super) fn print(text: &str) -> bool {
     let mut output = anstream::stdout();

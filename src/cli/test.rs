@@ -1,155 +1,232 @@
-//! `hushgate test`: whether policies do what their scenarios say.
+//! `hushgate test`: plays the scenarios beside the policies, and says which policies have none.
 //!
-//! Playing a scenario is the affair of `scenario`; here files are found, read and, if asked for, written anew.
+//! A policy `quiet-nights.rhai` has its scenarios in `quiet-nights.scenarios.yaml`, in the same folder. How a scenario is
+//! played is `scenario`'s affair; here are files and words.
 
-use std::fmt::Write;
+use std::collections::BTreeSet;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anstyle::{AnsiColor, Style};
-use clap::Args;
+use clap::builder::FalseyValueParser;
+use clap::{ArgAction, Args};
+use serde_json::{Value, json};
 
-use super::{Exit, terminal};
-use crate::config::Secrets;
-use crate::scenario::{self, Library, Suite};
-use crate::shell::files::{self, SystemSecrets};
+use super::{Exit, Format, terminal};
+use crate::scenario::{self, FILE_BYTES_MAX, Library, Report, Suite};
+use crate::shell::files;
 
-/// With the value `1` in this environment variable, what is expected is rewritten to what was seen.
-const BLESS_VARIABLE: &str = "BLESS";
-/// Largest text that a scenario names: a configuration or a policy.
-const TEXT_BYTES_MAX: u64 = files::CONFIG_BYTES_MAX;
+/// How the name of a scenario file ends.
+pub const SCENARIOS_ENDING: &str = ".scenarios.yaml";
 
-const PASSED: Style = AnsiColor::Green.on_default();
-const FAILED: Style = AnsiColor::Red.on_default().bold();
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const EXPECTED: Style = AnsiColor::Red.on_default();
+const SEEN: Style = AnsiColor::Green.on_default();
 
 #[derive(Debug, Args)]
-#[command(after_long_help = "With BLESS=1 in the environment, each file is rewritten to expect what was seen.")]
 pub struct TestArguments {
-    /// Scenario files (`*.scenarios.yaml`), or folders of them.
+    /// Scenario files, policies, or folders of them.
     #[arg(value_name = "PATH", default_value = "policies")]
     paths: Vec<PathBuf>,
+    /// Rewrite what the scenarios expect to what is seen. Read the difference before you keep it.
+    #[arg(long, env = "BLESS", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
+    bless: bool,
+    /// How the result is written.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+/// What came of all scenario files.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Each file with the reports of its scenarios, in its order.
+    pub played: Vec<(String, Vec<Report>)>,
+    /// Files that could not be read, for the owner.
+    pub errors: Vec<String>,
+    /// Policies that no scenario plays.
+    pub untested: Vec<String>,
+    /// Files that were rewritten.
+    pub blessed: Vec<String>,
+}
+
+impl Outcome {
+    pub fn passed(&self) -> usize {
+        self.reports().filter(|(_, report)| report.is_passed()).count()
+    }
+
+    /// Scenarios that failed; a file that could not be read counts as one.
+    pub fn failed(&self) -> usize {
+        self.reports().filter(|(_, report)| !report.is_passed()).count() + self.errors.len()
+    }
+
+    fn reports(&self) -> impl Iterator<Item = (&str, &Report)> {
+        self.played.iter().flat_map(|(file, reports)| reports.iter().map(move |report| (file.as_str(), report)))
+    }
+}
+
+/// Plays what the arguments name, and writes the result to standard output.
+pub fn execute(arguments: &TestArguments) -> Exit {
+    let outcome = match run(&arguments.paths, arguments.bless) {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            terminal::error(&error);
+            return Exit::Failure;
+        }
+    };
+    match arguments.format {
+        Format::Human => tell(&outcome),
+        Format::Json => terminal::print_line(&format!("{:#}", as_json(&outcome))),
+    }
+    if outcome.failed() == 0 { Exit::Done } else { Exit::Failure }
+}
+
+/// Plays the scenarios of files and folders. With `bless`, files whose scenarios fail are rewritten.
+///
+/// # Errors
+/// A path is neither a folder, a policy nor a scenario file.
+pub fn run(paths: &[PathBuf], bless: bool) -> Result<Outcome, String> {
+    let (mut scenario_files, mut policies) = (BTreeSet::new(), BTreeSet::new());
+    for path in paths {
+        find(path, &mut scenario_files, &mut policies)?;
+    }
+    let mut outcome = Outcome::default();
+    for file in &scenario_files {
+        match play(file, bless, &mut policies) {
+            Ok((reports, is_blessed)) => {
+                let file = file.display().to_string();
+                outcome.blessed.extend(is_blessed.then(|| file.clone()));
+                outcome.played.push((file, reports));
+            }
+            Err(error) => outcome.errors.push(error),
+        }
+    }
+    outcome.untested = policies.iter().map(|path| path.display().to_string()).collect();
+    Ok(outcome)
+}
+
+/// Plays one file, and takes the policies that it plays off the list.
+fn play(file: &Path, bless: bool, untested: &mut BTreeSet<PathBuf>) -> Result<(Vec<Report>, bool), String> {
+    let text = files::read_text(file, FILE_BYTES_MAX as u64)?;
+    let folder = Folder(file.parent().map_or_else(PathBuf::new, Path::to_path_buf));
+    let suite = scenario::parse(&file.display().to_string(), &text).map_err(|error| error.to_string())?;
+    for policy in suite.policy_files() {
+        untested.remove(&folder.0.join(policy));
+    }
+    let reports = suite.run(&folder);
+    if !bless || reports.iter().all(Report::is_passed) {
+        return Ok((reports, false));
+    }
+    rewrite(file, &suite, &reports)?;
+    Ok((Vec::new(), true))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the owner asks for the file to be rewritten")]
+fn rewrite(file: &Path, suite: &Suite, reports: &[Report]) -> Result<(), String> {
+    let text = suite.blessed(reports).map_err(|error| error.to_string())?;
+    fs::write(file, text).map_err(|error| format!("`{}` cannot be written: {error}", file.display()))
+}
+
+/// Scenario files and policies that a path names.
+fn find(path: &Path, scenarios: &mut BTreeSet<PathBuf>, policies: &mut BTreeSet<PathBuf>) -> Result<(), String> {
+    if path.is_dir() {
+        for path in entries(path)? {
+            if is_scenarios(&path) {
+                scenarios.insert(path);
+            } else if files::is_policy(&path) {
+                policies.insert(path);
+            }
+        }
+    } else if is_scenarios(path) {
+        scenarios.insert(path.to_owned());
+    } else if files::is_policy(path) {
+        policies.insert(path.to_owned());
+        let beside = path.with_extension(SCENARIOS_ENDING.trim_start_matches('.'));
+        if beside.is_file() {
+            scenarios.insert(beside);
+        }
+    } else {
+        let expected = format!("expected a folder, a policy (`*.rhai`) or scenarios (`*{SCENARIOS_ENDING}`)");
+        return Err(format!("{expected}, found `{}`", path.display()));
+    }
+    Ok(())
+}
+
+fn is_scenarios(path: &Path) -> bool {
+    path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.ends_with(SCENARIOS_ENDING))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the owner names the folder")]
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let failed = |error: std::io::Error| format!("the folder `{}` cannot be read: {error}", folder.display());
+    fs::read_dir(folder).map_err(failed)?.map(|entry| entry.map(|entry| entry.path()).map_err(failed)).collect()
 }
 
 /// Texts beside a scenario file.
-struct Beside(PathBuf);
+struct Folder(PathBuf);
 
-impl Library for Beside {
+impl Library for Folder {
     fn text(&self, path: &str) -> Result<String, String> {
-        files::read_text(&self.0.join(path), TEXT_BYTES_MAX)
+        files::read_text(&self.0.join(path), files::CONFIG_BYTES_MAX)
     }
 }
 
-/// How many scenarios were played, and how they went.
-#[derive(Debug, Default)]
-struct Count {
-    passed: usize,
-    failed: usize,
-}
-
-/// Plays all scenarios and writes how they went to standard output.
-pub fn execute(arguments: &TestArguments) -> Exit {
-    let bless = SystemSecrets.environment(BLESS_VARIABLE).is_some_and(|value| value == "1");
-    match run(&arguments.paths, bless) {
-        Ok(count) if count.failed == 0 => Exit::Done,
-        Ok(_) => Exit::Failure,
-        Err(error) => {
-            terminal::error(&error);
-            Exit::Failure
+fn tell(outcome: &Outcome) {
+    let mut last_file = "";
+    for (file, report) in outcome.reports() {
+        if file != last_file {
+            terminal::print_line(&format!("{file}"));
+            last_file = file;
         }
-    }
-}
-
-fn run(paths: &[PathBuf], bless: bool) -> Result<Count, String> {
-    let mut count = Count::default();
-    for path in scenario_files(paths)? {
-        let name = path.display().to_string();
-        let text = files::read_text(&path, scenario::FILE_BYTES_MAX as u64)?;
-        let suite = scenario::parse(&name, &text).map_err(|error| error.to_string())?;
-        let beside = Beside(path.parent().map(Path::to_owned).unwrap_or_default());
-        terminal::print(&play(&suite, &beside, &mut count, bless.then_some(&path))?);
-    }
-    let style = if count.failed == 0 { PASSED } else { FAILED };
-    terminal::print(&format!("{style}{} passed, {} failed{style:#}\n", count.passed, count.failed));
-    Ok(count)
-}
-
-fn scenario_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
-    let mut found = Vec::new();
-    for path in paths {
-        if path.is_dir() {
-            found.extend(files::scenario_paths(path)?);
+        if report.is_passed() {
+            terminal::print_line(&format!("  {GOOD}ok{GOOD:#}      {}", report.name));
         } else {
-            found.push(path.clone());
+            terminal::print_line(&format!("  {BAD}FAILED{BAD:#}  {}", report.name));
         }
     }
-    if found.is_empty() {
-        return Err("expected at least one `*.scenarios.yaml`, found none\n\
-                    help: write one beside the policy that it is about"
-            .to_owned());
-    }
-    Ok(found)
-}
-
-/// Plays one file. With `rewrite`, what it expects is rewritten there if it differs from what was seen.
-fn play(suite: &Suite, beside: &Beside, count: &mut Count, rewrite: Option<&PathBuf>) -> Result<String, String> {
-    let reports = suite.run(beside);
-    let mut text = format!("{}\n", suite.file());
-    for report in &reports {
-        let (style, word) = if report.is_passed() { (PASSED, "ok") } else { (FAILED, "FAILED") };
-        writeln!(text, "  {style}{word}{style:#} {}", report.name).unwrap_or(());
+    for (file, report) in outcome.reports() {
         for failure in &report.failures {
-            writeln!(text, "    {}:{}", suite.file(), failure.line).unwrap_or(());
-            failure.text.lines().for_each(|line| text.push_str(&difference(line)));
+            terminal::print_line(&format!("\n{file}:{}: {}", failure.line, report.name));
+            failure.text.lines().for_each(tell_difference);
         }
-        if report.is_passed() { count.passed += 1 } else { count.failed += 1 }
     }
-    if let Some(path) = rewrite.filter(|_| reports.iter().any(|report| !report.is_passed())) {
-        let blessed = suite.blessed(&reports).map_err(|error| error.to_string())?;
-        files::write_text(path, &blessed)?;
-        text.push_str("  rewritten: read what has changed\n");
+    for error in &outcome.errors {
+        terminal::print_line(&format!("\n{BAD}FAILED{BAD:#}  {error}"));
     }
-    Ok(text)
+    for file in &outcome.blessed {
+        terminal::print_line(&format!("rewritten: {file}"));
+    }
+    for policy in &outcome.untested {
+        terminal::print_line(&format!("no scenario: {policy}"));
+    }
+    if outcome.reports().any(|(_, report)| !report.is_passed()) {
+        terminal::print_line(&format!("\n`-` is expected, `+` was seen; `--bless` rewrites what is expected"));
+    }
+    terminal::print_line(&format!("\n{} passed, {} failed", outcome.passed(), outcome.failed()));
 }
 
-/// One line of a difference: `-` was expected, `+` was seen.
-fn difference(line: &str) -> String {
-    let style = match line.chars().next() {
-        Some('-') => AnsiColor::Red.on_default(),
-        Some('+') => AnsiColor::Green.on_default(),
+fn tell_difference(line: &str) {
+    let style = match line.as_bytes().first() {
+        Some(b'-') => EXPECTED,
+        Some(b'+') => SEEN,
         _ => Style::new(),
     };
-    format!("    {style}{line}{style:#}\n")
+    terminal::print_line(&format!("  {style}{line}{style:#}"));
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const HOUSE: &str = "time_zone: UTC\ncommands:\n  - {topic: \"lamp/set\", action: light.turn_on, target: lamp}\n";
-    const SCENARIO: &str = "scenario: the lamp goes on\nconfig: home.yaml\nsteps:\n  - gate: {topic: lamp/set, payload: ON}\n    expect: []\n";
-
-    fn folder() -> tempfile::TempDir {
-        let folder = tempfile::tempdir().unwrap();
-        files::write_text(&folder.path().join("home.yaml"), HOUSE).unwrap();
-        files::write_text(&folder.path().join("lamp.scenarios.yaml"), SCENARIO).unwrap();
-        folder
-    }
-
-    #[test]
-    fn a_failing_scenario_is_a_failure_until_it_is_blessed() {
-        let folder = folder();
-        let paths = [folder.path().to_owned()];
-        assert_eq!(run(&paths, false).unwrap().failed, 1);
-        assert_eq!(run(&paths, true).unwrap().failed, 1, "rewriting is no success yet");
-        let count = run(&paths, false).unwrap();
-        assert_eq!((count.passed, count.failed), (1, 0));
-        let blessed = files::read_text(&folder.path().join("lamp.scenarios.yaml"), 10_000).unwrap();
-        assert!(blessed.contains("light.turn_on"), "{blessed}");
-    }
-
-    #[test]
-    fn no_scenario_at_all_is_no_success() {
-        let folder = tempfile::tempdir().unwrap();
-        let error = run(&[folder.path().to_owned()], false).unwrap_err();
-        assert!(error.starts_with("expected at least one `*.scenarios.yaml`, found none"), "{error}");
-    }
+fn as_json(outcome: &Outcome) -> Value {
+    let scenario = |(file, report): (&str, &Report)| {
+        let failure = |failure: &scenario::Failure| json!({"line": failure.line, "text": failure.text});
+        let failures: Vec<Value> = report.failures.iter().map(failure).collect();
+        let result = if report.is_passed() { "ok" } else { "failed" };
+        json!({"file": file, "line": report.line, "name": report.name, "result": result, "failures": failures})
+    };
+    json!({
+        "scenarios": outcome.reports().map(scenario).collect::<Vec<_>>(),
+        "errors": outcome.errors,
+        "untested": outcome.untested,
+        "blessed": outcome.blessed,
+        "passed": outcome.passed(),
+        "failed": outcome.failed(),
+    })
 }

@@ -5,6 +5,7 @@ mod check;
 mod constants;
 mod hooks;
 mod sets;
+mod soup;
 mod words;
 
 use std::cell::RefCell;
@@ -31,6 +32,7 @@ pub(super) fn catalog() -> Catalog {
         events: names(super::catalog::KNOWN_EVENTS),
         channels: names(&["panel", "phone", "kitchen"]),
         speakers: names(&["kitchen", "bedroom"]),
+        base: "hushgate".to_owned(),
     }
 }
 

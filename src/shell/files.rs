@@ -20,8 +20,6 @@ pub const SECRET_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Ending of a policy's file name.
 const POLICY_EXTENSION: &str = "rhai";
-/// Ending of a scenario file's name.
-const SCENARIO_ENDING: &str = ".scenarios.yaml";
 
 /// Reads a text file.
 ///
@@ -89,23 +87,6 @@ fn paths_in(folder: &Path, wanted: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf
     }
     paths.sort();
     Ok(paths)
-}
-
-/// The scenario files of a folder, sorted by name.
-///
-/// # Errors
-/// The folder cannot be read.
-pub fn scenario_paths(folder: &Path) -> Result<Vec<PathBuf>, String> {
-    paths_in(folder, |path| path.as_os_str().as_encoded_bytes().ends_with(SCENARIO_ENDING.as_bytes()))
-}
-
-/// Writes a text file anew.
-///
-/// # Errors
-/// It cannot be written.
-#[expect(clippy::disallowed_methods, reason = "the one place where files are written")]
-pub fn write_text(path: &Path, text: &str) -> Result<(), String> {
-    fs::write(path, text).map_err(|error| format!("`{}` cannot be written: {error}", path.display()))
 }
 
 /// Whether a path has the name of a policy.
