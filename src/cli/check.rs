@@ -42,32 +42,30 @@ pub fn execute(arguments: &CheckArguments) -> Exit {
     };
     let findings = policy::check(&sources, &Catalog::of(&config));
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
-    match arguments.format {
-        Format::Human => {
-            for finding in &findings {
-                anstream::print!("{}", finding.render(true));
-            }
-            let warnings = findings.len() - errors;
-            anstream::println!(
-                "{}, {}, {}",
-                counted(sources.len(), "policy", "policies"),
-                counted(errors, "error", "errors"),
-                counted(warnings, "warning", "warnings")
-            );
-        }
-        Format::Json => match to_json(&findings) {
-            Ok(json) => anstream::println!("{json}"),
+    let text = match arguments.format {
+        Format::Human => to_people(&findings, sources.len(), errors),
+        Format::Json => match serde_json::to_string_pretty(&findings) {
+            Ok(json) => json + "\n",
             Err(error) => {
                 terminal::error(&format!("the findings cannot be written: {error}"));
                 return Exit::Failure;
             }
         },
-    }
+    };
+    terminal::print(&text);
     if errors == 0 { Exit::Done } else { Exit::Failure }
 }
 
-fn to_json(findings: &[Diagnostic]) -> serde_json::Result<String> {
-    serde_json::to_string_pretty(findings)
+fn to_people(findings: &[Diagnostic], policies: usize, errors: usize) -> String {
+    let mut text: String = findings.iter().map(|finding| finding.render(true)).collect();
+    let counts = [
+        counted(policies, "policy", "policies"),
+        counted(errors, "error", "errors"),
+        counted(findings.len() - errors, "warning", "warnings"),
+    ];
+    text.push_str(&counts.join(", "));
+    text.push('\n');
+    text
 }
 
 fn counted(count: usize, one: &str, many: &str) -> String {

@@ -3,7 +3,7 @@
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
-use super::{Arguments, Exit};
+use super::{Arguments, Exit, terminal};
 
 #[derive(Debug, Args)]
 pub struct CompletionsArguments {
@@ -15,6 +15,8 @@ pub struct CompletionsArguments {
 pub fn execute(arguments: &CompletionsArguments) -> Exit {
     let mut command = Arguments::command();
     let name = command.get_name().to_owned();
-    clap_complete::generate(arguments.shell, &mut command, name, &mut std::io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(arguments.shell, &mut command, name, &mut script);
+    terminal::print(&String::from_utf8_lossy(&script));
     Exit::Done
 }

@@ -1,6 +1,6 @@
 //! What the commands say to people: errors with their help, findings, and the log.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
 use tracing_subscriber::EnvFilter;
@@ -22,14 +22,30 @@ const HELP: Style = AnsiColor::Cyan.on_default();
 /// Says what is wrong. The text may have a line that begins with `help: `.
 pub(super) fn error(text: &str) {
     let (message, help) = text.split_once("\nhelp: ").map_or((text, None), |(message, help)| (message, Some(help)));
-    anstream::eprintln!("{ERROR}error{ERROR:#}: {message}");
+    say(&format!("{ERROR}error{ERROR:#}: {message}"));
     if let Some(help) = help {
         self::help(help);
     }
 }
 
 pub(super) fn help(text: &str) {
-    anstream::eprintln!("  {HELP}help{HELP:#}: {text}");
+    say(&format!("  {HELP}help{HELP:#}: {text}"));
+}
+
+/// One line on standard error. If nobody reads it any more, there is nobody to be told.
+pub(super) fn say(line: &str) {
+    writeln!(anstream::stderr(), "{line}").unwrap_or(());
+}
+
+/// Writes one line of a result to standard output.
+pub(super) fn print_line(line: &str) {
+    print(&format!("{line}\n"));
+}
+
+/// Writes a result to standard output, without colours where nobody wants them. `false`: nobody reads it any more.
+pub(super) fn print(text: &str) -> bool {
+    let mut output = anstream::stdout();
+    output.write_all(text.as_bytes()).and_then(|()| output.flush()).is_ok()
 }
 
 pub(super) fn config_errors(errors: &[ConfigError]) {
@@ -44,14 +60,19 @@ pub(super) fn config_errors(errors: &[ConfigError]) {
 /// The findings in full, with their source lines.
 pub(super) fn findings_to_stderr(findings: &[Diagnostic]) {
     for finding in findings {
-        anstream::eprint!("{}", finding.render(true));
+        say(finding.render(true).trim_end());
     }
 }
 
 /// Starts the log on standard error.
 pub(super) fn start_log(format: Format) -> Journal {
     let filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new(LOG_DEFAULT));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .log_internal_errors(false);
+    // Without internal errors: where standard error is closed, complaining about it there would be a panic.
     // A second log in one process would be a mistake of the program; the first one goes on then.
     match format {
         Format::Human => {

@@ -76,7 +76,7 @@ pub fn execute(arguments: &TestArguments) -> Exit {
     };
     match arguments.format {
         Format::Human => tell(&outcome),
-        Format::Json => anstream::println!("{:#}", as_json(&outcome)),
+        Format::Json => terminal::print_line(&format!("{:#}", as_json(&outcome))),
     }
     if outcome.failed() == 0 { Exit::Done } else { Exit::Failure }
 }
@@ -175,34 +175,34 @@ fn tell(outcome: &Outcome) {
     let mut last_file = "";
     for (file, report) in outcome.reports() {
         if file != last_file {
-            anstream::println!("{file}");
+            terminal::print_line(&format!("{file}"));
             last_file = file;
         }
         if report.is_passed() {
-            anstream::println!("  {GOOD}ok{GOOD:#}      {}", report.name);
+            terminal::print_line(&format!("  {GOOD}ok{GOOD:#}      {}", report.name));
         } else {
-            anstream::println!("  {BAD}FAILED{BAD:#}  {}", report.name);
+            terminal::print_line(&format!("  {BAD}FAILED{BAD:#}  {}", report.name));
         }
     }
     for (file, report) in outcome.reports() {
         for failure in &report.failures {
-            anstream::println!("\n{file}:{}: {}", failure.line, report.name);
+            terminal::print_line(&format!("\n{file}:{}: {}", failure.line, report.name));
             failure.text.lines().for_each(tell_difference);
         }
     }
     for error in &outcome.errors {
-        anstream::println!("\n{BAD}FAILED{BAD:#}  {error}");
+        terminal::print_line(&format!("\n{BAD}FAILED{BAD:#}  {error}"));
     }
     for file in &outcome.blessed {
-        anstream::println!("rewritten: {file}");
+        terminal::print_line(&format!("rewritten: {file}"));
     }
     for policy in &outcome.untested {
-        anstream::println!("no scenario: {policy}");
+        terminal::print_line(&format!("no scenario: {policy}"));
     }
     if outcome.reports().any(|(_, report)| !report.is_passed()) {
-        anstream::println!("\n`-` is expected, `+` was seen; `--bless` rewrites what is expected");
+        terminal::print_line(&format!("\n`-` is expected, `+` was seen; `--bless` rewrites what is expected"));
     }
-    anstream::println!("\n{} passed, {} failed", outcome.passed(), outcome.failed());
+    terminal::print_line(&format!("\n{} passed, {} failed", outcome.passed(), outcome.failed()));
 }
 
 fn tell_difference(line: &str) {
@@ -211,7 +211,7 @@ fn tell_difference(line: &str) {
         Some(b'+') => SEEN,
         _ => Style::new(),
     };
-    anstream::println!("  {style}{line}{style:#}");
+    terminal::print_line(&format!("  {style}{line}{style:#}"));
 }
 
 fn as_json(outcome: &Outcome) -> Value {

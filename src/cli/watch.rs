@@ -14,7 +14,7 @@ use crate::model::event::Record;
 use crate::model::message::{Message, Qos};
 use crate::model::topic::TopicFilter;
 use crate::shell::clock::Clock;
-use crate::shell::lines::{self, harmless};
+use crate::shell::lines::{self, Palette, harmless};
 use crate::shell::link::{self, Link, LinkEvent, LinkSettings};
 use crate::shell::seed;
 use crate::wire::{RetainHandling, Subscription};
@@ -98,13 +98,15 @@ async fn show(mut link: Link, base: &str) -> Exit {
             LinkEvent::Message(message) => {
                 if let Some((at, line)) = line(base, &message) {
                     let at = at.unwrap_or_else(|| clock.now().utc).to_zoned(zone.clone());
-                    anstream::println!("{} {line}", at.strftime("%H:%M:%S"));
+                    if !terminal::print(&format!("{} {line}\n", at.strftime("%H:%M:%S"))) {
+                        return Exit::Done;
+                    }
                 }
             }
-            LinkEvent::Connected => anstream::eprintln!("watching `{}`; Ctrl-C ends", harmless(base)),
-            LinkEvent::Disconnected { reason } => anstream::eprintln!("connection lost: {reason}"),
+            LinkEvent::Connected => terminal::say(&format!("watching `{}`; Ctrl-C ends", harmless(base))),
+            LinkEvent::Disconnected { reason } => terminal::say(&format!("connection lost: {reason}")),
             LinkEvent::Unreachable { reason, retry_ms } => {
-                anstream::eprintln!("{reason}; next attempt in {retry_ms} ms");
+                terminal::say(&format!("{reason}; next attempt in {retry_ms} ms"));
             }
             LinkEvent::Refused { reason, help, .. } => {
                 terminal::error(&reason);
@@ -116,7 +118,7 @@ async fn show(mut link: Link, base: &str) -> Exit {
                 terminal::error(&format!("the broker refused the subscription to `{filter}`: {reason}"));
             }
             LinkEvent::Unreadable { topic, reason } => {
-                anstream::eprintln!("unreadable message on `{}`: {reason}", harmless(&topic));
+                terminal::say(&format!("unreadable message on `{}`: {reason}", harmless(&topic)));
             }
             // It sends nothing.
             LinkEvent::Undelivered(_) => {}
@@ -135,11 +137,11 @@ fn line(base: &str, message: &Message) -> Option<(Option<Timestamp>, String)> {
     let shown = match kind {
         "decision" => {
             let decision: Decision = serde_json::from_slice(&message.payload).ok()?;
-            return Some((Some(decision.at), lines::decision(&decision)));
+            return Some((Some(decision.at), lines::decision(&decision, &Palette::COLOURED)));
         }
         "log" => {
             let record: Record = serde_json::from_slice(&message.payload).ok()?;
-            return Some((Some(record.at), format!("log     {}", lines::record(&record).1)));
+            return Some((Some(record.at), format!("log     {}", lines::record(&record, &Palette::COLOURED).1)));
         }
         "pending" => pending(&serde_json::from_slice(&message.payload).ok()?),
         "mute" => mute(rest, &serde_json::from_slice(&message.payload).ok()?),
@@ -151,7 +153,7 @@ fn line(base: &str, message: &Message) -> Option<(Option<Timestamp>, String)> {
 }
 
 fn pending(body: &Value) -> String {
-    let style = lines::verdict_style(Verdict::Confirm);
+    let style = Palette::COLOURED.verdict(Verdict::Confirm);
     let channels: Vec<&str> =
         body.get("channels").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
     format!(

@@ -68,7 +68,7 @@ pub fn read_policy(path: &Path) -> Result<PolicySource, String> {
 /// # Errors
 /// The folder or one of the files cannot be read, or there are too many. Half a set is worse than none.
 pub fn read_policies(folder: &Path) -> Result<Vec<PolicySource>, String> {
-    let paths = policy_paths(folder)?;
+    let paths = paths_in(folder, is_policy)?;
     if paths.len() > POLICIES_MAX {
         return Err(format!("`{}` has {} policies, expected at most {POLICIES_MAX}", folder.display(), paths.len()));
     }
@@ -76,12 +76,12 @@ pub fn read_policies(folder: &Path) -> Result<Vec<PolicySource>, String> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place where folders are read")]
-fn policy_paths(folder: &Path) -> Result<Vec<PathBuf>, String> {
+fn paths_in(folder: &Path, wanted: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>, String> {
     let failed = |error: std::io::Error| format!("the folder `{}` cannot be read: {error}", folder.display());
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
-        if is_policy(&path) && path.is_file() {
+        if wanted(&path) && path.is_file() {
             paths.push(path);
         }
     }

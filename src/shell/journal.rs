@@ -3,7 +3,7 @@
 //! For people the line says what happened; for machines the record's JSON stands beside it, whole.
 
 use crate::model::event::Record;
-use crate::shell::lines;
+use crate::shell::lines::{self, Palette};
 
 /// Writes records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,8 +17,7 @@ pub enum Journal {
 impl Journal {
     /// Writes one record. It is written when this returns.
     pub fn write(self, record: &Record) {
-        let (is_warning, line) = lines::record(record);
-        let line = anstream::adapter::strip_str(&line).to_string();
+        let (is_warning, line) = lines::record(record, &Palette::PLAIN);
         match (self, is_warning) {
             (Journal::Human, false) => tracing::info!("{line}"),
             (Journal::Human, true) => tracing::warn!("{line}"),

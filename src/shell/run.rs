@@ -77,6 +77,7 @@ impl Run {
         let clock = Clock::new();
         let sources = files::read_policies(&config.policies).map_err(StartError::Configuration)?;
         let watch = PolicyWatch::new(&config.policies, sources.clone()).map_err(StartError::Configuration)?;
+        let count = sources.len();
         let setup = Setup {
             config: Rc::clone(&config),
             sources,
@@ -86,6 +87,7 @@ impl Run {
         };
         let mut outputs = Vec::new();
         let bridge = Bridge::start(setup, clock.now(), &mut outputs).map_err(StartError::Policies)?;
+        tracing::info!("mode {}, {} policies in `{}`", config.mode.name(), count, config.policies.display());
         #[cfg(feature = "embedded-broker")]
         let (remote, broker) = match &config.broker {
             Broker::Remote(remote) => (remote.clone(), None),

@@ -17,6 +17,7 @@ use tokio::net::TcpStream;
 use super::connection::{Connection, Stream};
 use super::session::{Limits, Session};
 use super::{KEEP_ALIVE_S, LinkSettings, PACKET_BYTES_MAX, codec};
+use crate::shell::lines::harmless;
 
 /// How long one attempt may take, from the name's resolution to the CONNACK.
 pub(super) const CONNECT_TIMEOUT_MS: u64 = 10_000;
@@ -180,7 +181,7 @@ fn accepted(connack: ConnAck) -> Result<ConnAck, ConnectError> {
         return Ok(connack);
     }
     let words = connack.properties.and_then(|properties| properties.reason_string);
-    let words = words.map(|words| format!(" (`{words}`)")).unwrap_or_default();
+    let words = words.map(|words| format!(" (`{}`)", harmless(&words))).unwrap_or_default();
     Err(match codec::refusal(connack.code) {
         Some((reason, help)) => ConnectError::Refused { reason: format!("{reason}{words}"), help: help.to_owned() },
         None => ConnectError::Unreachable(format!("the broker refused for now: {:?}{words}", connack.code)),
