@@ -51,7 +51,9 @@ impl Bridge {
         let config = Rc::clone(&setup.config);
         let mut effects = Vec::new();
         let engine = Engine::start(setup, at, &mut effects)?;
-        let wire = Wire::new(config, engine.registry(), engine.instance());
+        // Begins with the time, so that of two bridges on one base it can be told which one started later.
+        let instance = format!("{:011x}-{}", at.utc.as_millisecond().max(0), engine.instance());
+        let wire = Wire::new(config, engine.registry(), &instance);
         let policy_topics = engine.topic_filters();
         let mut bridge = Bridge { engine, wire, policy_topics, taken_over: false, effects };
         bridge.drain(out);
@@ -74,13 +76,11 @@ impl Bridge {
 
     /// Something else happened: a connection came or went, policies were changed, time passed.
     pub fn event(&mut self, at: At, event: Event, out: &mut Vec<Output>) {
-        let connected = event == Event::Connected;
         let reloads = matches!(event, Event::Reload(_));
-        if connected {
-            self.wire.connected();
-            out.extend(self.wire.retained().into_iter().map(Output::Send));
-        } else if matches!(event, Event::Disconnected { .. }) {
-            self.wire.disconnected();
+        match event {
+            Event::Connected => out.extend(self.wire.retained().into_iter().map(Output::Send)),
+            Event::Disconnected { .. } => self.wire.disconnected(),
+            _ => {}
         }
         self.engine.handle(at, event, &mut self.effects);
         if reloads {

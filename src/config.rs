@@ -12,6 +12,7 @@ use crate::model::action::{self, Class};
 use crate::model::decision::Mode;
 use crate::model::glob::Glob;
 use crate::model::request::SourceKind;
+use crate::model::topic::TopicFilter;
 use crate::time::Place;
 
 mod checks;
@@ -129,6 +130,17 @@ impl Config {
     pub fn is_floor(&self, action: &str) -> bool {
         self.floor.iter().any(|glob| glob.matches(action))
     }
+}
+
+/// Where, below the base, the bridge is asked and set.
+const INPUTS: [&str; 6] = ["gate", "ask", "confirm", "mode", "policy", "mute"];
+
+/// Whether a subscription to `filter` could make a broker deliver a command, an answer or a control message twice.
+///
+/// A server may send one copy for each of several overlapping subscriptions (MQTT 5.0, section 3.3.4). One that covers a
+/// whole tree of the bridge takes the place of the bridge's own and is no danger.
+pub fn is_heard_twice(base: &str, filter: &TopicFilter) -> bool {
+    INPUTS.iter().any(|input| filter.cuts_into(&format!("{base}/{input}")))
 }
 
 /// The MQTT broker.

@@ -11,6 +11,8 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run::execute(&arguments),
         Command::Check(arguments) => check::execute(&arguments),
         Command::Watch(arguments) => watch::execute(&arguments),
+        #[cfg(feature = "embedded-broker")]
+        Command::Demo(arguments) => hushgate::cli::demo::execute(&arguments),
         Command::Completions(arguments) => completions::execute(&arguments),
     };
     exit.into()

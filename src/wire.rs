@@ -70,7 +70,7 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// `instance` names this run of the bridge among all others.
+    /// `instance` names this run of the bridge among all others. Of two, the one that started later is greater.
     pub fn new(config: Rc<Config>, registry: Rc<Registry>, instance: &str) -> Wire {
         Wire { own: Own::new(&config.base, instance), config, registry }
     }
@@ -101,12 +101,7 @@ impl Wire {
         self.own.stored()
     }
 
-    /// There is a new connection, on which the bridge announces itself.
-    pub fn connected(&mut self) {
-        self.own.connected();
-    }
-
-    /// The connection is lost. Another bridge may take the base until there is a new one.
+    /// The connection is lost. What is stored from now on may be the work of a bridge that has taken the base meanwhile.
     pub fn disconnected(&mut self) {
         self.own.disconnected();
     }

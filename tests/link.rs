@@ -128,7 +128,8 @@ async fn taken_over_the_link_is_silent_for_good() {
     let mut client = connect(&mut link, &broker, CONNACK).await;
     link.send(Lane::Forward, Message::live("fan/set", "ON")).unwrap();
     heard(&mut link, &mut client).await.expect("a publish");
-    client.send(&[0xE0, 0x02, 0x8E, 0x00]).await;
+    // The short form, without a length of properties.
+    client.send(&[0xE0, 0x01, 0x8E]).await;
     let reason = "sent, but not acknowledged, and not sent again: another client took over";
     assert_eq!(next(&mut link).await, undelivered(Lane::Forward, "fan/set", reason));
     assert_eq!(next(&mut link).await, LinkEvent::TakenOver);
@@ -291,6 +292,8 @@ async fn hostile_packets_end_in_an_event_and_never_in_a_panic() {
         ("an unknown reason code", &[0x40, 0x03, 0x00, 0x01, 0x77]),
         ("a CONNECT", &[0x10, 0x0D, 0, 4, b'M', b'Q', b'T', b'T', 5, 2, 0, 0, 0, 0, 0]),
         ("a DISCONNECT without a reason", &[0xE0, 0x00]),
+        ("a DISCONNECT with properties", &[0xE0, 0x02, 0x8B, 0x00]),
+        ("a DISCONNECT for an unknown reason", &[0xE0, 0x01, 0x01]),
     ];
     for (name, bytes) in cases {
         let mut link = self::link(broker.port());

@@ -13,7 +13,8 @@ use crate::shell::journal::Journal;
 /// The environment variable that says what is logged, as `tracing` reads it: `debug`, `hushgate=debug`.
 const LOG_VARIABLE: &str = "HUSHGATE_LOG";
 /// The embedded broker tells a lot that is of no use here.
-const LOG_DEFAULT: &str = "info,rmqtt=error,rmqtt_net=error,rmqtt_retainer=error,rmqtt_shared_subscription=error";
+const LOG_DEFAULT: &str =
+    "info,notify=error,rmqtt=error,rmqtt_net=error,rmqtt_retainer=error,rmqtt_shared_subscription=error";
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const HELP: Style = AnsiColor::Cyan.on_default();

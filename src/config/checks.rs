@@ -4,8 +4,9 @@
 //! Whether every confirmation finds a channel needs the policies and is asked elsewhere.
 
 use super::nearest::did_you_mean;
+use super::pattern::TopicPattern;
 use super::reader::{Cursor, Fields, Reader};
-use super::{Config, keys};
+use super::{Config, is_heard_twice, keys};
 use crate::model::action::{Class, KNOWN_ACTIONS, SET_MODE, TURN_OFF_POLICY, UNMUTE, UNREADABLE};
 use crate::model::decision::Mode;
 use crate::model::glob::Glob;
@@ -49,17 +50,20 @@ fn check_channels(reader: &mut Reader<'_>, fields: &Fields<'_>, config: &Config)
 
 /// No entry reads or writes the bridge's own topics or Home Assistant's discovery.
 fn check_topics(reader: &mut Reader<'_>, fields: &Fields<'_>, base: &str) {
-    let mut patterns = list(reader, fields, "commands");
-    patterns.extend(list(reader, fields, "events"));
+    let commands = list(reader, fields, "commands");
+    let mut heard = list(reader, fields, "events");
     if let Some(facts) = fields.get("facts") {
         if let Some(topics) = facts.child("topics").filter(Cursor::is_list) {
-            patterns.extend(reader.list(&topics, usize::MAX));
+            heard.extend(reader.list(&topics, usize::MAX));
         }
         if let Some(statestream) = facts.child("statestream") {
             check_topic(reader, &statestream, base);
         }
     }
-    for cursor in patterns.iter().filter_map(|entry| entry.child("topic")) {
+    for cursor in heard.iter().filter_map(|entry| entry.child("topic")) {
+        check_heard(reader, &cursor, base);
+    }
+    for cursor in commands.iter().chain(&heard).filter_map(|entry| entry.child("topic")) {
         check_topic(reader, &cursor, base);
     }
     let mut outgoing = list(reader, fields, "notify");
@@ -79,6 +83,18 @@ fn check_topics(reader: &mut Reader<'_>, fields: &Fields<'_>, base: &str) {
         } else {
             check_topic(reader, &cursor, base);
         }
+    }
+}
+
+/// What is subscribed to must not make a command of the gate come twice.
+fn check_heard(reader: &mut Reader<'_>, cursor: &Cursor<'_>, base: &str) {
+    let Some(topic) = reader.peek(cursor) else { return };
+    // Whether it is a pattern at all was said when it was read.
+    if TopicPattern::parse(&topic.text).is_ok_and(|pattern| is_heard_twice(base, pattern.filter())) {
+        let problem =
+            format!("expected topics of the house, found {}: it reaches into the bridge's own", topic.shown());
+        let help = Some("begin it with the first level that you mean".to_owned());
+        reader.error(cursor, problem, help);
     }
 }
 

@@ -108,6 +108,23 @@ impl TopicFilter {
     }
 }
 
+impl TopicFilter {
+    /// Whether the filter matches some of the topics at or below `root`, but not all of them.
+    ///
+    /// Beside a subscription to `root/#` such a filter makes a broker deliver a message twice.
+    pub fn cuts_into(&self, root: &str) -> bool {
+        let mut levels = self.0.split('/');
+        for level in root.split('/') {
+            match levels.next() {
+                Some("#") => return false,
+                Some(expected) if expected == "+" || expected == level => {}
+                _ => return false,
+            }
+        }
+        levels.next() != Some("#")
+    }
+}
+
 impl fmt::Display for TopicFilter {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
@@ -148,6 +165,25 @@ mod tests {
             ("zigbee2mqtt/config", false),
         ] {
             assert_eq!(is_discovery(topic), expected, "{topic}");
+        }
+    }
+
+    #[test]
+    fn a_filter_cuts_into_a_tree_that_it_does_not_cover() {
+        for (filter, expected) in [
+            ("#", false),
+            ("+/#", false),
+            ("hushgate/#", false),
+            ("+/gate/#", false),
+            ("+/+/zigbee2mqtt/#", true),
+            ("+/gate", true),
+            ("hushgate/gate/+/set", true),
+            ("+/status", false),
+            ("zigbee2mqtt/+/#", false),
+            ("hushgate", false),
+        ] {
+            let seen = TopicFilter::new(filter).expect("a valid filter").cuts_into("hushgate/gate");
+            assert_eq!(seen, expected, "{filter}");
         }
     }
 

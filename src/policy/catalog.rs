@@ -17,25 +17,33 @@ pub const KNOWN_EVENTS: &[&str] = &[
     "voice.wake_word",
 ];
 
-/// Names that rules may use.
+/// Names that rules may use, and the base of the topics that are the bridge's own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Catalog {
     pub actions: BTreeSet<String>,
     pub events: BTreeSet<String>,
     pub channels: BTreeSet<String>,
     pub speakers: BTreeSet<String>,
+    pub base: String,
 }
 
 impl Catalog {
     /// The names of a configuration, with the actions and events that are known anyway.
     pub fn of(config: &Config) -> Catalog {
         let known_actions = KNOWN_ACTIONS.iter().map(|(action, _)| (*action).to_owned());
+        // An owner who gives an action a class by its name knows that it exists.
+        let classed = [&config.sensitive, &config.ordinary, &config.floor].into_iter().flatten();
+        let named = classed.filter(|glob| glob.is_exact()).map(|glob| glob.as_str().to_owned());
         let known_events = KNOWN_EVENTS.iter().map(|event| (*event).to_owned());
         Catalog {
-            actions: known_actions.chain(config.commands.iter().map(|entry| entry.action.clone())).collect(),
+            actions: known_actions
+                .chain(config.commands.iter().map(|entry| entry.action.clone()))
+                .chain(named)
+                .collect(),
             events: known_events.chain(config.events.iter().map(|entry| entry.event.clone())).collect(),
             channels: config.channels.keys().cloned().collect(),
             speakers: config.speakers.keys().cloned().collect(),
+            base: config.base.clone(),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use rhai::{AST, Dynamic, Scope};
 
 use super::host::Host;
+use crate::config::is_heard_twice;
 use crate::model::decision::Mode;
 use crate::model::glob::Glob;
 use crate::model::topic::TopicFilter;
@@ -60,7 +61,8 @@ pub(super) fn read(
         return Err(vec![script.error("header", failure.place, failure.message)]);
     }
     let constants = scope.iter().map(|(name, _, value)| (name.to_owned(), value)).collect();
-    let mut reader = Reader { script, places, constants: &constants, findings: Vec::new() };
+    let base = &host.catalog.base;
+    let mut reader = Reader { script, places, constants: &constants, base, findings: Vec::new() };
     let actions = reader.texts("ACTIONS").into_iter().map(Glob::new).collect();
     let events = reader.texts("EVENTS").into_iter().map(Glob::new).collect();
     let topics = reader.topics();
@@ -86,6 +88,7 @@ struct Reader<'a> {
     script: Script<'a>,
     places: &'a BTreeMap<String, Place>,
     constants: &'a BTreeMap<String, Dynamic>,
+    base: &'a str,
     findings: Vec<Diagnostic>,
 }
 
@@ -122,6 +125,15 @@ impl Reader<'_> {
         let mut topics = Vec::new();
         for text in self.texts("TOPICS") {
             match TopicFilter::new(&text) {
+                Ok(filter) if is_heard_twice(self.base, &filter) => {
+                    let message =
+                        format!("expected topics of the house, found `{text}`: it reaches into the bridge's own");
+                    self.refuse(
+                        "TOPICS",
+                        message,
+                        Some("begin the filter with the first level that you mean".to_owned()),
+                    );
+                }
                 Ok(filter) => topics.push(filter),
                 Err(error) => self.refuse("TOPICS", format!("expected a topic filter, found `{text}`: {error}"), None),
             }

@@ -31,6 +31,7 @@ pub(super) fn catalog() -> Catalog {
         events: names(super::catalog::KNOWN_EVENTS),
         channels: names(&["panel", "phone", "kitchen"]),
         speakers: names(&["kitchen", "bedroom"]),
+        base: "hushgate".to_owned(),
     }
 }
 

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use rhai::Engine;
 
+use super::values::{EVENT_FIELDS, Field, MESSAGE_FIELDS, REQUEST_FIELDS};
 use crate::script::sandbox::Meter;
 use crate::script::words::{self, Word};
 
@@ -39,6 +40,7 @@ pub const WORDS: &[Word] = &[
     Word { name: "is_known", usage: "is_known(entity)" },
     Word { name: "is_muted", usage: "is_muted(speaker)" },
     Word { name: "is_not", usage: "is_not(entity, value)" },
+    Word { name: "is_speaker", usage: "is_speaker(name)" },
     Word { name: "is_weekend", usage: "is_weekend()" },
     Word { name: "minute", usage: "minute()" },
     Word { name: "mute", usage: "mute(speaker, \"10m\", reason)" },
@@ -66,6 +68,13 @@ pub fn all() -> impl Iterator<Item = &'static Word> {
 /// How a word is written.
 pub fn usage(name: &str) -> Option<&'static str> {
     all().find(|word| word.name == name).map(|word| word.usage)
+}
+
+/// Every field of what the hooks are given, as owners write it: `request.action`.
+pub fn fields() -> impl Iterator<Item = String> {
+    let of =
+        |what: &'static str, fields: &'static [Field]| fields.iter().map(move |(field, _)| format!("{what}.{field}"));
+    of("request", REQUEST_FIELDS).chain(of("event", EVENT_FIELDS)).chain(of("message", MESSAGE_FIELDS))
 }
 
 pub(super) fn register(engine: &mut Engine, meter: &Rc<Meter>) {

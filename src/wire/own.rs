@@ -12,24 +12,13 @@ use crate::config::payload::{Json, read_json};
 use crate::model::event::Event;
 use crate::model::message::Message;
 
-/// Where this run of the bridge is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Presence {
-    /// It has announced itself on no connection yet: a stored `info` is what an earlier run has left.
-    New,
-    /// It has announced itself: the stored `info` is its own.
-    Announced,
-    /// It has lost a connection since. A stored `info` of another bridge means that this one was put out by it: most
-    /// brokers close the older connection of two without a word.
-    WasAway,
-}
-
 #[derive(Debug)]
 pub(super) struct Own {
     status: String,
     info: String,
     instance: String,
-    presence: Presence,
+    /// There was a connection before this one. What the broker has stored by then is ours, unless another bridge came.
+    was_away: bool,
     /// By topic. As many as there are held requests, speakers and policies, and a few more.
     stored: BTreeMap<String, Message>,
 }
@@ -40,7 +29,7 @@ impl Own {
             status: format!("{base}/status"),
             info: format!("{base}/info"),
             instance: instance.to_owned(),
-            presence: Presence::New,
+            was_away: false,
             stored: BTreeMap::new(),
         }
     }
@@ -49,24 +38,16 @@ impl Own {
         &self.instance
     }
 
+    pub(super) fn disconnected(&mut self) {
+        self.was_away = true;
+    }
+
     pub(super) fn status(&self, status: &'static str) -> Message {
         Message::retained(self.status.as_str(), status)
     }
 
     pub(super) fn stored(&self) -> Vec<Message> {
         self.stored.values().cloned().collect()
-    }
-
-    pub(super) fn connected(&mut self) {
-        if self.presence == Presence::New {
-            self.presence = Presence::Announced;
-        }
-    }
-
-    pub(super) fn disconnected(&mut self) {
-        if self.presence == Presence::Announced {
-            self.presence = Presence::WasAway;
-        }
     }
 
     /// Remembers a message that the broker is to store, and gives it back to be sent.
@@ -89,8 +70,7 @@ impl Own {
         if message.payload == expected {
             return Decoded::default();
         }
-        let is_news = !message.retain || self.presence == Presence::WasAway;
-        if topic == self.info && is_news && self.is_another_bridge(&message.payload) {
+        if topic == self.info && self.is_taken_over(message) {
             return Decoded { taken_over: true, ..Decoded::default() };
         }
         let forged = Event::Forged { topic: topic.to_owned() };
@@ -101,9 +81,40 @@ impl Own {
         }
     }
 
-    fn is_another_bridge(&self, payload: &[u8]) -> bool {
-        let json = std::str::from_utf8(payload).map_or(Json::None, read_json);
+    /// Another bridge that says so now has taken the base. What is stored may be from an earlier run of this one, so it
+    /// counts only after a lost connection, and only if it is of a later start: brokers end the connection of the one
+    /// whose place is taken without saying why, and of two bridges that throw each other out exactly one must give way.
+    fn is_taken_over(&self, message: &Message) -> bool {
+        let json = std::str::from_utf8(&message.payload).map_or(Json::None, read_json);
         let Json::Value { value, .. } = json else { return false };
-        value.get("instance").and_then(Value::as_str).is_some_and(|instance| instance != self.instance)
+        let Some(other) = value.get("instance").and_then(Value::as_str) else { return false };
+        if message.retain { self.was_away && other > self.instance.as_str() } else { other != self.instance }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_bridges_that_throw_each_other_out_the_earlier_one_gives_way() {
+        for (instance, retain, was_away, expected) in [
+            ("2", false, false, true),
+            ("0", false, false, true),
+            ("1", false, false, false),
+            ("2", true, false, false),
+            ("2", true, true, true),
+            ("0", true, true, false),
+            ("1", true, true, false),
+        ] {
+            let mut own = Own::new("hushgate", "1");
+            if was_away {
+                own.disconnected();
+            }
+            let payload = format!(r#"{{"instance":"{instance}"}}"#);
+            let message = Message { retain, ..Message::live("hushgate/info", payload) };
+            let case = format!("instance {instance}, retained {retain}, was away {was_away}");
+            assert_eq!(own.watch(&message).taken_over, expected, "{case}");
+        }
     }
 }

@@ -31,6 +31,7 @@ const RESULTS: &[(Kind, &[&str])] = &[
             "is_known",
             "is_muted",
             "is_not",
+            "is_speaker",
             "is_weekend",
             "matches",
             "starts_with",

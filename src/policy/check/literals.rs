@@ -38,7 +38,8 @@ pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Patterns of `ACTIONS` and `EVENTS` that fit nothing.
+/// Patterns of `ACTIONS` and `EVENTS` that fit nothing. A rule that is never asked would be an open gate that nobody sees,
+/// so this is an error.
 fn check_patterns(examined: &Examined<'_>, findings: &mut Vec<Diagnostic>) {
     let header = examined.header;
     let catalog = &examined.host.catalog;
@@ -51,7 +52,9 @@ fn check_patterns(examined: &Examined<'_>, findings: &mut Vec<Diagnostic>) {
             let place = place_in_header(examined, hook.header(), pattern);
             let help = did_you_mean(pattern.as_str(), known.iter().map(String::as_str))
                 .or_else(|| nearest_domain(pattern, known.iter().map(String::as_str)));
-            findings.push(examined.script.warning(code, place, message).with_help(help));
+            let help =
+                help.unwrap_or_else(|| format!("an {what} of your own is known once the configuration names it"));
+            findings.push(examined.script.error(code, place, message).with_help(Some(help)));
         }
     }
 }

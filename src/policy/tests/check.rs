@@ -230,13 +230,25 @@ fn the_outline_is_checked() {
         (
             "const ACTIONS = [\"lok.unlock\", \"lokc.*\", \"lock.*\"];\nfn on_request(request) {}",
             &[
-                "warning unknown-action 1:18 `lok.unlock` fits no known action | did you mean `lock.unlock`?",
-                "warning unknown-action 1:32 `lokc.*` fits no known action | did you mean `lock.*`?",
+                "error unknown-action 1:18 `lok.unlock` fits no known action | did you mean `lock.unlock`?",
+                "error unknown-action 1:32 `lokc.*` fits no known action | did you mean `lock.*`?",
             ],
         ),
         (
             "const EVENTS = \"voice.wakeword\";\nfn on_event(event) {}",
-            &["warning unknown-event 1:16 `voice.wakeword` fits no known event | did you mean `voice.wake_word`?"],
+            &["error unknown-event 1:16 `voice.wakeword` fits no known event | did you mean `voice.wake_word`?"],
+        ),
+        (
+            "const TOPICS = [\"+/+/zigbee2mqtt/#\"];\nfn on_message(message) {}",
+            &[
+                "error header 1:7 expected topics of the house, found `+/+/zigbee2mqtt/#`: it reaches into the bridge's own | begin the filter with the first level that you mean",
+            ],
+        ),
+        (
+            "const EVENTS = \"house.party\";\nfn on_event(event) {}",
+            &[
+                "error unknown-event 1:16 `house.party` fits no known event | an event of your own is known once the configuration names it",
+            ],
         ),
         (
             "const TOPICS = [\"a/#/b\"];\nfn on_message(message) {}",

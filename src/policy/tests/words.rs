@@ -307,3 +307,15 @@ fn pure_words_do_what_their_names_say() {
         assert_eq!(failure(&ask(body)).2, message, "{body}");
     }
 }
+
+#[test]
+fn the_list_of_words_is_what_is_registered() {
+    let host = crate::policy::host::Host::new(&super::catalog(), None);
+    let registered: Vec<&str> = host.vocabulary.keys().map(String::as_str).collect();
+    let mut listed: Vec<&str> = crate::policy::words::all().map(|word| word.name).collect();
+    listed.sort_unstable();
+    assert_eq!(listed, registered);
+    for word in crate::policy::words::all() {
+        assert!(word.usage.contains(&format!("{}(", word.name)), "{}", word.usage);
+    }
+}

@@ -16,6 +16,7 @@ pub(super) const MUTE_MAX_MS: u64 = 24 * 3_600_000;
 
 pub(super) fn register(engine: &mut Engine) {
     engine.register_fn("mute", mute).register_fn("unmute", unmute).register_fn("is_muted", is_muted);
+    engine.register_fn("is_speaker", is_speaker);
     engine.register_fn("announce", announce).register_fn("notify", notify);
     engine.register_fn("publish", publish).register_fn("publish", publish_json);
 }
@@ -34,6 +35,11 @@ fn mute(context: NativeCallContext, speaker: &str, duration: ImmutableString, re
 
 fn unmute(context: NativeCallContext, speaker: &str) -> Outcome<()> {
     call_of(&context)?.wish(Wish::Unmute { speaker: said(speaker, "a speaker")? })
+}
+
+/// Whether a speaker of that name is configured. Events name speakers as devices do, known or not.
+fn is_speaker(context: NativeCallContext, name: &str) -> Outcome<bool> {
+    Ok(call_of(&context)?.profile.catalog.speakers.contains(name))
 }
 
 /// Whether a speaker is muted, what this evaluation wishes included.

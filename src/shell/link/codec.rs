@@ -4,7 +4,7 @@
 
 use bytes::{Bytes, BytesMut};
 use rumqttc::v5::mqttbytes::v5::{
-    self, ConnectReturnCode, DisconnectReasonCode, Packet, PubAckReason, Publish, PublishProperties,
+    self, ConnectReturnCode, Disconnect, DisconnectReasonCode, Packet, PubAckReason, Publish, PublishProperties,
     SubscribeReasonCode,
 };
 use rumqttc::v5::mqttbytes::{Error, QoS};
@@ -32,13 +32,24 @@ pub(super) fn take_packet(buffer: &mut BytesMut) -> Result<Option<Packet>, Strin
         Err(error) => return Err(format!("the broker sent what is no MQTT packet: {error}")),
         Ok(_) => {}
     }
-    let first = buffer.first().copied();
+    // A DISCONNECT may end before its reason, or before its properties; `rumqttc` refuses both.
+    match buffer.as_ref() {
+        [DISCONNECT, 0, ..] => return Ok(Some(disconnect(DisconnectReasonCode::NormalDisconnection))),
+        [DISCONNECT, 1, code, ..] => {
+            let code = DisconnectReasonCode::try_from(*code).unwrap_or(DisconnectReasonCode::UnspecifiedError);
+            return Ok(Some(disconnect(code)));
+        }
+        _ => {}
+    }
     match Packet::read(buffer, Some(PACKET_BYTES_MAX)) {
         Ok(packet) => Ok(Some(packet)),
-        // A DISCONNECT without a reason is legal and means a normal end; `rumqttc` refuses it.
-        Err(Error::PayloadRequired) if first == Some(DISCONNECT) => Err("the broker closed the connection".to_owned()),
         Err(error) => Err(format!("the broker sent a malformed packet: {error}")),
     }
+}
+
+/// The last packet of a connection; what stands behind it in the buffer does not matter any more.
+fn disconnect(code: DisconnectReasonCode) -> Packet {
+    Packet::Disconnect(Disconnect::new(code))
 }
 
 /// What came on a subscription.

@@ -1,0 +1,409 @@
+//! The house of the simulation: draws what happens, lets it happen, and shows the oracle what came of it.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::rc::Rc;
+
+use hushgate::bridge::{Bridge, Output, Setup};
+use hushgate::config::{self, Config, Secrets};
+use hushgate::model::durable::Durable;
+use hushgate::model::event::{Event, PolicySource};
+use hushgate::model::message::{Message, Qos};
+use hushgate::model::time::At;
+use jiff::SignedDuration;
+use sha2::{Digest, Sha256};
+
+use super::oracle::{Cause, Command, Oracle};
+use super::rules;
+use super::watch::{Seen, Trace};
+
+const HOME: &str = include_str!("../scenarios/home.yaml");
+/// How often the durable state is held against the one rebuilt from its changes.
+const MIRROR_EVERY_STEPS: u64 = 64;
+const LETTERS: &[u8] = b"acdepxxx";
+const CHANNELS: &[&str] = &["phone", "panel", "kitchen", "bedroom", "doorbell"];
+
+struct NoSecrets;
+
+impl Secrets for NoSecrets {
+    fn environment(&self, _name: &str) -> Option<String> {
+        None
+    }
+
+    fn file(&self, _path: &str) -> Result<String, String> {
+        Err("there are none".to_owned())
+    }
+}
+
+pub(crate) struct House {
+    random: fastrand::Rng,
+    config: Rc<Config>,
+    sources: Vec<PolicySource>,
+    bridge: Bridge,
+    at: At,
+    runs: u64,
+    /// Rebuilt from the changes alone, as a store would.
+    mirror: Durable,
+    oracle: Oracle,
+    trace: Trace,
+    hash: Sha256,
+    out: Vec<Output>,
+    /// Tokens that were good once.
+    old_tokens: Vec<(String, String, String)>,
+    burst: u32,
+}
+
+impl House {
+    pub(crate) fn new(seed: u64) -> House {
+        let config = Rc::new(config::parse("home.yaml", HOME, &NoSecrets).expect("a good configuration"));
+        let sources = rules::sources(0, |_| true);
+        let utc = "2027-03-02T20:00:00Z".parse().expect("a time");
+        let at = At { monotonic_ms: At::MONOTONIC_START_MS, utc };
+        let mut out = Vec::new();
+        let bridge = start(&config, &sources, 0, None, at, &mut out).expect("good policies");
+        let loaded: BTreeSet<String> = sources.iter().map(|source| source.name.clone()).collect();
+        let mut house = House {
+            random: fastrand::Rng::with_seed(seed),
+            config,
+            sources,
+            bridge,
+            at,
+            runs: 0,
+            mirror: Durable::default(),
+            oracle: Oracle::new(loaded),
+            trace: Trace::new(seed),
+            hash: Sha256::new(),
+            out,
+            old_tokens: Vec::new(),
+            burst: 0,
+        };
+        house.look_at(&Cause::Other);
+        house.event(Event::Connected, &Cause::Other);
+        house
+    }
+
+    pub(crate) fn digest(&self) -> String {
+        self.hash.clone().finalize().iter().fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    }
+
+    pub(crate) fn seen(&self) -> &Seen {
+        &self.oracle.seen
+    }
+
+    /// Lets one thing happen.
+    pub(crate) fn step(&mut self) {
+        self.trace.step += 1;
+        if self.burst > 0 {
+            self.burst -= 1;
+            return self.gate();
+        }
+        match self.random.u32(0..1_000) {
+            0..380 => self.gate(),
+            380..430 => self.ask(),
+            430..560 => self.answer(),
+            560..600 => self.fact(),
+            600..680 => self.house_event(),
+            680..730 => self.control(),
+            730..750 => self.reload(),
+            750..765 => self.jump(),
+            765..780 => self.stranger(),
+            780..784 => self.reconnect(),
+            784..790 => self.restart(),
+            790..793 => self.burst = 80,
+            _ => self.pass(),
+        }
+        if self.trace.step.is_multiple_of(MIRROR_EVERY_STEPS) {
+            self.compare_mirror();
+        }
+    }
+
+    fn target(&mut self) -> String {
+        let letter = LETTERS[self.random.usize(0..LETTERS.len())] as char;
+        format!("{letter}{}", self.trace.step)
+    }
+
+    fn gate(&mut self) {
+        let target = self.target();
+        let (topic, payload) = match self.random.u32(0..9) {
+            0 | 1 => (format!("locks/{target}/set"), "UNLOCK"),
+            2 => (format!("locks/{target}/set"), "LOCK"),
+            3 => (format!("lights/{target}/set"), "ON"),
+            4 => (format!("lights/{target}/set"), "TOGGLE"),
+            5 => (format!("kitchen/unlock/{target}"), "now"),
+            6 => (format!("kitchen/light/{target}"), "now"),
+            7 => (format!("panel/unlock/{target}"), "now"),
+            _ => (format!("messages/{target}"), "right"),
+        };
+        let expiry_s = self.random.bool().then(|| self.random.u32(1..90));
+        let stored = self.random.u32(0..20) == 0;
+        let mut message = Message::live(format!("hushgate/gate/{topic}"), payload);
+        message.expiry_s = expiry_s;
+        message.retain = stored;
+        message.qos = if self.random.bool() { Qos::AtLeastOnce } else { Qos::AtMostOnce };
+        if stored {
+            return self.message(&message, &Cause::Inert);
+        }
+        let expires_ms = expiry_s.map(|expiry_s| self.at.monotonic_ms + u64::from(expiry_s) * 1_000);
+        self.oracle.commands.insert(topic, Command::new(payload, expires_ms));
+        self.message(&message, &Cause::Gate);
+    }
+
+    fn ask(&mut self) {
+        let target = self.target();
+        let action = ["lock.unlock", "light.turn_on", "notify.send_message"][self.random.usize(0..3)];
+        let channel = ["", "/panel", "/assistant", "/kitchen"][self.random.usize(0..4)];
+        let id = self.trace.step;
+        let payload = format!("{{\"action\":\"{action}\",\"target\":\"{target}\",\"id\":\"q{id}\"}}");
+        self.message(&Message::live(format!("hushgate/ask{channel}"), payload), &Cause::Other);
+    }
+
+    fn answer(&mut self) {
+        let approve = self.random.u32(0..3) > 0;
+        let word = if approve { "approve" } else { "reject" };
+        let open = self.oracle.pendings.len();
+        let (pending, channel, token, right) = if open > 0 && self.random.u32(0..4) > 0 {
+            let index = self.random.usize(0..open);
+            let (id, pending) = self.oracle.pendings.iter().nth(index).expect("within its length");
+            let index = self.random.usize(0..pending.tokens.len());
+            let (channel, token) = pending.tokens.iter().nth(index).expect("within its length");
+            match self.random.u32(0..8) {
+                0 => (id.clone(), channel.clone(), "0".repeat(32), false),
+                1 => {
+                    let other = CHANNELS[self.random.usize(0..CHANNELS.len())];
+                    (id.clone(), other.to_owned(), token.clone(), other == channel)
+                }
+                2 => (id.clone(), channel.clone(), String::new(), false),
+                _ => (id.clone(), channel.clone(), token.clone(), true),
+            }
+        } else if self.old_tokens.is_empty() {
+            return;
+        } else {
+            let (id, channel, token) = self.old_tokens[self.random.usize(0..self.old_tokens.len())].clone();
+            let right = self.oracle.pendings.get(&id).is_some_and(|open| open.tokens.get(&channel) == Some(&token));
+            (id, channel, token, right)
+        };
+        if self.old_tokens.len() > 64 {
+            self.old_tokens.remove(0);
+        }
+        self.old_tokens.push((pending.clone(), channel.clone(), token.clone()));
+        let message = Message::live(format!("hushgate/confirm/{channel}/{pending}"), format!("{word} {token}"));
+        self.message(&message, &Cause::Answer { pending, approve, right });
+    }
+
+    fn fact(&mut self) {
+        let (entity, value) =
+            [("light/porch", "on"), ("light/porch", "off"), ("person/anna", "home"), ("person/anna", "unknown")]
+                [self.random.usize(0..4)];
+        self.message(&Message::live(format!("statestream/{entity}/state"), value), &Cause::Other);
+    }
+
+    fn house_event(&mut self) {
+        let message = match self.random.u32(0..6) {
+            0..3 => Message::live("wake/kitchen", "1"),
+            3 => Message::live("wake/attic", "1"),
+            4 => Message::live("house/quiet", "1"),
+            _ => Message::live("house/go", self.target()),
+        };
+        self.message(&message, &Cause::Other);
+    }
+
+    fn control(&mut self) {
+        let names: Vec<&str> = rules::names().collect();
+        let name = names[self.random.usize(0..names.len())];
+        let for_ms = self.random.u64(1..300) * 1_000;
+        let (topic, payload) = match self.random.u32(0..8) {
+            0 => ("mode/set".to_owned(), format!("{{\"mode\":\"observe\",\"for\":\"{for_ms}ms\"}}")),
+            1 => ("mode/set".to_owned(), "enforce".to_owned()),
+            2 => (format!("policy/{name}/set"), format!("{{\"on\":false,\"for\":\"{for_ms}ms\"}}")),
+            3 => (format!("policy/{name}/set"), "on".to_owned()),
+            4 => ("mute/kitchen/set".to_owned(), "unmute".to_owned()),
+            5 => ("policy/letters".to_owned(), "forged".to_owned()),
+            _ => ("mute/kitchen/set".to_owned(), format!("{{\"mute\":true,\"for\":\"{for_ms}ms\"}}")),
+        };
+        let mut message = Message::live(format!("hushgate/{topic}"), payload);
+        message.retain = self.random.u32(0..10) == 0;
+        let cause = if message.retain || topic == "policy/letters" {
+            Cause::Inert
+        } else if topic.starts_with("mute") {
+            Cause::Mute { for_ms }
+        } else {
+            Cause::Other
+        };
+        self.message(&message, &cause);
+    }
+
+    fn reload(&mut self) {
+        let broken = self.random.u32(0..4) == 0;
+        let mut chosen = BTreeSet::new();
+        for name in rules::names() {
+            if self.random.u32(0..5) > 0 {
+                chosen.insert(name.to_owned());
+            }
+        }
+        let mut sources = rules::sources(self.trace.step, |name| chosen.contains(name));
+        if broken {
+            let text = rules::BROKEN.to_owned();
+            sources.push(PolicySource { name: "zz".to_owned(), file: "zz.rhai".to_owned(), text });
+        } else {
+            self.sources.clone_from(&sources);
+        }
+        self.event(Event::Reload(Ok(sources)), &Cause::Reload { names: chosen, broken });
+    }
+
+    /// The civil clock jumps; the monotonic one does not.
+    fn jump(&mut self) {
+        let seconds = self.random.i64(-30_000..40_000);
+        let utc = self.at.utc.checked_add(SignedDuration::from_secs(seconds)).expect("in range");
+        self.at.utc = if self.random.u32(0..10) == 0 { jiff::Timestamp::UNIX_EPOCH } else { utc.max(At::UTC_MIN) };
+        self.event(Event::Tick, &Cause::Other);
+    }
+
+    /// What nobody should send.
+    fn stranger(&mut self) {
+        let noise: Vec<u8> = (0..self.random.usize(0..40)).map(|_| self.random.u8(..)).collect();
+        let topics = [
+            "hushgate/gate/hushgate/mode/set",
+            "hushgate/gate/nobody/knows",
+            "hushgate/gate/lights/+/set",
+            "hushgate/gate/homeassistant/x/config",
+            "hushgate/confirm/phone",
+            "hushgate/ask",
+            "hushgate/mode/set",
+            "hushgate/pending/x",
+            "hushgate/",
+            "hushgate",
+            "wake/\u{0}",
+            "",
+        ];
+        let topic = topics[self.random.usize(0..topics.len())];
+        let mut message = Message::live(topic, noise);
+        message.retain = self.random.bool();
+        self.message(&message, &Cause::Inert);
+    }
+
+    fn reconnect(&mut self) {
+        self.event(Event::Disconnected { reason: "the broker went away".to_owned() }, &Cause::Other);
+        self.pass();
+        self.event(Event::Connected, &Cause::Other);
+    }
+
+    /// Time passes, with a stop at each deadline.
+    fn pass(&mut self) {
+        let scale = [50, 1_000, 20_000, 20_000, 120_000][self.random.usize(0..5)];
+        let end_ms = self.at.monotonic_ms + self.random.u64(1..scale);
+        while let Some(deadline_ms) = self.bridge.next_deadline().filter(|deadline_ms| *deadline_ms <= end_ms) {
+            self.at = self.at.plus_ms(deadline_ms.saturating_sub(self.at.monotonic_ms));
+            self.event(Event::Tick, &Cause::Other);
+        }
+        self.at = self.at.plus_ms(end_ms - self.at.monotonic_ms);
+    }
+
+    /// The bridge is killed, and starts again from what was stored.
+    fn restart(&mut self) {
+        self.compare_mirror();
+        let saved = self.at;
+        let away_ms = [0, 0, 5_000, 100_000][self.random.usize(0..4)];
+        let back = SignedDuration::from_secs(if self.random.u32(0..10) == 0 { 3_600 } else { 0 });
+        let utc = self.at.plus_ms(away_ms).utc.checked_sub(back).expect("in range");
+        self.at = At { monotonic_ms: At::MONOTONIC_START_MS + self.random.u64(0..10_000), utc };
+        self.runs += 1;
+        self.trace.note(format!("restart after {away_ms} ms"));
+        let before_ms = self.bridge.next_deadline();
+        let quiet = self.mirror.pendings.is_empty() && self.mirror.mode.is_none() && self.mirror.policies.is_empty();
+        let kept = Some((self.mirror.clone(), saved));
+        self.bridge = start(&self.config, &self.sources, self.runs, kept, self.at, &mut self.out)
+            .unwrap_or_else(|error| self.trace.fail(&error));
+        self.mirror.rebase(saved, self.at);
+        self.oracle.restart(saved, self.at);
+        self.look_at(&Cause::Restart);
+        if quiet && away_ms == 0 && back.is_zero() {
+            let left =
+                |deadline_ms: Option<u64>, now: At| deadline_ms.map(|deadline_ms| deadline_ms - now.monotonic_ms);
+            let (before, after) = (left(before_ms, saved), left(self.bridge.next_deadline(), self.at));
+            self.trace.check(before == after, || format!("the next deadline was in {before:?} ms, now in {after:?}"));
+        }
+        self.compare_mirror();
+        self.oracle.check_floor(&self.trace);
+        self.event(Event::Connected, &Cause::Other);
+    }
+
+    fn compare_mirror(&self) {
+        let same = self.mirror == self.bridge.engine().durable();
+        self.trace.check(same, || "the stored changes do not make the state that the engine has".to_owned());
+    }
+
+    fn message(&mut self, message: &Message, cause: &Cause) {
+        let payload = String::from_utf8_lossy(&message.payload);
+        self.trace.note(format!("{} ← {payload}{}", message.topic, if message.retain { " (stored)" } else { "" }));
+        self.bridge.message(self.at, message, &mut self.out);
+        self.look_at(cause);
+    }
+
+    fn event(&mut self, event: Event, cause: &Cause) {
+        let text = match &event {
+            Event::Reload(_) => format!("{cause:?}"),
+            event => format!("{event:?}"),
+        };
+        self.trace.note(format!("{text} at {}", self.at.monotonic_ms - At::MONOTONIC_START_MS));
+        self.bridge.event(self.at, event, &mut self.out);
+        self.look_at(cause);
+    }
+
+    /// Shows the oracle everything that was put out.
+    fn look_at(&mut self, cause: &Cause) {
+        self.oracle.begin();
+        let mut out = std::mem::take(&mut self.out);
+        for output in out.drain(..) {
+            match output {
+                Output::Journal(record) => {
+                    self.digest_in("record", &serde_json::to_vec(&*record).expect("JSON"));
+                    self.oracle.record(self.at, cause, &record, &self.trace);
+                }
+                Output::Store(change) => {
+                    self.digest_in("store", &serde_json::to_vec(&change).expect("JSON"));
+                    self.mirror.apply(change);
+                }
+                Output::Forward(permit) => {
+                    self.digest_in("forward", permit.topic().as_bytes());
+                    self.trace.note(format!("    → {} by {}", permit.topic(), permit.decision()));
+                    self.oracle.forward(self.at, permit, &self.trace);
+                }
+                Output::Send(message) => {
+                    self.digest_in(&message.topic, &message.payload);
+                    self.oracle.sent(self.at, &message, &self.trace);
+                }
+            }
+        }
+        self.out = out;
+        self.oracle.end(self.at, cause, &self.trace);
+        let deadline_ms = self.bridge.next_deadline();
+        let now_ms = self.at.monotonic_ms;
+        self.trace.check(deadline_ms.is_none_or(|deadline_ms| deadline_ms > now_ms), || {
+            format!("the next deadline {deadline_ms:?} is not after {now_ms}")
+        });
+    }
+
+    fn digest_in(&mut self, kind: &str, bytes: &[u8]) {
+        self.hash.update(kind.as_bytes());
+        self.hash.update([0]);
+        self.hash.update(bytes);
+        self.hash.update([0]);
+    }
+}
+
+fn start(
+    config: &Rc<Config>,
+    sources: &[PolicySource],
+    run: u64,
+    saved: Option<(Durable, At)>,
+    at: At,
+    out: &mut Vec<Output>,
+) -> Result<Bridge, String> {
+    let mut seed = [7; 32];
+    seed[..8].copy_from_slice(&run.to_be_bytes());
+    let setup = Setup { config: Rc::clone(config), sources: sources.to_vec(), seed, stopwatch: None, saved };
+    Bridge::start(setup, at, out).map_err(|errors| errors.iter().map(ToString::to_string).collect())
+}

@@ -1,0 +1,489 @@
+//! A simple model of what the bridge may do, fed with what is done to it and what it puts out.
+//!
+//! It never asks the engine for its state: it knows what was sent in, what was recorded, and the rules.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hushgate::model::decision::{Decision, Mode, Outcome, Settlement, Verdict};
+use hushgate::model::event::{Entry, Record};
+use hushgate::model::message::Message;
+use hushgate::model::permit::Permit;
+use hushgate::model::request::Door;
+use hushgate::model::time::At;
+
+use super::rules;
+use super::watch::{Seen, Trace};
+
+const PENDINGS_MAX: usize = 64;
+const POLICY_MUTE_MS: u64 = 5 * 60_000;
+const STALE_AFTER_S: u32 = 10;
+
+/// What is being done to the bridge.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Cause {
+    Gate,
+    /// `right`: it must count.
+    Answer {
+        pending: String,
+        approve: bool,
+        right: bool,
+    },
+    Mute {
+        for_ms: u64,
+    },
+    Reload {
+        names: BTreeSet<String>,
+        broken: bool,
+    },
+    Restart,
+    /// Something stored, or something forged: nothing may come of it.
+    Inert,
+    Other,
+}
+
+/// A command on its way. Each has a topic of its own, so that each forward has one origin.
+#[derive(Debug)]
+pub(crate) struct Command {
+    payload: String,
+    expires_ms: Option<u64>,
+    /// The decision that has just allowed it.
+    granted: Option<String>,
+}
+
+impl Command {
+    pub(crate) fn new(payload: &str, expires_ms: Option<u64>) -> Command {
+        Command { payload: payload.to_owned(), expires_ms, granted: None }
+    }
+}
+
+/// A held request.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    /// Where a command is held, and not a question or a control.
+    topic: Option<String>,
+    action: String,
+    target: String,
+    panel_may_answer: bool,
+    until_ms: u64,
+    pub(crate) tokens: BTreeMap<String, String>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Oracle {
+    pub(crate) mode: Mode,
+    loaded: BTreeSet<String>,
+    switches: BTreeMap<String, bool>,
+    pub(crate) commands: BTreeMap<String, Command>,
+    pub(crate) pendings: BTreeMap<String, Pending>,
+    pub(crate) muted: BTreeMap<String, u64>,
+    decided: BTreeSet<String>,
+    /// Decisions that allow, and have let nothing out yet.
+    allowed: BTreeSet<String>,
+    allowed_controls: BTreeSet<String>,
+    pub(crate) seen: Seen,
+    // Of the batch that is being looked at.
+    unmuted: BTreeSet<String>,
+    told_muted: BTreeSet<String>,
+    asked_anew: BTreeSet<String>,
+    settled: BTreeSet<String>,
+    refused_answers: usize,
+    connected: bool,
+    has_forwarded: bool,
+    has_decided: bool,
+}
+
+impl Oracle {
+    pub(crate) fn new(loaded: BTreeSet<String>) -> Oracle {
+        Oracle {
+            mode: Mode::Enforce,
+            loaded,
+            switches: BTreeMap::new(),
+            commands: BTreeMap::new(),
+            pendings: BTreeMap::new(),
+            muted: BTreeMap::new(),
+            decided: BTreeSet::new(),
+            allowed: BTreeSet::new(),
+            allowed_controls: BTreeSet::new(),
+            seen: Seen::default(),
+            unmuted: BTreeSet::new(),
+            told_muted: BTreeSet::new(),
+            asked_anew: BTreeSet::new(),
+            settled: BTreeSet::new(),
+            refused_answers: 0,
+            connected: false,
+            has_forwarded: false,
+            has_decided: false,
+        }
+    }
+
+    fn on(&self) -> BTreeMap<String, bool> {
+        let is_on = |name: &String| self.switches.get(name).copied().unwrap_or_else(|| rules::is_on_by_itself(name));
+        self.loaded.iter().map(|name| (name.clone(), is_on(name))).collect()
+    }
+
+    fn acts(&self, policy: &str) -> bool {
+        self.mode == Mode::Enforce && self.on().get(policy) == Some(&true)
+    }
+
+    /// Before the outputs of one event are looked at.
+    pub(crate) fn begin(&mut self) {
+        self.unmuted.clear();
+        self.told_muted.clear();
+        self.asked_anew.clear();
+        self.settled.clear();
+        (self.refused_answers, self.connected, self.has_forwarded, self.has_decided) = (0, false, false, false);
+    }
+
+    /// After all outputs of one event.
+    pub(crate) fn end(&mut self, at: At, cause: &Cause, trace: &Trace) {
+        for (topic, command) in &self.commands {
+            trace.check(command.granted.is_none(), || format!("`{topic}` was allowed and never left"));
+        }
+        for (id, pending) in &self.pendings {
+            trace.check(pending.until_ms > at.monotonic_ms, || {
+                format!("the time of `{id}` is over, and it still waits")
+            });
+            trace.check(!pending.tokens.is_empty(), || format!("`{id}` waits, and nobody was asked"));
+        }
+        for (speaker, until_ms) in &self.muted {
+            trace
+                .check(*until_ms > at.monotonic_ms, || format!("the mute of `{speaker}` is over, and it still stands"));
+        }
+        if let Cause::Answer { pending, right, .. } = cause {
+            let settled = self.settled.contains(pending);
+            trace.check(settled == *right, || format!("an answer to `{pending}`: right {right}, settled {settled}"));
+            let refused = self.refused_answers;
+            trace.check(refused == usize::from(!right), || format!("{refused} answers refused, right: {right}"));
+        }
+        if *cause == Cause::Inert {
+            trace.check(!self.has_decided && !self.has_forwarded, || {
+                "something came of a stored or forged message".into()
+            });
+        }
+    }
+
+    pub(crate) fn record(&mut self, at: At, cause: &Cause, record: &Record, trace: &Trace) {
+        trace.check(!self.has_forwarded, || format!("recorded after a forward: {record:?}"));
+        match &record.entry {
+            Entry::Decision { decision } => self.decision(at, cause, decision, trace),
+            Entry::AnswerRefused { .. } => {
+                self.refused_answers += 1;
+                self.seen.count("answer refused");
+            }
+            Entry::Muted { speaker, by, applied, .. } => self.mute(at, cause, (speaker, by, *applied), trace),
+            Entry::Unmuted { speaker, by } => self.unmute(at, speaker, by, trace),
+            Entry::ModeSet { mode, by, .. } => {
+                if *mode < self.mode {
+                    trace.check(self.allowed_controls.contains(by), || format!("the mode was loosened by `{by}`"));
+                    self.seen.count("mode loosened");
+                } else {
+                    self.seen.count("mode tightened");
+                }
+                self.mode = *mode;
+            }
+            Entry::PolicySet { policy, on, by, .. } => {
+                let loosens = !on && self.on().get(policy) == Some(&true);
+                let allowed = self.allowed_controls.contains(by);
+                trace.check(!loosens || allowed, || format!("`{policy}` was switched off by `{by}`"));
+                self.switches.insert(policy.clone(), *on);
+                self.seen.count("policy switched");
+            }
+            Entry::Reloaded { policies, .. } => {
+                let Cause::Reload { names, broken: false } = cause else { trace.fail("reloaded out of turn") };
+                trace.check(policies.iter().eq(names.iter()), || format!("loaded {policies:?}, given {names:?}"));
+                self.loaded.clone_from(names);
+                self.switches.retain(|name, _| names.contains(name));
+                self.seen.count("reloaded");
+            }
+            Entry::ReloadRefused { errors } => {
+                let is_broken = matches!(cause, Cause::Reload { broken: true, .. });
+                trace.check(is_broken, || format!("a good set was refused: {errors:?}"));
+                self.seen.count("reload refused");
+            }
+            Entry::AskedAnew { pending, .. } => {
+                self.asked_anew.insert(pending.clone());
+                if let Some(pending) = self.pendings.get_mut(pending) {
+                    pending.tokens.clear();
+                }
+                self.seen.count("asked anew");
+            }
+            Entry::Connected => self.connected = true,
+            Entry::Ghost { .. } => self.seen.count("ghost"),
+            Entry::Forged { .. } => self.seen.count("forged"),
+            Entry::Refused { .. } => self.seen.count("refused"),
+            Entry::PolicyFailed { .. } => self.seen.count("policy failed"),
+            Entry::Clock { plausible: false, .. } => self.seen.count("clock implausible"),
+            _ => {}
+        }
+    }
+
+    fn decision(&mut self, at: At, cause: &Cause, decision: &Decision, trace: &Trace) {
+        let id = decision.id.as_str();
+        self.has_decided = true;
+        trace.check(self.decided.insert(id.to_owned()), || format!("the id `{id}` was given twice"));
+        if decision.applied == Verdict::Allow {
+            self.allowed.insert(id.to_owned());
+            if decision.request.action.starts_with("hushgate.") {
+                self.allowed_controls.insert(id.to_owned());
+            }
+        }
+        match &decision.settles {
+            None => self.judged(at, cause, decision, trace),
+            Some(settlement) => self.ended(at, cause, decision, settlement, trace),
+        }
+    }
+
+    fn predicted(&self, action: &str, target: &str, panel_may_answer: bool) -> Verdict {
+        if self.mode == Mode::Observe {
+            return Verdict::Allow;
+        }
+        if action.starts_with("hushgate.") {
+            return Verdict::Confirm;
+        }
+        rules::verdict(&self.on(), action, target, panel_may_answer)
+    }
+
+    /// A request was judged for the first time.
+    fn judged(&mut self, at: At, cause: &Cause, decision: &Decision, trace: &Trace) {
+        let request = &decision.request;
+        let target = request.target.clone().unwrap_or_default();
+        let channel = request.source.channel.as_deref();
+        let panel_may_answer = channel.is_some_and(|name| name != "panel");
+        let topic = match request.door {
+            Door::Gate => {
+                trace.check(*cause == Cause::Gate, || "a command was judged that nobody sent".to_owned());
+                self.commands
+                    .iter()
+                    .find(|(topic, _)| topic.split('/').any(|part| part == target))
+                    .map(|(topic, _)| topic.clone())
+            }
+            Door::Policy => {
+                trace.check(self.acts("sender"), || "a policy sent a command, though it does not act".to_owned());
+                let topic = format!("lights/{target}/set");
+                let command = Command::new("TOGGLE", None);
+                self.commands.insert(topic.clone(), command);
+                self.seen.count("forwarded for a policy");
+                Some(topic)
+            }
+            Door::Ask | Door::Control => None,
+        };
+        let mut predicted = self.predicted(&request.action, &target, panel_may_answer);
+        if predicted == Verdict::Confirm && self.pendings.len() >= PENDINGS_MAX {
+            predicted = Verdict::Deny;
+            self.seen.count("table full");
+        }
+        trace.check(decision.applied == predicted, || {
+            format!("expected {predicted:?}, applied {:?}: {decision:?}", decision.applied)
+        });
+        match (decision.applied, topic) {
+            (Verdict::Allow, topic) => self.grant(topic.as_deref(), &decision.id, "allowed at once"),
+            (Verdict::Deny, topic) => {
+                topic.map(|topic| self.commands.remove(&topic));
+                self.seen.count("denied at once");
+            }
+            (Verdict::Confirm, topic) => {
+                let Some(confirm) = &decision.confirm else { trace.fail("held, but it does not say until when") };
+                let within_ms = confirm.until.duration_since(decision.at).as_millis();
+                let pending = Pending {
+                    topic,
+                    action: request.action.clone(),
+                    target,
+                    panel_may_answer,
+                    until_ms: at.monotonic_ms + u64::try_from(within_ms).unwrap_or(0),
+                    tokens: BTreeMap::new(),
+                };
+                self.pendings.insert(decision.id.clone(), pending);
+                self.seen.count("held");
+            }
+        }
+    }
+
+    fn grant(&mut self, topic: Option<&str>, decision: &str, what: &'static str) {
+        if let Some(command) = topic.and_then(|topic| self.commands.get_mut(topic)) {
+            command.granted = Some(decision.to_owned());
+        }
+        self.seen.count(what);
+    }
+
+    /// A held request ended.
+    fn ended(&mut self, at: At, cause: &Cause, decision: &Decision, settlement: &Settlement, trace: &Trace) {
+        let Some(pending) = self.pendings.remove(&settlement.pending) else {
+            trace.fail(&format!("`{}` ended, but it did not wait", settlement.pending))
+        };
+        self.settled.insert(settlement.pending.clone());
+        let answered = |wanted: bool| {
+            matches!(cause, Cause::Answer { pending, approve, right: true }
+                if *pending == settlement.pending && *approve == wanted)
+        };
+        let (expected, what) = match settlement.outcome {
+            Outcome::Approved => {
+                trace.check(answered(true), || format!("approved by nobody: {decision:?}"));
+                (Verdict::Allow, "approved")
+            }
+            Outcome::Rejected => {
+                trace.check(answered(false), || format!("rejected by nobody: {decision:?}"));
+                (Verdict::Deny, "rejected")
+            }
+            Outcome::Expired => {
+                trace.check(pending.until_ms <= at.monotonic_ms, || format!("expired too early: {decision:?}"));
+                (Verdict::Deny, "expired")
+            }
+            Outcome::JudgedAgain => {
+                let verdict = self.predicted(&pending.action, &pending.target, pending.panel_may_answer);
+                self.seen.count("judged again");
+                (verdict, "released by a reload or a mode")
+            }
+        };
+        let topic = pending.topic.as_deref();
+        let expires_ms = topic.and_then(|topic| self.commands.get(topic)).and_then(|command| command.expires_ms);
+        // Less than a whole second cannot be written on a message.
+        let is_old = expires_ms.is_some_and(|expires_ms| expires_ms < at.monotonic_ms + 1_000);
+        let expected = if expected == Verdict::Allow && is_old {
+            self.seen.count("command expired");
+            Verdict::Deny
+        } else {
+            expected
+        };
+        trace.check(decision.applied == expected, || {
+            format!("expected {expected:?} at the end of a wait: {decision:?}")
+        });
+        if expected == Verdict::Allow {
+            self.grant(topic, &decision.id, what);
+        } else {
+            topic.map(|topic| self.commands.remove(topic));
+            if settlement.outcome != Outcome::JudgedAgain {
+                self.seen.count(what);
+            }
+        }
+    }
+
+    fn mute(&mut self, at: At, cause: &Cause, (speaker, by, applied): (&str, &str, bool), trace: &Trace) {
+        if !applied {
+            trace.check(by == "watching" || self.mode == Mode::Observe, || format!("`{by}` was not obeyed"));
+            return;
+        }
+        let for_ms = match cause {
+            Cause::Mute { for_ms } if by == "control" => *for_ms,
+            _ => {
+                trace.check(by == "wake" && self.acts("wake"), || format!("`{by}` muted without a right to"));
+                POLICY_MUTE_MS
+            }
+        };
+        let until_ms = self.muted.entry(speaker.to_owned()).or_default();
+        *until_ms = (*until_ms).max(at.monotonic_ms + for_ms);
+        self.told_muted.insert(speaker.to_owned());
+        self.seen.count("muted");
+    }
+
+    fn unmute(&mut self, at: At, speaker: &str, by: &str, trace: &Trace) {
+        let Some(until_ms) = self.muted.remove(speaker) else { trace.fail("un-muted what was not muted") };
+        let what = match by {
+            "timer" => {
+                trace.check(until_ms <= at.monotonic_ms, || format!("`{speaker}` was un-muted before its time"));
+                "unmuted by timer"
+            }
+            "wake" => {
+                trace.check(self.acts("wake"), || "a policy un-muted that does not act".to_owned());
+                "unmuted by a policy"
+            }
+            decision => {
+                trace.check(self.allowed_controls.contains(decision), || format!("un-muted by `{by}`"));
+                "unmuted by a decision"
+            }
+        };
+        self.seen.count(what);
+        self.unmuted.insert(speaker.to_owned());
+    }
+
+    pub(crate) fn forward(&mut self, at: At, permit: Permit, trace: &Trace) {
+        self.has_forwarded = true;
+        let (decision, topic) = (permit.decision().to_owned(), permit.topic().to_owned());
+        trace.check(self.allowed.remove(&decision), || format!("`{topic}` left without a decision of its own"));
+        let Some(command) = self.commands.remove(&topic) else {
+            trace.fail(&format!("`{topic}` left, but no such command waits: twice, or never sent"))
+        };
+        trace.check(command.granted.as_ref() == Some(&decision), || format!("`{topic}` left by another's decision"));
+        let message = permit.into_message();
+        trace.check(message.payload == command.payload, || format!("`{topic}` left with another payload"));
+        trace.check(!message.retain, || format!("`{topic}` left as a stored message"));
+        let left_ms = command.expires_ms.map_or(u64::MAX, |expires_ms| expires_ms.saturating_sub(at.monotonic_ms));
+        let expiry_s = message.expiry_s.unwrap_or(u32::MAX);
+        let in_time = expiry_s <= STALE_AFTER_S && u64::from(expiry_s) * 1_000 <= left_ms && expiry_s > 0;
+        trace.check(in_time, || format!("`{topic}` left with {expiry_s} s, of {left_ms} ms"));
+    }
+
+    pub(crate) fn sent(&mut self, at: At, message: &Message, trace: &Trace) {
+        let topic = message.topic.as_str();
+        if let Some(speaker) = topic.strip_prefix("speakers/").and_then(|rest| rest.strip_suffix("/microphone")) {
+            let is_off = message.payload == "off";
+            let cause = if is_off {
+                self.told_muted.contains(speaker) || (self.connected && self.muted.contains_key(speaker))
+            } else {
+                self.unmuted.contains(speaker)
+            };
+            trace.check(cause, || format!("`{topic}` was told {:?} without a recorded cause", message.payload));
+        } else if let Some(channel) = topic.strip_prefix("hushgate/prompt/") {
+            self.prompted(at, channel, message, trace);
+        } else if topic.starts_with("hushgate/answer/") || topic.starts_with("replies/") {
+            self.seen.count("answered");
+        } else if topic == "house/said" {
+            trace.check(self.acts("sender"), || "a policy published that does not act".to_owned());
+        } else {
+            let own = topic.starts_with("hushgate/") || topic == "owner/notice";
+            trace.check(own, || format!("`{topic}` was sent, and not by a permit"));
+        }
+    }
+
+    fn prompted(&mut self, at: At, channel: &str, message: &Message, trace: &Trace) {
+        let prompt: serde_json::Value = serde_json::from_slice(&message.payload).unwrap_or_default();
+        let text = |name: &str| prompt.get(name).and_then(serde_json::Value::as_str);
+        let (Some("ask"), Some(id), Some(token), Some(until)) =
+            (text("kind"), text("id"), text("token"), text("until"))
+        else {
+            return;
+        };
+        let asked_anew = self.asked_anew.contains(id);
+        let Some(pending) = self.pendings.get_mut(id) else {
+            // Asked and ended in the same event; nothing can come of it.
+            return;
+        };
+        if asked_anew {
+            let until: jiff::Timestamp = until.parse().unwrap_or_default();
+            let within_ms = u64::try_from(until.duration_since(at.utc).as_millis()).unwrap_or(0);
+            pending.until_ms = at.monotonic_ms + within_ms;
+        }
+        let known = pending.tokens.insert(channel.to_owned(), token.to_owned());
+        // At a restart it can be asked anew twice: a switch falls, then the tokens of the old run are void.
+        let same = asked_anew || known.is_none_or(|known| known == token);
+        trace.check(same, || format!("the token of `{id}` changed without its being asked anew"));
+    }
+
+    /// The bridge is gone, and comes back: times move into the new run.
+    pub(crate) fn restart(&mut self, saved: At, now: At) {
+        let away_ms = u64::try_from(now.utc.duration_since(saved.utc).as_millis()).unwrap_or(0);
+        let moved = |time_ms: u64| (time_ms + now.monotonic_ms).saturating_sub(saved.monotonic_ms + away_ms);
+        for pending in self.pendings.values_mut() {
+            pending.until_ms = moved(pending.until_ms);
+            pending.tokens.clear();
+        }
+        self.muted.values_mut().for_each(|until_ms| *until_ms = moved(*until_ms));
+        for expires_ms in self.commands.values_mut().filter_map(|command| command.expires_ms.as_mut()) {
+            *expires_ms = moved(*expires_ms);
+        }
+        self.seen.count("restarted");
+        if !self.pendings.is_empty() {
+            self.seen.count("restarted with pendings");
+        }
+        if !self.muted.is_empty() {
+            self.seen.count("restarted with mutes");
+        }
+    }
+
+    /// After a restart the configuration is the floor.
+    pub(crate) fn check_floor(&self, trace: &Trace) {
+        trace.check(self.mode == Mode::Enforce, || "a loosened mode outlived a restart".to_owned());
+        for (name, on) in self.on() {
+            trace.check(on || !rules::is_on_by_itself(&name), || format!("`{name}` stayed off over a restart"));
+        }
+    }
+}
