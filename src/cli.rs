@@ -13,6 +13,7 @@ pub mod demo;
 pub mod run;
 mod settings;
 mod terminal;
+pub mod test;
 pub mod watch;
 
 pub use settings::{BrokerArguments, ConfigArguments};
@@ -66,6 +67,9 @@ pub enum Command {
     /// Say what is wrong with policies and with the configuration.
     #[command(after_help = EXIT_CODES)]
     Check(check::CheckArguments),
+    /// Play scenarios: do the policies do what they should?
+    #[command(after_help = EXIT_CODES)]
+    Test(test::TestArguments),
     /// Show what a bridge decides, live.
     #[command(after_help = EXIT_CODES)]
     Watch(watch::WatchArguments),

@@ -4,12 +4,13 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use hushgate::cli::{Arguments, Command, check, completions, run, watch};
+use hushgate::cli::{Arguments, Command, check, completions, run, test, watch};
 
 fn main() -> ExitCode {
     let exit = match Arguments::parse().command {
         Command::Run(arguments) => run::execute(&arguments),
         Command::Check(arguments) => check::execute(&arguments),
+        Command::Test(arguments) => test::execute(&arguments),
         Command::Watch(arguments) => watch::execute(&arguments),
         #[cfg(feature = "embedded-broker")]
         Command::Demo(arguments) => hushgate::cli::demo::execute(&arguments),

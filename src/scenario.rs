@@ -31,6 +31,8 @@ mod house;
 mod item;
 mod layout;
 mod steps;
+#[cfg(test)]
+mod tests;
 mod yaml;
 
 use header::Header;

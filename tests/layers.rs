@@ -1,5 +1,8 @@
 //! Holds the shape of the crate: who imports whom, who grants permits, how long a file may be, and that the core is pure.
 
+#![expect(clippy::expect_used, reason = "a test fails by a panic, also in the functions that help it")]
+#![expect(clippy::disallowed_methods, reason = "it reads the sources")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -142,9 +142,8 @@ impl Example {
         if let Some(fields) = self.said(name).next() {
             let fields: Value =
                 serde_json::from_str(fields).unwrap_or_else(|error| panic!("line {}: {error}", self.line));
-            for (field, given) in fields.as_object().expect("an object") {
-                value[field] = given.clone();
-            }
+            let known = value.as_object_mut().expect("an object");
+            known.extend(fields.as_object().expect("an object").clone());
         }
         serde_json::from_value(value).unwrap_or_else(|error| panic!("line {}: {error}", self.line))
     }

@@ -5,6 +5,7 @@ mod check;
 mod constants;
 mod hooks;
 mod sets;
+mod soup;
 mod words;
 
 use std::cell::RefCell;

@@ -68,7 +68,9 @@ pub(super) fn read(file: &str, text: &str, layout: &Layout) -> Result<Vec<Scenar
         let place = layout.documents.get(index).cloned().unwrap_or_default();
         let written = DocumentText::deserialize(document).map_err(|reason| {
             let (line, column) = reason.location().map_or((place.line, 1), |place| (place.line(), place.column()));
-            error(line, column, reason.to_string())
+            // The place stands before the message already.
+            let message = reason.to_string();
+            error(line, column, message.split(" at line ").next().unwrap_or_default().to_owned())
         })?;
         if let Some(header) = written.defaults {
             defaults = header;

@@ -20,6 +20,7 @@ use crate::model::event::{Entry, Event, PolicySource};
 use crate::model::message::{Message, Qos, ReplyTo};
 use crate::model::request::FactChange;
 use crate::model::time::At;
+use crate::script::diagnostics::Diagnostic;
 
 /// The monotonic clock when a scenario begins, and after each restart: unlike each other.
 const START_MS: u64 = At::MONOTONIC_START_MS + 1_000_000;
@@ -327,7 +328,7 @@ impl House {
 
 fn start(setup: Setup, at: At, out: &mut Vec<Output>) -> Result<Bridge, String> {
     Bridge::start(setup, at, out).map_err(|errors| {
-        let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        let errors: Vec<String> = errors.iter().map(Diagnostic::one_line).collect();
         errors.join("\n")
     })
 }

@@ -9,7 +9,9 @@ use crate::model::event::{Entry, Record};
 use crate::model::message::Message;
 
 /// The keys that say what an item is. Each item has exactly one.
-pub(super) const KINDS: &[&str] = &["decision", "record", "forward", "message", "fault"];
+pub(super) const KINDS: &[&str] = &["decision", "record", "forward", "message"];
+/// The kind that nobody can expect.
+const FAULT: &str = "fault";
 
 /// Keys in the order in which they are written; all others follow in alphabetical order.
 const ORDER: &[&str] = &[
@@ -62,12 +64,12 @@ impl Item {
 
     /// Something that must never happen, whatever the scenario expects.
     pub(super) fn fault(text: &str) -> Item {
-        Item { fields: Map::from_iter([("fault".to_owned(), Value::from(text))]) }
+        Item { fields: Map::from_iter([(FAULT.to_owned(), Value::from(text))]) }
     }
 
     /// What two items must have in common to be compared with each other.
     pub(super) fn head(&self) -> (&'static str, &Value) {
-        let kind = KINDS.iter().find_map(|kind| Some((*kind, self.fields.get(*kind)?)));
+        let kind = KINDS.iter().chain(&[FAULT]).find_map(|kind| Some((*kind, self.fields.get(*kind)?)));
         match kind {
             // One decision stands for another, so that a wrong verdict shows as a changed line.
             Some(("decision", _)) | None => ("decision", &Value::Null),
