@@ -91,7 +91,7 @@ impl Stage {
         let message = self.reader.expect(&filter).await?;
         let decision: Decision =
             serde_json::from_slice(&message.payload).map_err(|error| format!("no decision came: {error}"))?;
-        self.tell("hushgate", &lines::decision(&decision)).await;
+        self.tell("hushgate", &lines::decision(&decision, &Palette::COLOURED)).await;
         if decision.applied == verdict && decision.reason.contains(because) {
             return Ok(decision);
         }
@@ -109,7 +109,7 @@ impl Stage {
         let message = self.reader.expect_where("hushgate/log", is_kind).await?;
         let record: Record =
             serde_json::from_slice(&message.payload).map_err(|error| format!("no record came: {error}"))?;
-        let (_, line) = lines::record(&record);
+        let (_, line) = lines::record(&record, &Palette::COLOURED);
         self.tell("hushgate", &line).await;
         if line.contains(because) { Ok(()) } else { Err(format!("expected `{because}`, found {line}")) }
     }
