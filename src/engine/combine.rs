@@ -8,6 +8,7 @@
 
 use crate::model::action::Class;
 use crate::model::decision::{CONFIRM_WITHIN_DEFAULT_MS, Mode, Opinion, Terms, Verdict};
+use crate::model::request::Request;
 
 /// What the opinions say together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,19 +20,19 @@ pub(super) struct Combined {
     pub(super) terms: Option<Terms>,
 }
 
-/// Combines opinions on an action. `floor`: no policy may block it.
+/// Combines opinions on a request. `floor`: no policy may block it.
 pub(super) fn combine<'a>(
-    action: &str,
+    request: &Request,
     class: Class,
     floor: bool,
     opinions: impl Iterator<Item = &'a Opinion> + Clone,
 ) -> Combined {
     if floor {
-        let reason = format!("the safety floor: nothing may block `{action}`");
+        let reason = format!("the safety floor: nothing may block `{}`", request.action);
         return Combined { verdict: Verdict::Allow, reason, deciding: Vec::new(), terms: None };
     }
     let Some(verdict) = opinions.clone().map(|opinion| opinion.verdict).max() else {
-        return class_default(action, class);
+        return class_default(request, class);
     };
     let deciding = opinions.filter(|opinion| opinion.verdict == verdict);
     let reasons: Vec<&str> = deciding.clone().map(|opinion| opinion.reason.as_str()).collect();
@@ -39,7 +40,7 @@ pub(super) fn combine<'a>(
         verdict,
         reason: reasons.join("; "),
         deciding: deciding.clone().map(|opinion| opinion.policy.clone()).collect(),
-        terms: (verdict == Verdict::Confirm).then(|| strictest_terms(action, deciding)),
+        terms: (verdict == Verdict::Confirm).then(|| strictest_terms(request, deciding)),
     }
 }
 
@@ -48,25 +49,29 @@ pub(super) fn enforced(house: Mode, opinions: &[Opinion]) -> impl Iterator<Item 
     opinions.iter().filter(move |opinion| opinion.mode.min(house) == Mode::Enforce)
 }
 
-fn class_default(action: &str, class: Class) -> Combined {
+fn class_default(request: &Request, class: Class) -> Combined {
+    let action = &request.action;
     let (verdict, reason, terms) = match class {
         Class::Ordinary => (Verdict::Allow, format!("`{action}` is ordinary and no policy objects"), None),
         Class::Sensitive => {
-            let terms = Terms { ask: question(action), within_ms: CONFIRM_WITHIN_DEFAULT_MS, from: Vec::new() };
+            let terms = Terms { ask: question(request), within_ms: CONFIRM_WITHIN_DEFAULT_MS, from: Vec::new() };
             (Verdict::Confirm, format!("`{action}` is sensitive and no policy allows it"), Some(terms))
         }
     };
     Combined { verdict, reason, deciding: Vec::new(), terms }
 }
 
-fn question(action: &str) -> String {
-    format!("Allow `{action}`?")
+/// What a person is asked where no policy words the question.
+fn question(request: &Request) -> String {
+    let target = request.target.as_ref().map(|target| format!(" for `{target}`")).unwrap_or_default();
+    let channel = request.source.channel.as_ref().map(|channel| format!(" (`{channel}`)")).unwrap_or_default();
+    format!("Allow `{}`{target}? Asked by: {}{channel}.", request.action, request.source.kind.name())
 }
 
 /// All who ask for a confirmation must be satisfied: the shortest time, and the channels that all of them name.
 ///
 /// Where they name no channel in common, `from` holds a name that no channel has, so that none is fit.
-fn strictest_terms<'a>(action: &str, deciding: impl Iterator<Item = &'a Opinion>) -> Terms {
+fn strictest_terms<'a>(request: &Request, deciding: impl Iterator<Item = &'a Opinion>) -> Terms {
     let mut asked: Vec<&str> = Vec::new();
     let mut within_ms = u64::MAX;
     let mut from: Option<Vec<String>> = None;
@@ -80,7 +85,7 @@ fn strictest_terms<'a>(action: &str, deciding: impl Iterator<Item = &'a Opinion>
             });
         }
     }
-    let ask = if asked.is_empty() { question(action) } else { asked.join(" ") };
+    let ask = if asked.is_empty() { question(request) } else { asked.join(" ") };
     let within_ms = if within_ms == u64::MAX { CONFIRM_WITHIN_DEFAULT_MS } else { within_ms };
     let from = match from {
         None => Vec::new(),
@@ -95,7 +100,23 @@ const NO_COMMON_CHANNEL: &str = "(none in common)";
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+    use crate::model::request::{Door, Source, SourceKind};
+
+    fn request() -> Request {
+        Request {
+            action: "a.b".to_owned(),
+            target: Some("door".to_owned()),
+            source: Source { kind: SourceKind::Voice, channel: Some("kitchen".to_owned()), policy: None },
+            door: Door::Gate,
+            data: BTreeMap::new(),
+            text: None,
+            confidence: None,
+            sensitive: false,
+        }
+    }
 
     fn opinion(policy: &str, verdict: Verdict) -> Opinion {
         Opinion {
@@ -130,7 +151,7 @@ mod tests {
         ] {
             let opinions: Vec<Opinion> =
                 verdicts.iter().enumerate().map(|(index, verdict)| opinion(&format!("p{index}"), *verdict)).collect();
-            let seen = combine("a.b", class, floor, opinions.iter());
+            let seen = combine(&request(), class, floor, opinions.iter());
             assert_eq!((seen.verdict, seen.reason.as_str()), (expected, reason), "{verdicts:?}");
             assert_eq!(seen.deciding, deciding, "{verdicts:?}");
         }
@@ -144,9 +165,11 @@ mod tests {
             (vec![confirm("a", 9_000, &["phone"]), confirm("b", 8_000, &["panel"])], 8_000, vec![NO_COMMON_CHANNEL]),
             (vec![opinion("a", Verdict::Confirm)], CONFIRM_WITHIN_DEFAULT_MS, vec![]),
         ] {
-            let terms = combine("a.b", Class::Ordinary, false, opinions.iter()).terms.expect("terms");
+            let terms = combine(&request(), Class::Ordinary, false, opinions.iter()).terms.expect("terms");
             assert_eq!((terms.within_ms, terms.from), (within_ms, from.into_iter().map(str::to_owned).collect()));
         }
+        let nobody_words_it = combine(&request(), Class::Sensitive, false, [].iter()).terms.expect("terms");
+        assert_eq!(nobody_words_it.ask, "Allow `a.b` for `door`? Asked by: voice (`kitchen`).");
     }
 
     #[test]

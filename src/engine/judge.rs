@@ -81,7 +81,7 @@ impl Engine {
             opinions.extend(opinion(policy, class, reaction));
         }
         let floor = self.config.is_floor(&request.action);
-        let mut all = combine::combine(&request.action, class, floor, opinions.iter());
+        let mut all = combine::combine(request, class, floor, opinions.iter());
         let applied = match self.mode() {
             Mode::Observe => Applied { verdict: Verdict::Allow, terms: None },
             // The common case, on the path of every command: all opinions count, so they need not be combined again.
@@ -90,7 +90,7 @@ impl Engine {
             }
             Mode::Enforce => {
                 let enforced = combine::enforced(Mode::Enforce, &opinions);
-                let enforced = combine::combine(&request.action, class, floor, enforced);
+                let enforced = combine::combine(request, class, floor, enforced);
                 // Where the house only observes, the reason is that of what would have happened. Where more is done than
                 // all say together, since what would have allowed it only observes, whoever waits must read why.
                 if enforced.verdict > all.verdict {
