@@ -8,6 +8,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub mod check;
 pub mod completions;
+#[cfg(feature = "embedded-broker")]
+pub mod demo;
 pub mod run;
 mod settings;
 mod terminal;
@@ -71,6 +73,9 @@ pub enum Command {
     /// Show what a bridge decides, live.
     #[command(after_help = EXIT_CODES)]
     Watch(watch::WatchArguments),
+    /// Play a night in Portland: an embedded broker, a bridge with the shipped policies, and the devices of a house.
+    #[cfg(feature = "embedded-broker")]
+    Demo(demo::DemoArguments),
     /// Write completions for a shell.
     Completions(completions::CompletionsArguments),
 }

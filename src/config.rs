@@ -20,7 +20,6 @@ mod devices;
 mod entries;
 pub mod error;
 pub mod keys;
-pub mod nearest;
 mod node;
 pub mod pattern;
 pub mod payload;

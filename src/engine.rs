@@ -31,7 +31,6 @@ mod mutes;
 mod reload;
 mod wishes;
 
-pub use combine::CONFIRM_WITHIN_DEFAULT_MS;
 pub use confirm::{PENDINGS_MAX, RECENT_MAX};
 pub use ids::BootSeed;
 pub use mutes::{MUTE_DEFAULT_MS, MUTE_MAX_MS};

@@ -12,6 +12,8 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::execute(&arguments),
         Command::Test(arguments) => test::execute(&arguments),
         Command::Watch(arguments) => watch::execute(&arguments),
+        #[cfg(feature = "embedded-broker")]
+        Command::Demo(arguments) => hushgate::cli::demo::execute(&arguments),
         Command::Completions(arguments) => completions::execute(&arguments),
     };
     exit.into()

@@ -14,12 +14,13 @@ mod subscriptions;
 
 use std::rc::Rc;
 
-use crate::config::{Config, nearest};
+use crate::config::Config;
 use crate::model::event::{Event, Publication, Record, Refusal};
 use crate::model::message::Message;
 use crate::model::request::Reply;
 use crate::model::topic::{self, TopicFilter};
 use crate::registry::Registry;
+use crate::script::nearest::nearest;
 use own::Own;
 
 pub use subscriptions::{RetainHandling, Subscription};
@@ -173,7 +174,7 @@ impl Wire {
 
 /// `expected …, found …`, with the nearest right word where one is near.
 fn unknown<'a>(expected: &str, found: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    let near = nearest::nearest(found, known).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+    let near = nearest(found, known).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
     format!("expected {expected}, found `{}`{near}", shown(found))
 }
 

@@ -246,7 +246,7 @@ fn no_word_field_or_limit_is_missing_on_the_page() {
     for (limit, shown) in [
         (sandbox::OPERATIONS_MAX, "10,000 steps"),
         (sandbox::EVALUATION_MS_MAX, "40 ms"),
-        (u64::try_from(sandbox::TEXT_BYTES_MAX / 1024).expect("small"), "16 KiB of text"),
+        (u64::try_from(sandbox::TEXT_BYTES_MAX / 1024).expect("small"), "8 KiB of text"),
         (u64::try_from(sandbox::LIST_ITEMS_MAX).expect("small"), "128 items"),
         (u64::try_from(sandbox::CALL_LEVELS_MAX).expect("small"), "16 levels"),
     ] {

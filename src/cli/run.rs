@@ -7,6 +7,7 @@ use clap::Args;
 use super::{BrokerArguments, ConfigArguments, Exit, LogArguments, settings, terminal};
 use crate::config::Config;
 use crate::model::decision::Mode;
+use crate::shell::clock::Clock;
 use crate::shell::run::{Ended, Run, StartError};
 use crate::shell::seed;
 
@@ -49,7 +50,7 @@ pub fn execute(arguments: &RunArguments) -> Exit {
             Ok(stop) => stop,
             Err(error) => return failure(&format!("signals cannot be heard: {error}")),
         };
-        match Run::new(config, &seeds, journal) {
+        match Run::new(config, Clock::new(), &seeds, journal) {
             Ok(run) => ended(run.until(stop).await),
             Err(error) => refused(&error),
         }

@@ -3,7 +3,6 @@
 //!
 //! Whether every confirmation finds a channel needs the policies and is asked elsewhere.
 
-use super::nearest::did_you_mean;
 use super::pattern::TopicPattern;
 use super::reader::{Cursor, Fields, Reader};
 use super::{Config, is_heard_twice, keys};
@@ -11,6 +10,7 @@ use crate::model::action::{Class, KNOWN_ACTIONS, SET_MODE, TURN_OFF_POLICY, UNMU
 use crate::model::decision::Mode;
 use crate::model::glob::Glob;
 use crate::model::topic::{self, DISCOVERY_PREFIX};
+use crate::script::nearest::did_you_mean_one_of;
 
 /// Actions that no floor may let through: with them in it, nobody could stop the bridge from being switched off or
 /// a command that it cannot read.
@@ -41,7 +41,7 @@ fn check_channels(reader: &mut Reader<'_>, fields: &Fields<'_>, config: &Config)
         let Some(cursor) = user.child("channel") else { continue };
         let Some(name) = reader.peek(&cursor) else { continue };
         if !config.channels.contains_key(&name.text) {
-            let help = did_you_mean(&name.text, config.channels.keys().map(String::as_str))
+            let help = did_you_mean_one_of(&name.text, config.channels.keys().map(String::as_str))
                 .or_else(|| Some("add it under `channels:`".to_owned()));
             reader.error(&cursor, format!("expected a configured channel, found {}", name.shown()), help);
         }

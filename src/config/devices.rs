@@ -4,11 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use super::nearest::did_you_mean;
 use super::reader::{Cursor, Fields, Reader};
 use super::template::Template;
 use super::{Channel, Outgoing, Speaker, keys};
 use crate::model::request::SourceKind;
+use crate::script::nearest::did_you_mean_one_of;
 
 /// Channels of one house.
 pub(super) const CHANNELS_MAX: usize = 64;
@@ -52,7 +52,7 @@ fn channel(reader: &mut Reader<'_>, cursor: &Cursor<'_>) -> Option<Channel> {
     let scalar = reader.text(kind_at)?;
     let kinds = [SourceKind::Voice, SourceKind::Person, SourceKind::Automation, SourceKind::Agent];
     let Some(kind) = kinds.into_iter().find(|kind| kind.name() == scalar.text) else {
-        let help = did_you_mean(&scalar.text, kinds.map(SourceKind::name));
+        let help = did_you_mean_one_of(&scalar.text, kinds.map(SourceKind::name));
         reader.error(kind_at, format!("expected the kind of a channel, found {}", scalar.shown()), help);
         return None;
     };

@@ -122,7 +122,7 @@ impl<'n> Entry<'n> {
             return Some(scalar.text);
         }
         let known: Vec<&str> = KNOWN_ACTIONS.iter().map(|(name, _)| *name).collect();
-        let near = super::nearest::nearest(&scalar.text, known.iter().copied()).filter(|_| key == "action");
+        let near = crate::script::nearest::nearest(&scalar.text, known.iter().copied()).filter(|_| key == "action");
         let help = near.map_or_else(
             || "write lower-case letters, digits and `_`, with one dot".to_owned(),
             |near| format!("did you mean `{near}`?"),

@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 
 use super::Secrets;
 use super::error::ConfigError;
-use super::nearest::did_you_mean;
 use super::node::{self, Node, Position, Step};
 use super::pattern::Malformed;
+use crate::script::nearest::did_you_mean_one_of;
 
 /// Errors that one reading reports. What is behind them is read once these are put right.
 pub(super) const ERRORS_MAX: usize = 20;
@@ -181,7 +181,7 @@ impl<'a> Reader<'a> {
         let entries = self.entries(cursor, usize::MAX);
         for (key, entry) in &entries {
             if !keys.contains(key) {
-                let help = did_you_mean(key, keys.iter().copied());
+                let help = did_you_mean_one_of(key, keys.iter().copied());
                 self.key_error(entry, format!("expected a known key, found `{key}`"), help);
             }
         }

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 use jiff::tz::TimeZone;
 
-use super::nearest::did_you_mean;
 use super::reader::{Cursor, Fields, Reader};
 use super::{
     BASE_DEFAULT, Broker, Config, Remote, STALE_AFTER_DEFAULT_MS, Secret, Tls, checks, devices, entries, keys,
@@ -15,6 +14,7 @@ use crate::model::action::FLOOR_DEFAULT;
 use crate::model::decision::Mode;
 use crate::model::glob::Glob;
 use crate::model::topic::{self, DISCOVERY_PREFIX};
+use crate::script::nearest::did_you_mean_one_of;
 use crate::time::{Place, parse_duration_ms};
 
 /// Where the embedded broker listens unless the owner says otherwise.
@@ -98,7 +98,7 @@ fn read_mode(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Mode {
         "observe" => Mode::Observe,
         "enforce" => Mode::Enforce,
         other => {
-            let help = did_you_mean(other, ["observe", "enforce"]);
+            let help = did_you_mean_one_of(other, ["observe", "enforce"]);
             reader.error(cursor, format!("expected `observe` or `enforce`, found {}", scalar.shown()), help);
             Mode::Observe
         }

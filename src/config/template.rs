@@ -7,9 +7,9 @@
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use super::nearest::nearest;
 use super::pattern::{Malformed, Names, is_name};
 use super::payload::{Payload, scalar_text};
+use crate::script::nearest::nearest;
 
 /// Text with named places.
 #[derive(Debug, Clone, PartialEq, Eq)]

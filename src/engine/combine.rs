@@ -7,10 +7,7 @@
 //! It is asked twice: of all opinions (the verdict), and of those that are enforced (what is done).
 
 use crate::model::action::Class;
-use crate::model::decision::{Mode, Opinion, Terms, Verdict};
-
-/// How long a held request waits where no policy says how long.
-pub const CONFIRM_WITHIN_DEFAULT_MS: u64 = 60_000;
+use crate::model::decision::{CONFIRM_WITHIN_DEFAULT_MS, Mode, Opinion, Terms, Verdict};
 
 /// What the opinions say together.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -55,11 +55,9 @@ impl Engine {
         let Some(channel) = self.config.channels.get(name) else {
             return Some("no such channel is configured");
         };
-        if !channel.confirms {
-            return Some("this channel may not confirm");
-        }
         match &request.source.channel {
             Some(asker) if asker == name => Some("the channel that asked cannot confirm"),
+            _ if !channel.confirms => Some("this channel may not confirm"),
             None if !channel.independent => Some("it is not known who asked, and this channel is not independent"),
             _ if class == Class::Sensitive
                 && request.source.kind == SourceKind::Voice

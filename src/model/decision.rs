@@ -84,6 +84,9 @@ pub struct Opinion {
     pub terms: Option<Terms>,
 }
 
+/// How long a held request waits where no policy says how long.
+pub const CONFIRM_WITHIN_DEFAULT_MS: u64 = 60_000;
+
 /// How a policy wants a request confirmed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {

@@ -15,7 +15,7 @@ use crate::script::json;
 use crate::script::kinds::Kind;
 use crate::script::nearest::did_you_mean;
 use crate::script::operators::{Outcome, fail};
-use crate::script::sandbox::{Meter, TEXT_BYTES_MAX};
+use crate::script::sandbox::Meter;
 
 /// A request in a script.
 #[derive(Debug, Clone)]
@@ -199,19 +199,21 @@ fn register_message(engine: &mut Engine, meter: &Rc<Meter>) {
     let counting = Rc::clone(meter);
     engine.register_get("json", move |message: &mut MessageValue| match parsed(message, &counting) {
         Some(value) => Ok(json::to_script(&value)),
-        None => fail(format!("expected JSON of at most {TEXT_BYTES_MAX} bytes; ask `is_json` first")),
+        None => fail(format!("expected JSON of at most {JSON_BYTES_MAX} bytes; ask `is_json` first")),
     });
     let counting = Rc::clone(meter);
     engine.register_get("is_json", move |message: &mut MessageValue| parsed(message, &counting).is_some());
     closed!(engine, MessageValue, "a message", MESSAGE_FIELDS);
 }
 
+/// Largest payload that is read as JSON, in bytes.
+const JSON_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of JSON that count as one step.
 const JSON_BYTES_PER_OPERATION: usize = 32;
 
 fn parsed(message: &MessageValue, meter: &Meter) -> Option<serde_json::Value> {
     let bytes = message.payload.len();
-    if bytes > TEXT_BYTES_MAX {
+    if bytes > JSON_BYTES_MAX {
         return None;
     }
     meter.charge(u64::try_from(bytes / JSON_BYTES_PER_OPERATION).unwrap_or(u64::MAX));

@@ -2,8 +2,9 @@
 //!
 //! It proposes; it never replaces a word.
 
-/// The most similar of `candidates`, where one is similar enough to be what was meant.
+/// The most similar of `candidates`, where one is similar enough to be what was meant. Letter case does not count.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let word = word.to_lowercase();
     let edits_max = match word.chars().count() {
         0..=3 => 1,
         4..=7 => 2,
@@ -11,8 +12,8 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     };
     candidates
         .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
-        .filter(|(edits, candidate)| *edits <= edits_max || is_beginning(word, candidate))
+        .map(|candidate| (strsim::damerau_levenshtein(&word, &candidate.to_lowercase()), candidate))
+        .filter(|(edits, candidate)| *edits <= edits_max || is_beginning(&word, candidate))
         .min()
         .map(|(_, candidate)| candidate)
 }
@@ -20,6 +21,14 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 /// ``did you mean `x`?``
 pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     nearest(word, candidates).map(|candidate| format!("did you mean `{candidate}`?"))
+}
+
+/// The same, or else everything that may be written at all.
+pub fn did_you_mean_one_of<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str> + Clone) -> Option<String> {
+    did_you_mean(word, candidates.clone()).or_else(|| {
+        let all: Vec<String> = candidates.into_iter().map(|candidate| format!("`{candidate}`")).collect();
+        (!all.is_empty()).then(|| format!("write one of {}", all.join(", ")))
+    })
 }
 
 /// Half a word is a fair hint at the whole one.
@@ -40,10 +49,15 @@ mod tests {
             ("confrim", Some("confirm")),
             ("targets", Some("target")),
             ("conf", Some("confirm")),
+            ("DENY", Some("deny")),
             ("xyzzy", None),
             ("", None),
         ] {
             assert_eq!(nearest(wrong, words), expected, "{wrong}");
         }
+        let help = |word| did_you_mean_one_of(word, ["deny", "allow"]);
+        assert_eq!(help("dney").as_deref(), Some("did you mean `deny`?"));
+        assert_eq!(help("xyzzy").as_deref(), Some("write one of `deny`, `allow`"));
+        assert_eq!(did_you_mean_one_of("dney", []), None);
     }
 }

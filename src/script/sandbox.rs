@@ -20,7 +20,7 @@ pub const EXPRESSION_DEPTH_MAX: usize = 48;
 /// The same within functions.
 pub const FUNCTION_EXPRESSION_DEPTH_MAX: usize = 24;
 /// Longest text that a script can hold, in bytes; also all texts of one list together.
-pub const TEXT_BYTES_MAX: usize = 16 * 1024;
+pub const TEXT_BYTES_MAX: usize = 8 * 1024;
 /// Most items of a list, those of the lists within it included. Some words take time by its square.
 pub const LIST_ITEMS_MAX: usize = 128;
 /// Most fields of a map, those of the maps within it included.
@@ -32,7 +32,7 @@ pub const FUNCTIONS_MAX: usize = 64;
 /// How long an evaluation may take before it is ended, where there is a stopwatch.
 pub const EVALUATION_MS_MAX: u64 = 40;
 /// How often the stopwatch is read.
-const STOPWATCH_EVERY_OPERATIONS: u64 = 64;
+const STOPWATCH_EVERY_OPERATIONS: u64 = 16;
 
 /// Milliseconds since any start; handed in by the shell. Runs without one are bounded by operations alone.
 pub type Stopwatch = Rc<dyn Fn() -> u64>;

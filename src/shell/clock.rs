@@ -5,6 +5,8 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+
 use crate::model::time::At;
 use crate::policy::Stopwatch;
 
@@ -12,18 +14,30 @@ use crate::policy::Stopwatch;
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     start: Instant,
+    /// The civil time that it showed then. `None`: it shows the system's.
+    shown: Option<Timestamp>,
 }
 
 impl Clock {
     #[expect(clippy::disallowed_methods, reason = "the one place where time comes in")]
     pub fn new() -> Clock {
-        Clock { start: Instant::now() }
+        Clock { start: Instant::now(), shown: None }
+    }
+
+    /// A clock that shows another civil time and goes on from there: the demo plays at night. Durations stay true.
+    pub fn showing(utc: Timestamp) -> Clock {
+        Clock { shown: Some(utc), ..Clock::new() }
     }
 
     /// Both sides of now.
     #[expect(clippy::disallowed_methods, reason = "the one place where time comes in")]
     pub fn now(&self) -> At {
-        At { monotonic_ms: At::MONOTONIC_START_MS + milliseconds(self.elapsed()), utc: jiff::Timestamp::now() }
+        let elapsed = self.elapsed();
+        let utc = match self.shown {
+            None => Timestamp::now(),
+            Some(shown) => shown.checked_add(elapsed).unwrap_or(Timestamp::MAX),
+        };
+        At { monotonic_ms: At::MONOTONIC_START_MS + milliseconds(elapsed), utc }
     }
 
     /// How long until a deadline on the monotonic side. Nothing, if it is over.
@@ -56,6 +70,13 @@ fn milliseconds(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_shows_another_time_goes_on_from_there() {
+        let night: Timestamp = "2027-05-18T06:14:00Z".parse().unwrap();
+        let shown = Clock::showing(night).now().utc;
+        assert!(shown >= night && shown < night + Duration::from_secs(60), "{shown}");
+    }
 
     #[test]
     fn it_never_goes_back_and_a_deadline_of_the_past_is_due_now() {

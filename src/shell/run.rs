@@ -73,8 +73,7 @@ impl Run {
     ///
     /// # Errors
     /// What stands in the way of a start; nothing is left running then.
-    pub fn new(config: Rc<Config>, seeds: &Seeds, journal: Journal) -> Result<Run, StartError> {
-        let clock = Clock::new();
+    pub fn new(config: Rc<Config>, clock: Clock, seeds: &Seeds, journal: Journal) -> Result<Run, StartError> {
         let sources = files::read_policies(&config.policies).map_err(StartError::Configuration)?;
         let watch = PolicyWatch::new(&config.policies, sources.clone()).map_err(StartError::Configuration)?;
         let count = sources.len();

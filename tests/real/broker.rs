@@ -84,9 +84,13 @@ impl Broker {
 
     /// A free port where no broker is yet: for a bridge that brings its own.
     pub fn nowhere() -> Broker {
+        Broker::elsewhere(free_ports().0)
+    }
+
+    /// A broker that somebody else runs.
+    pub fn elsewhere(port: u16) -> Broker {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let (port, tls_port) = free_ports();
-        Broker { kind: Kind::Embedded, access: Access::Open, port, tls_port, folder, running: None }
+        Broker { kind: Kind::Embedded, access: Access::Open, port, tls_port: 0, folder, running: None }
     }
 
     pub fn port(&self) -> u16 {

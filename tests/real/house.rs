@@ -1,6 +1,6 @@
 //! A house for one test: a configuration, a folder of policies, and the built bridge run with them.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -69,13 +69,24 @@ impl House {
 
     /// Runs the bridge.
     pub fn run(&self) -> Bridge {
-        Bridge::run(&["run", "--config", self.config().to_str().expect("a plain path")], Arc::clone(&self.folder))
+        let config = self.config();
+        let mut command = command();
+        command.arg("run").arg("--config").arg(config).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the built program");
+        let log = child.stderr.take().expect("piped");
+        Bridge::reading(child, log, Arc::clone(&self.folder))
     }
 }
 
 /// The program under test.
-pub fn binary() -> PathBuf {
+fn binary() -> PathBuf {
     std::env::var_os("HUSHGATE_BIN").map_or_else(|| env!("CARGO_BIN_EXE_hushgate").into(), PathBuf::from)
+}
+
+fn command() -> Command {
+    let mut command = Command::new(binary());
+    command.env("NO_COLOR", "1").env_remove("HUSHGATE_LOG").stdin(Stdio::null());
+    command
 }
 
 /// A running bridge. It is killed when the value is dropped.
@@ -88,20 +99,21 @@ pub struct Bridge {
 }
 
 impl Bridge {
-    fn run(arguments: &[&str], folder: Arc<TempDir>) -> Bridge {
-        let mut child = Command::new(binary())
-            .args(arguments)
-            .env("NO_COLOR", "1")
-            .env_remove("RUST_LOG")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the built program");
-        let stderr = BufReader::new(child.stderr.take().expect("piped"));
+    /// Runs `demo --stay`; its log is what it tells.
+    pub fn demo_that_stays() -> Bridge {
+        let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
+        let mut command = command();
+        command.args(["demo", "--stay"]).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        let mut child = command.spawn().expect("the built program");
+        let told = child.stdout.take().expect("piped");
+        Bridge::reading(child, told, folder)
+    }
+
+    fn reading(child: Child, log: impl Read + Send + 'static, folder: Arc<TempDir>) -> Bridge {
         let (tell, lines) = channel();
+        let log = BufReader::new(log);
         // It ends with the pipe, so with the bridge.
-        std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
+        std::thread::spawn(move || log.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
         Bridge { child, lines, log: Vec::new(), _folder: folder }
     }
 

@@ -20,6 +20,7 @@ pub const CASES: &[Case] = &[
 pub const ALONE: &[Case] = &[
     ("a_broker_without_mqtt_5_is_said_clearly", a_broker_without_mqtt_5_is_said_clearly),
     ("the_broker_inside_the_bridge_serves_others", the_broker_inside_the_bridge_serves_others),
+    ("the_demo_comes_true_and_stays_up_if_asked", the_demo_comes_true_and_stays_up_if_asked),
 ];
 
 /// The exit codes that `--help` gives.
@@ -138,4 +139,24 @@ fn the_broker_inside_the_bridge_serves_others(_: Kind) {
     assert_eq!(device.expect("hushgate/status").payload, "online");
     device.publish("hushgate/gate/lights/kitchen/set", "1");
     device.expect("lights/kitchen/set");
+}
+
+fn the_demo_comes_true_and_stays_up_if_asked(_: Kind) {
+    let mut demo = Bridge::demo_that_stays();
+    let title = demo.expect_log(&["A house in Portland"]);
+    let digits = |text: &str| text.chars().take_while(char::is_ascii_digit).collect::<String>();
+    let port = title.split("127.0.0.1:").nth(1).map(digits).and_then(|port| port.parse().ok()).expect("a port");
+    for words in [
+        &["deny", "communication.send_message", "between 22:00 and 07:00"][..],
+        &["muted kitchen", "misfire"],
+        &["No message left the house"],
+        &["stays up until Ctrl-C"],
+    ] {
+        demo.expect_log(words);
+    }
+    let mut device = Client::connect(&Broker::elsewhere(port), &["zigbee2mqtt/kitchen_light/set"]);
+    device.publish("hushgate/gate/zigbee2mqtt/kitchen_light/set", r#"{"state":"OFF"}"#);
+    assert_eq!(device.expect("zigbee2mqtt/kitchen_light/set").payload, r#"{"state":"OFF"}"#);
+    demo.signal("INT");
+    assert_eq!(demo.wait().code(), Some(0), "{}", demo.whole_log());
 }

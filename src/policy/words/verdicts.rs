@@ -5,7 +5,7 @@
 
 use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
-use crate::model::decision::{Terms, Verdict};
+use crate::model::decision::{CONFIRM_WITHIN_DEFAULT_MS, Terms, Verdict};
 use crate::policy::host::{Hook, call_of};
 use crate::policy::reaction::Stated;
 use crate::policy::values::VerdictValue;
@@ -14,8 +14,6 @@ use crate::script::nearest::did_you_mean;
 use crate::script::operators::{Outcome, fail};
 use crate::time::parse_duration_ms;
 
-/// How long a held request waits for its confirmation unless the rule says otherwise.
-pub(super) const CONFIRM_WITHIN_DEFAULT_MS: u64 = 60_000;
 /// The shortest time in which a person can answer.
 pub(super) const CONFIRM_WITHIN_MIN_MS: u64 = 5_000;
 /// The longest time that a request is held.
