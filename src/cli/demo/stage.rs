@@ -15,7 +15,7 @@ use crate::model::decision::{Decision, Verdict};
 use crate::model::event::Record;
 use crate::model::message::Message;
 use crate::shell::clock::Clock;
-use crate::shell::lines::{self, harmless};
+use crate::shell::lines::{self, Palette, harmless};
 
 /// How long a line stands before the next one, so that a person can follow.
 const READING: Duration = Duration::from_millis(350);
