@@ -10,7 +10,6 @@ use std::rc::Rc;
 use super::ids::{command_digest, is_token, token_digest};
 use super::judge::{Judgement, answer, conclude, deny, record};
 use super::{Engine, Turn};
-use crate::model::action::Class;
 use crate::model::control::Answer;
 use crate::model::decision::{Decision, Outcome, Settlement, Terms, Verdict};
 use crate::model::durable::{Change, Pending};
@@ -46,12 +45,12 @@ impl Engine {
     pub(super) fn fit_channels(&self, request: &Request, judgement: &Judgement) -> Vec<String> {
         let Some(terms) = &judgement.applied.terms else { return Vec::new() };
         let named = |name: &String| terms.from.is_empty() || terms.from.contains(name);
-        let fit = |name: &String| self.unfit(name, request, judgement.class).is_none();
+        let fit = |name: &String| self.unfit(name, request).is_none();
         self.config.channels.keys().filter(|name| named(name) && fit(name)).cloned().collect()
     }
 
     /// Why a channel may not confirm a request. `None`: it may.
-    fn unfit(&self, name: &str, request: &Request, class: Class) -> Option<&'static str> {
+    fn unfit(&self, name: &str, request: &Request) -> Option<&'static str> {
         let Some(channel) = self.config.channels.get(name) else {
             return Some("no such channel is configured");
         };
@@ -59,10 +58,7 @@ impl Engine {
             Some(asker) if asker == name => Some("the channel that asked cannot confirm"),
             _ if !channel.confirms => Some("this channel may not confirm"),
             None if !channel.independent => Some("it is not known who asked, and this channel is not independent"),
-            _ if class == Class::Sensitive
-                && request.source.kind == SourceKind::Voice
-                && channel.kind == SourceKind::Voice =>
-            {
+            _ if request.sensitive && request.source.kind == SourceKind::Voice && channel.kind == SourceKind::Voice => {
                 Some("voice does not confirm voice")
             }
             _ => None,
@@ -165,9 +161,7 @@ impl Engine {
     /// What is wrong with an answer to an open request. `None`: it counts.
     fn wrong_with(&self, answer: &Answer, pending: &Pending) -> Option<&'static str> {
         let request = &pending.arrival.request;
-        let declared = if request.sensitive { Class::Sensitive } else { Class::Ordinary };
-        let class = self.config.class_of(&request.action).max(declared);
-        if let Some(reason) = self.unfit(&answer.channel, request, class) {
+        if let Some(reason) = self.unfit(&answer.channel, request) {
             return Some(reason);
         }
         match (pending.tokens.get(&answer.channel), &answer.token) {

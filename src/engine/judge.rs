@@ -23,7 +23,6 @@ pub(super) const FACTS_IN_DECISION_MAX: usize = 64;
 
 /// Everything the policies said on one request.
 pub(super) struct Judgement {
-    pub(super) class: Class,
     pub(super) opinions: Vec<Opinion>,
     pub(super) facts: Vec<FactRead>,
     pub(super) wishes: Vec<(String, Wish)>,
@@ -41,7 +40,9 @@ pub(super) struct Applied {
 
 impl Engine {
     /// A request came. `depth` counts the policies' own publishes that led to it.
-    pub(super) fn arrive(&mut self, turn: &mut Turn<'_>, arrival: Arrival, depth: usize) {
+    pub(super) fn arrive(&mut self, turn: &mut Turn<'_>, mut arrival: Arrival, depth: usize) {
+        // What the owner says of the action adds to what its topic says; rules read the sum as `request.sensitive`.
+        arrival.request.sensitive |= self.config.class_of(&arrival.request.action) == Class::Sensitive;
         let request = Rc::new(arrival.request.clone());
         let mut judgement = self.judge(turn, &request);
         let channels = self.fit_channels(&request, &judgement);
@@ -69,8 +70,7 @@ impl Engine {
 
     /// Asks every policy that the action concerns. Changes nothing but what is recorded of failing policies.
     pub(super) fn judge(&self, turn: &mut Turn<'_>, request: &Rc<Request>) -> Judgement {
-        let declared = if request.sensitive { Class::Sensitive } else { Class::Ordinary };
-        let class = self.config.class_of(&request.action).max(declared);
+        let class = if request.sensitive { Class::Sensitive } else { Class::Ordinary };
         let view = self.view(turn.at);
         let (mut opinions, mut facts, mut wishes) = (Vec::new(), Vec::new(), Vec::new());
         for policy in self.policies.for_action(&request.action).filter(|policy| self.is_on(policy)) {
@@ -99,7 +99,7 @@ impl Engine {
                 Applied { verdict: enforced.verdict, terms: enforced.terms }
             }
         };
-        Judgement { class, opinions, facts, wishes, all, applied }
+        Judgement { opinions, facts, wishes, all, applied }
     }
 
     /// Writes a judgement down. The opinions, facts and reasons move out of it.

@@ -71,7 +71,7 @@ pub(super) fn request() -> Request {
         data: BTreeMap::from([("urgent".to_owned(), json!(true)), ("nothing".to_owned(), Value::Null)]),
         text: None,
         confidence: Some(0.4),
-        sensitive: false,
+        sensitive: true,
     }
 }
 

@@ -8,7 +8,6 @@ use std::rc::Rc;
 use bytes::Bytes;
 use rhai::{Dynamic, Engine, ImmutableString, Map};
 
-use crate::model::action::{Class, class_of};
 use crate::model::message::Message;
 use crate::model::request::{Door, HouseEvent, Request, SourceKind};
 use crate::script::json;
@@ -135,9 +134,7 @@ fn register_request(engine: &mut Engine, meter: &Rc<Meter>) {
     });
     engine.register_get("source", |request: &mut RequestValue| ImmutableString::from(request.0.source.kind.name()));
     engine.register_get("door", |request: &mut RequestValue| ImmutableString::from(door_name(request.0.door)));
-    engine.register_get("sensitive", |request: &mut RequestValue| {
-        request.0.sensitive || class_of(&request.0.action) == Class::Sensitive
-    });
+    engine.register_get("sensitive", |request: &mut RequestValue| request.0.sensitive);
     for (name, kind) in [
         ("by_voice", SourceKind::Voice),
         ("by_person", SourceKind::Person),
