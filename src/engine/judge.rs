@@ -247,14 +247,18 @@ fn opinion(policy: &Policy, class: Class, reaction: Reaction) -> Option<Opinion>
     let (verdict, reason, terms) = match (&reaction.error, reaction.stated) {
         (None, None) => return None,
         (None, Some(stated)) => (stated.verdict, stated.reason, stated.terms),
-        (Some(error), _) => {
-            let verdict = match (policy.on_error(), class) {
-                (OnError::None, _) | (OnError::ByClass, Class::Ordinary) => return None,
-                (OnError::Confirm, _) => Verdict::Confirm,
-                (OnError::Deny, _) | (OnError::ByClass, Class::Sensitive) => Verdict::Deny,
+        (Some(error), said) => {
+            let side = match (policy.on_error(), class) {
+                (OnError::None, _) | (OnError::ByClass, Class::Ordinary) => None,
+                (OnError::Confirm, _) => Some(Verdict::Confirm),
+                (OnError::Deny, _) | (OnError::ByClass, Class::Sensitive) => Some(Verdict::Deny),
             };
-            let reason = format!("the policy `{}` failed: {}", policy.name(), error.message);
-            (verdict, reason, None)
+            let failed = format!("the policy `{}` failed: {}", policy.name(), error.message);
+            // What it had said to hold the request back stands where it is stricter.
+            match said.filter(|said| side < Some(said.verdict)) {
+                Some(said) => (said.verdict, format!("{}; then {failed}", said.reason), said.terms),
+                None => (side?, failed, None),
+            }
         }
     };
     let mode = policy.mode();

@@ -13,7 +13,7 @@ use super::header::{Header, OnError};
 use super::host::{Call, Hook, Host, Profile, State};
 use super::reaction::Reaction;
 use super::values::{EventValue, MessageValue, RequestValue, VerdictValue};
-use crate::model::decision::{Mode, PolicyError};
+use crate::model::decision::{Mode, PolicyError, Verdict};
 use crate::model::glob::Glob;
 use crate::model::message::Message;
 use crate::model::request::{HouseEvent, Request};
@@ -133,7 +133,8 @@ impl Policy {
             }
             Some(failure) => {
                 let error = Some(self.error(failure, entry.place));
-                Reaction { error, facts: state.facts, operations, ..Reaction::default() }
+                let stated = state.stated.filter(|stated| stated.verdict > Verdict::Allow);
+                Reaction { stated, error, wishes: Vec::new(), facts: state.facts, operations }
             }
         }
     }

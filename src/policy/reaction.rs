@@ -14,9 +14,10 @@ pub(super) const FACTS_MAX: usize = 128;
 /// What a policy says, wishes and has read.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Reaction {
-    /// `None`: it has no opinion, or it failed.
+    /// `None`: it has no opinion. Beside an error it is what the policy had said to hold the request back (`Confirm` or
+    /// `Deny`) before it failed: a failure must not open what a word has shut.
     pub stated: Option<Stated>,
-    /// It failed. Then there is no opinion and no wish: a rule that fails half-way has no effect.
+    /// It failed. Then there is no wish and no `Allow`: a rule that fails half-way has no effect.
     pub error: Option<PolicyError>,
     pub wishes: Vec<Wish>,
     /// Every fact that it has read, in the order of the first reading. Kept where it failed.

@@ -57,6 +57,20 @@ fn verdicts_count_when_they_are_said_and_the_strictest_wins() {
 }
 
 #[test]
+fn a_failure_opens_nothing_that_was_shut_before_it() {
+    for (body, expected) in [
+        ("deny(\"no\"); notify(\"x\"); let t = request.text;", Some(Verdict::Deny)),
+        ("confirm(\"sure?\"); let t = request.text;", Some(Verdict::Confirm)),
+        ("allow(); let t = request.text;", None),
+        ("let t = request.text; deny(\"too late\")", None),
+    ] {
+        let reaction = ask(body);
+        assert!(reaction.error.is_some() && reaction.wishes.is_empty(), "{body}");
+        assert_eq!(reaction.stated.map(|stated| stated.verdict), expected, "{body}");
+    }
+}
+
+#[test]
 fn confirm_takes_terms_and_refuses_what_it_does_not_know() {
     let terms = |body: &str| ask(body).stated.expect(body).terms;
     assert_eq!(
