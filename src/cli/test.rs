@@ -175,7 +175,7 @@ fn tell(outcome: &Outcome) {
     let mut last_file = "";
     for (file, report) in outcome.reports() {
         if file != last_file {
-            terminal::print_line(&format!("{file}"));
+            terminal::print_line(file);
             last_file = file;
         }
         if report.is_passed() {
@@ -200,7 +200,7 @@ fn tell(outcome: &Outcome) {
         terminal::print_line(&format!("no scenario: {policy}"));
     }
     if outcome.reports().any(|(_, report)| !report.is_passed()) {
-        terminal::print_line(&format!("\n`-` is expected, `+` was seen; `--bless` rewrites what is expected"));
+        terminal::print_line("\n`-` is expected, `+` was seen; `--bless` rewrites what is expected");
     }
     terminal::print_line(&format!("\n{} passed, {} failed", outcome.passed(), outcome.failed()));
 }
