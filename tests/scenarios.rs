@@ -2,6 +2,7 @@
 //!
 //! `BLESS=1 cargo test --test scenarios` rewrites what they expect to what was seen. Read the difference before you keep it.
 #![expect(clippy::disallowed_methods, reason = "its switch comes from the environment")]
+#![expect(clippy::panic, reason = "a test fails by a panic, also in the functions that help it")]
 
 use std::path::Path;
 
@@ -11,7 +12,7 @@ use hushgate::cli::test;
 fn play(folder: &str) -> test::Outcome {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let bless = std::env::var("BLESS").is_ok_and(|value| value == "1");
-    let outcome = test::run(&[folder], bless).unwrap_or_default();
+    let Ok(outcome) = test::run(&[folder], bless) else { panic!("the folder cannot be read") };
     let mut failed = outcome.errors.clone();
     for (file, reports) in &outcome.played {
         for report in reports {
@@ -30,4 +31,11 @@ fn play(folder: &str) -> test::Outcome {
 fn the_core_does_what_its_scenarios_say() {
     let outcome = play("tests/scenarios");
     assert!(outcome.passed() >= 100, "only {} scenarios were found", outcome.passed());
+}
+
+#[test]
+fn the_policies_do_what_their_scenarios_say() {
+    let outcome = play("policies");
+    assert!(outcome.untested.is_empty(), "without a scenario: {:?}", outcome.untested);
+    assert!(outcome.passed() >= 20, "only {} scenarios were found", outcome.passed());
 }

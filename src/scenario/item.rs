@@ -22,6 +22,9 @@ const ORDER: &[&str] = &[
 /// Fields of a record that differ from build to build, or say again what the step says.
 const NOT_SHOWN: &[&str] = &["at", "revision", "utc"];
 
+/// The key of a question's token, which says nothing to a reader.
+const TOKEN: &str = "token";
+
 /// One item. Its fields are JSON; `$1` stands for the first decision's id.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Item {
@@ -98,6 +101,11 @@ impl Item {
             if let Some(value) = self.fields.get(*name) {
                 fields.insert((*name).to_owned(), value.clone());
             }
+        }
+        if let Some(Value::Object(payload)) = fields.get_mut("payload")
+            && self.message_topic().is_some()
+        {
+            payload.retain(|name, _| name != TOKEN);
         }
         Item { fields }
     }

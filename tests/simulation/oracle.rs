@@ -207,6 +207,9 @@ impl Oracle {
                 }
                 self.seen.count("asked anew");
             }
+            Entry::Published { topic, applied: true, .. } => {
+                trace.check(topic == "house/said", || format!("a policy's publish to `{topic}` was no request"));
+            }
             Entry::Connected => self.connected = true,
             Entry::Ghost { .. } => self.seen.count("ghost"),
             Entry::Forged { .. } => self.seen.count("forged"),
