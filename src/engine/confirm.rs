@@ -11,7 +11,7 @@ use super::ids::{command_digest, is_token, token_digest};
 use super::judge::{Judgement, answer, conclude, deny, record};
 use super::{Engine, Turn};
 use crate::model::control::Answer;
-use crate::model::decision::{Decision, Outcome, Settlement, Terms, Verdict};
+use crate::model::decision::{Decision, Mode, Outcome, Settlement, Terms, Verdict};
 use crate::model::durable::{Change, Pending};
 use crate::model::event::{Entry, Publication};
 use crate::model::request::{Arrival, Held, Request, SourceKind};
@@ -230,7 +230,8 @@ impl Engine {
 
     fn judge_pending_again(&mut self, turn: &mut Turn<'_>, pending: Pending, why: &str, afresh: bool) {
         let request = Rc::new(pending.arrival.request.clone());
-        let mut judgement = self.judge(turn, &request);
+        // A house that now observes holds back nothing that comes from now on. That is no yes to what is held already.
+        let mut judgement = self.judge(turn, &request, Mode::Enforce);
         let channels = self.fit_channels(&request, &judgement);
         if let (Verdict::Confirm, Some(terms)) = (judgement.applied.verdict, &judgement.applied.terms) {
             if !channels.is_empty() {

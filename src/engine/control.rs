@@ -14,6 +14,7 @@ use crate::model::decision::Mode;
 use crate::model::durable::{Change, Switch};
 use crate::model::event::{Entry, Publication};
 use crate::model::request::{Arrival, Door, Held, Request, Source};
+use crate::policy::Policy;
 
 use super::mutes::MUTE_DEFAULT_MS;
 
@@ -30,8 +31,8 @@ impl Engine {
             return;
         }
         match control {
-            Control::SetMode { mode, .. } => self.set_mode(turn, mode, None, "control"),
-            Control::SetPolicy { policy, on, .. } => self.set_policy(turn, &policy, on, None, "control"),
+            Control::SetMode { mode, .. } => self.switch_mode(turn, mode, None, "control"),
+            Control::SetPolicy { policy, on, .. } => self.switch_policy(turn, &policy, on, None, "control"),
             Control::Mute { speaker, for_ms, reason } => {
                 let reason = reason.unwrap_or_else(|| "asked for on its control topic".to_owned());
                 self.mute(turn, &speaker, for_ms.unwrap_or(MUTE_DEFAULT_MS), &reason, "control");
@@ -46,12 +47,12 @@ impl Engine {
         match control {
             Control::SetMode { mode, for_ms } => {
                 let until_ms = (mode < self.config.mode).then(|| end_ms(turn, for_ms));
-                self.set_mode(turn, mode, until_ms, by);
+                self.switch_mode(turn, mode, until_ms, by);
             }
             Control::SetPolicy { policy, on, for_ms } => {
                 let below = self.policies.get(&policy).is_some_and(|known| known.enabled() && !on);
                 let until_ms = below.then(|| end_ms(turn, for_ms));
-                self.set_policy(turn, &policy, on, until_ms, by);
+                self.switch_policy(turn, &policy, on, until_ms, by);
             }
             Control::Unmute { speaker } if self.is_muted(&speaker) => self.unmute(turn, &speaker, by),
             Control::Unmute { .. } | Control::Mute { .. } => {}
@@ -59,14 +60,14 @@ impl Engine {
     }
 
     /// The loosened mode's time is over; the configuration counts again.
-    pub(super) fn mode_ends(&mut self, turn: &mut Turn<'_>, by: &str) {
-        self.set_mode(turn, self.config.mode, None, by);
+    pub(super) fn mode_ends(&mut self, turn: &mut Turn<'_>) {
+        self.switch_mode(turn, self.config.mode, None, "timer");
     }
 
     /// The loosened policy's time is over.
-    pub(super) fn policy_switch_ends(&mut self, turn: &mut Turn<'_>, name: &str, by: &str) {
-        match self.policies.get(name).map(crate::policy::Policy::enabled) {
-            Some(on) => self.set_policy(turn, name, on, None, by),
+    pub(super) fn policy_switch_ends(&mut self, turn: &mut Turn<'_>, name: &str) {
+        match self.policies.get(name).map(Policy::enabled) {
+            Some(on) => self.switch_policy(turn, name, on, None, "timer"),
             None => self.change(turn, Change::Policy { name: name.to_owned(), switch: None }),
         }
     }
@@ -98,19 +99,30 @@ impl Engine {
         turn.publish(Publication::ModeState { mode: self.mode(), until });
     }
 
-    fn set_mode(&mut self, turn: &mut Turn<'_>, mode: Mode, until_ms: Option<u64>, by: &str) {
+    fn switch_mode(&mut self, turn: &mut Turn<'_>, mode: Mode, until_ms: Option<u64>, by: &str) {
         let changes = mode != self.mode();
-        let until = until_ms.map(|until_ms| civil(turn, until_ms));
-        turn.record(Entry::ModeSet { mode, by: by.to_owned(), until });
-        let switch = (mode != self.config.mode).then_some(Switch { value: mode, until_ms });
-        self.change(turn, Change::Mode { switch });
-        self.tell_mode(turn);
+        self.set_mode(turn, mode, until_ms, by);
         if changes {
             self.judge_pendings_again(turn, "the mode changed", false);
         }
     }
 
-    fn set_policy(&mut self, turn: &mut Turn<'_>, name: &str, on: bool, until_ms: Option<u64>, by: &str) {
+    fn switch_policy(&mut self, turn: &mut Turn<'_>, name: &str, on: bool, until_ms: Option<u64>, by: &str) {
+        self.set_policy(turn, name, on, until_ms, by);
+        self.judge_pendings_again(turn, &format!("the policy `{name}` was switched"), false);
+    }
+
+    /// Sets the mode and tells of it. What is held is judged again by the caller.
+    pub(super) fn set_mode(&mut self, turn: &mut Turn<'_>, mode: Mode, until_ms: Option<u64>, by: &str) {
+        let until = until_ms.map(|until_ms| civil(turn, until_ms));
+        turn.record(Entry::ModeSet { mode, by: by.to_owned(), until });
+        let switch = (mode != self.config.mode).then_some(Switch { value: mode, until_ms });
+        self.change(turn, Change::Mode { switch });
+        self.tell_mode(turn);
+    }
+
+    /// Sets a policy's switch and tells of it. What is held is judged again by the caller.
+    pub(super) fn set_policy(&mut self, turn: &mut Turn<'_>, name: &str, on: bool, until_ms: Option<u64>, by: &str) {
         let Some((enabled, mode)) = self.policies.get(name).map(|policy| (policy.enabled(), policy.mode())) else {
             return;
         };
@@ -119,7 +131,6 @@ impl Engine {
         let switch = (on != enabled).then_some(Switch { value: on, until_ms });
         self.change(turn, Change::Policy { name: name.to_owned(), switch });
         turn.publish(Publication::PolicyState { name: name.to_owned(), on, mode });
-        self.judge_pendings_again(turn, &format!("the policy `{name}` was switched"), false);
     }
 
     /// Whether a control makes the bridge stricter or leaves it as it is (false), or looser (true).

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::{Engine, Turn};
 use crate::model::durable::Change;
 use crate::model::event::{Entry, PolicySource, Publication};
-use crate::policy::PolicySet;
+use crate::policy::{Policy, PolicySet};
 use crate::script::diagnostics::Diagnostic;
 
 impl Engine {
@@ -48,12 +48,13 @@ impl Engine {
     pub(super) fn restore(&mut self, turn: &mut Turn<'_>) {
         let durable = self.durable();
         if durable.mode.is_some_and(|switch| switch.value < self.config.mode) {
-            self.mode_ends(turn, "restart");
+            self.set_mode(turn, self.config.mode, None, "restart");
         }
         for (name, switch) in &durable.policies {
-            let looser = self.policies.get(name).is_none_or(|policy| policy.enabled() && !switch.value);
-            if looser {
-                self.policy_switch_ends(turn, name, "restart");
+            match self.policies.get(name).map(Policy::enabled) {
+                Some(enabled) if enabled && !switch.value => self.set_policy(turn, name, enabled, None, "restart"),
+                Some(_) => {}
+                None => self.change(turn, Change::Policy { name: name.clone(), switch: None }),
             }
         }
         self.end_what_is_due(turn);

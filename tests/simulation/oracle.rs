@@ -76,6 +76,10 @@ pub(crate) struct Oracle {
     pub(crate) commands: BTreeMap<String, Command>,
     pub(crate) pendings: BTreeMap<String, Pending>,
     pub(crate) muted: BTreeMap<String, u64>,
+    /// There is no connection. What a speaker is told now is lost, so it must be told again.
+    away: bool,
+    /// Speakers whose mute ended while there was none.
+    owed: BTreeSet<String>,
     decided: BTreeSet<String>,
     /// Decisions that allow, and have let nothing out yet.
     allowed: BTreeSet<String>,
@@ -101,6 +105,8 @@ impl Oracle {
             commands: BTreeMap::new(),
             pendings: BTreeMap::new(),
             muted: BTreeMap::new(),
+            away: true,
+            owed: BTreeSet::new(),
             decided: BTreeSet::new(),
             allowed: BTreeSet::new(),
             allowed_controls: BTreeSet::new(),
@@ -210,7 +216,8 @@ impl Oracle {
             Entry::Published { topic, applied: true, .. } => {
                 trace.check(topic == "house/said", || format!("a policy's publish to `{topic}` was no request"));
             }
-            Entry::Connected => self.connected = true,
+            Entry::Connected => (self.connected, self.away) = (true, false),
+            Entry::Disconnected { .. } => self.away = true,
             Entry::Ghost { .. } => self.seen.count("ghost"),
             Entry::Forged { .. } => self.seen.count("forged"),
             Entry::Refused { .. } => self.seen.count("refused"),
@@ -240,6 +247,11 @@ impl Oracle {
         if self.mode == Mode::Observe {
             return Verdict::Allow;
         }
+        self.said(action, target, panel_may_answer)
+    }
+
+    /// What the rules say, whether it is acted on or not: a change to `observe` is no yes to what is held.
+    fn said(&self, action: &str, target: &str, panel_may_answer: bool) -> Verdict {
         if action.starts_with("hushgate.") {
             return Verdict::Confirm;
         }
@@ -332,7 +344,7 @@ impl Oracle {
                 (Verdict::Deny, "expired")
             }
             Outcome::JudgedAgain => {
-                let verdict = self.predicted(&pending.action, &pending.target, pending.panel_may_answer);
+                let verdict = self.said(&pending.action, &pending.target, pending.panel_may_answer);
                 self.seen.count("judged again");
                 (verdict, "released by a reload or a mode")
             }
@@ -396,6 +408,9 @@ impl Oracle {
         };
         self.seen.count(what);
         self.unmuted.insert(speaker.to_owned());
+        if self.away {
+            self.owed.insert(speaker.to_owned());
+        }
     }
 
     pub(crate) fn forward(&mut self, at: At, permit: Permit, trace: &Trace) {
@@ -422,7 +437,7 @@ impl Oracle {
             let cause = if is_off {
                 self.told_muted.contains(speaker) || (self.connected && self.muted.contains_key(speaker))
             } else {
-                self.unmuted.contains(speaker)
+                self.unmuted.contains(speaker) || (self.connected && self.owed.remove(speaker))
             };
             trace.check(cause, || format!("`{topic}` was told {:?} without a recorded cause", message.payload));
         } else if let Some(channel) = topic.strip_prefix("hushgate/prompt/") {
@@ -470,6 +485,8 @@ impl Oracle {
             pending.tokens.clear();
         }
         self.muted.values_mut().for_each(|until_ms| *until_ms = moved(*until_ms));
+        self.away = true;
+        self.owed.clear();
         for expires_ms in self.commands.values_mut().filter_map(|command| command.expires_ms.as_mut()) {
             *expires_ms = moved(*expires_ms);
         }
