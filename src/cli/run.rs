@@ -67,7 +67,7 @@ fn configure(arguments: &RunArguments) -> Result<Config, Exit> {
         };
     }
     if let Err(error) = settings::check_mode(&config) {
-        terminal::error(error);
+        terminal::error(&error);
         return Err(Exit::Configuration);
     }
     Ok(config)

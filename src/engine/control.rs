@@ -146,13 +146,12 @@ impl Engine {
     }
 
     fn cannot_control(&self, control: &Control) -> Option<String> {
+        if let (Control::SetMode { mode: Mode::Enforce, .. }, Some((needs, _))) =
+            (control, self.config.enforce_obstacle())
+        {
+            return Some(format!("`enforce` needs {needs} in the configuration"));
+        }
         let for_ms = match control {
-            Control::SetMode { mode: Mode::Enforce, .. } if self.config.place.zone.is_none() => {
-                return Some("`enforce` needs a time zone in the configuration".to_owned());
-            }
-            Control::SetMode { mode: Mode::Enforce, .. } if self.config.confirming_channels().next().is_none() => {
-                return Some("`enforce` needs a channel that may confirm in the configuration".to_owned());
-            }
             Control::SetMode { for_ms, .. } | Control::Mute { for_ms, .. } => for_ms,
             Control::SetPolicy { policy, for_ms, .. } => {
                 if self.policies.get(policy).is_none() {

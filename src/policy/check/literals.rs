@@ -166,12 +166,12 @@ fn check_terms(examined: &Examined<'_>, fields: &[(rhai::Ident, Expr)], findings
 
 fn check_channel(examined: &Examined<'_>, item: &Expr) -> Option<Diagnostic> {
     let (channel, position) = literal(Some(item))?;
-    let known = &examined.host.catalog.channels;
+    let known = &examined.host.catalog.confirming;
     if known.contains(channel) {
         return None;
     }
     let help = did_you_mean(channel, known.iter().map(String::as_str));
-    let message = format!("there is no configured channel `{channel}`");
+    let message = format!("there is no channel `{channel}` that may confirm");
     Some(examined.script.error("unknown-channel", Place::from(position), message).with_help(help))
 }
 
