@@ -9,8 +9,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::model::action::{self, Class};
-use crate::model::decision::Mode;
 use crate::model::glob::Glob;
+use crate::model::mode::Mode;
 use crate::model::request::SourceKind;
 use crate::model::topic::TopicFilter;
 use crate::time::Place;

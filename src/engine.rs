@@ -11,9 +11,9 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use crate::config::Config;
-use crate::model::decision::Mode;
 use crate::model::durable::{Change, Durable};
 use crate::model::event::{AnswerBody, Effect, Entry, Event, PolicySource, Publication, Record, Refusal};
+use crate::model::mode::Mode;
 use crate::model::time::At;
 use crate::model::topic::TopicFilter;
 use crate::policy::{Catalog, Policy, PolicySet, Stopwatch, View, World};

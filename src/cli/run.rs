@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{BrokerArguments, ConfigArguments, Exit, LogArguments, settings, terminal};
 use crate::config::Config;
-use crate::model::decision::Mode;
+use crate::model::mode::Mode;
 use crate::shell::clock::Clock;
 use crate::shell::run::{Ended, Run, StartError};
 use crate::shell::seed;

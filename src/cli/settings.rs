@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{Exit, terminal};
 use crate::config::{self, Broker, Config, Remote, Secret, Secrets};
-use crate::model::decision::Mode;
+use crate::model::mode::Mode;
 use crate::shell::files::{self, SystemSecrets};
 
 /// The environment variable with the password that goes with `--username`.

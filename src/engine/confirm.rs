@@ -11,9 +11,10 @@ use super::ids::{command_digest, is_token, token_digest};
 use super::judge::{Judgement, answer, conclude, deny, record};
 use super::{Engine, Turn};
 use crate::model::control::Answer;
-use crate::model::decision::{Decision, Mode, Outcome, Settlement, Terms, Verdict};
+use crate::model::decision::{Decision, Outcome, Settlement, Terms, Verdict};
 use crate::model::durable::{Change, Pending};
 use crate::model::event::{Entry, Publication};
+use crate::model::mode::Mode;
 use crate::model::request::{Arrival, Held, Request, SourceKind};
 
 /// Requests that are held at one time. One more is denied.

@@ -10,9 +10,9 @@ use serde_json::Value;
 use super::{Engine, Turn};
 use crate::model::action::{SET_MODE, TURN_OFF_POLICY, UNMUTE};
 use crate::model::control::{Control, LOOSEN_DEFAULT_MS, LOOSEN_MAX_MS};
-use crate::model::decision::Mode;
 use crate::model::durable::{Change, Switch};
 use crate::model::event::{Entry, Publication};
+use crate::model::mode::Mode;
 use crate::model::request::{Arrival, Door, Held, Request, Source};
 use crate::policy::Policy;
 

@@ -8,11 +8,10 @@ use jiff::Timestamp;
 use super::combine::{self, Combined};
 use super::{Engine, Turn};
 use crate::model::action::Class;
-use crate::model::decision::{
-    ConfirmBy, Decision, Enforcement, FactRead, Grade, Mode, Opinion, Settlement, Terms, Verdict,
-};
+use crate::model::decision::{ConfirmBy, Decision, Enforcement, FactRead, Grade, Opinion, Settlement, Terms, Verdict};
 use crate::model::event::{AnswerBody, Effect, Entry, Publication};
 use crate::model::message::Command;
+use crate::model::mode::Mode;
 use crate::model::permit::Permit;
 use crate::model::request::{Arrival, Door, Held, Reply, Request};
 use crate::model::time::At;

@@ -4,9 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hushgate::model::decision::{Decision, Mode, Outcome, Settlement, Verdict};
+use hushgate::model::decision::{Decision, Outcome, Settlement, Verdict};
 use hushgate::model::event::{Entry, Record};
 use hushgate::model::message::Message;
+use hushgate::model::mode::Mode;
 use hushgate::model::permit::Permit;
 use hushgate::model::request::Door;
 use hushgate::model::time::At;

@@ -9,7 +9,7 @@ use super::{Examined, call_at, literal};
 use crate::model::action::is_action;
 use crate::model::glob::Glob;
 use crate::model::topic::check_name;
-use crate::policy::host::Hook;
+use crate::policy::call::Hook;
 use crate::script::diagnostics::{Diagnostic, Place};
 use crate::script::nearest::did_you_mean;
 use crate::time::{parse_duration_ms, parse_time_of_day};

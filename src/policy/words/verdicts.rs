@@ -6,7 +6,7 @@
 use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
 use crate::model::decision::{CONFIRM_WITHIN_DEFAULT_MS, Terms, Verdict};
-use crate::policy::host::{Hook, call_of};
+use crate::policy::call::{Hook, call_of};
 use crate::policy::reaction::Stated;
 use crate::policy::values::VerdictValue;
 use crate::script::kinds::shown;

@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::model::decision::{
-    ConfirmBy, Decision, Enforcement, FactRead, Grade, Mode, Opinion, Outcome, PolicyError, Settlement, Terms, Verdict,
+    ConfirmBy, Decision, Enforcement, FactRead, Grade, Opinion, Outcome, PolicyError, Settlement, Terms, Verdict,
 };
 use crate::model::durable::{Mute, Pending};
 use crate::model::event::{AnswerBody, Entry, SpeakerCommand};
+use crate::model::mode::Mode;
 use crate::model::request::{Arrival, Door, Request, Source, SourceKind};
 
 const UNTIL: Timestamp = Timestamp::constant(1_800_000_000, 0);
