@@ -30,8 +30,16 @@ impl Engine {
             return;
         }
         match control {
-            Control::SetMode { mode, .. } => self.set_mode(turn, mode, None, "control"),
-            Control::SetPolicy { policy, on, .. } => self.set_policy(turn, &policy, on, None, "control"),
+            // What stands already keeps its end: saying it again must not make a loosening last.
+            Control::SetMode { mode, .. } => {
+                let standing = self.world.borrow().durable.mode.filter(|standing| standing.value == mode);
+                self.set_mode(turn, mode, standing.and_then(|standing| standing.until_ms), "control");
+            }
+            Control::SetPolicy { policy, on, .. } => {
+                let standing = self.world.borrow().durable.policies.get(&policy).copied();
+                let standing = standing.filter(|standing| standing.value == on);
+                self.set_policy(turn, &policy, on, standing.and_then(|standing| standing.until_ms), "control");
+            }
             Control::Mute { speaker, for_ms, reason } => {
                 let reason = reason.unwrap_or_else(|| "asked for on its control topic".to_owned());
                 self.mute(turn, &speaker, for_ms.unwrap_or(MUTE_DEFAULT_MS), &reason, "control");
@@ -44,6 +52,8 @@ impl Engine {
     /// A loosening was allowed, by the decision `by`.
     pub(super) fn loosen(&mut self, turn: &mut Turn<'_>, control: Control, by: &str) {
         match control {
+            // It waited, and another one came first. That one's end was the one that somebody approved.
+            Control::SetMode { mode, .. } if mode == self.mode() => {}
             Control::SetMode { mode, for_ms } => {
                 let until_ms = (mode < self.config.mode).then(|| end_ms(turn, for_ms));
                 self.set_mode(turn, mode, until_ms, by);
@@ -99,14 +109,28 @@ impl Engine {
     }
 
     fn set_mode(&mut self, turn: &mut Turn<'_>, mode: Mode, until_ms: Option<u64>, by: &str) {
-        let changes = mode != self.mode();
+        let earlier = self.mode();
         let until = until_ms.map(|until_ms| civil(turn, until_ms));
         turn.record(Entry::ModeSet { mode, by: by.to_owned(), until });
         let switch = (mode != self.config.mode).then_some(Switch { value: mode, until_ms });
         self.change(turn, Change::Mode { switch });
         self.tell_mode(turn);
-        if changes {
+        if mode > earlier {
+            self.end_loosened_policies(turn, by);
+        }
+        if mode != earlier {
             self.judge_pendings_again(turn, "the mode changed", false);
+        }
+    }
+
+    /// What was loosened while nothing was held had no judge, so it does not outlive that time.
+    pub(super) fn end_loosened_policies(&mut self, turn: &mut Turn<'_>, by: &str) {
+        let switches = self.world.borrow().durable.policies.clone();
+        for (name, switch) in switches {
+            let is_loosened = self.policies.get(&name).is_none_or(|policy| policy.enabled() && !switch.value);
+            if is_loosened {
+                self.policy_switch_ends(turn, &name, by);
+            }
         }
     }
 
