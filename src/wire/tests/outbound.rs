@@ -70,7 +70,7 @@ fn publications_have_their_topics_and_fields() {
             "hushgate/pending/p1",
             true,
             Some(60),
-            with(json!({"channels": ["phone"], "digest": "abc"})),
+            with(json!({"channels": ["phone"]})),
         ),
         (
             Publication::Prompt { channel: "phone".to_owned(), pending: pending(), token: TOKEN.to_owned() },
