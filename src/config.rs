@@ -211,6 +211,8 @@ pub struct CommandEntry {
     pub topic: TopicPattern,
     /// Conditions on the payload. `None`: any payload.
     pub when: Option<PayloadCondition>,
+    /// Paths of fields that may stand beside those of `when` without changing what the command is.
+    pub beside: Vec<Vec<String>>,
     pub action: String,
     pub target: Option<Template>,
     pub text: Option<Template>,

@@ -32,7 +32,7 @@ mod mutes;
 mod reload;
 mod wishes;
 
-pub use confirm::{PENDINGS_MAX, RECENT_MAX};
+pub use confirm::{PENDINGS_MAX, PENDINGS_PER_ASKER_MAX, RECENT_MAX};
 pub use ids::BootSeed;
 pub use mutes::{MUTE_DEFAULT_MS, MUTE_MAX_MS};
 pub use wishes::{PUBLISH_DEPTH_MAX, PUBLISHES_MAX};

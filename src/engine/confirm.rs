@@ -19,6 +19,9 @@ use crate::model::request::{Arrival, Held, Request, SourceKind};
 
 /// Requests that are held at one time. One more is denied.
 pub const PENDINGS_MAX: usize = 64;
+/// Requests of one asker that are held at one time: of one channel, or of nobody known by one door. A flood of them
+/// leaves room for everybody else's.
+pub const PENDINGS_PER_ASKER_MAX: usize = 12;
 /// Ended requests whose end is remembered, to tell a late answer why it is late.
 pub const RECENT_MAX: usize = 256;
 
@@ -67,13 +70,19 @@ impl Engine {
     }
 
     /// Why nothing more can be held. `None`: it can.
-    pub(super) fn cannot_hold(&self, channels: &[String]) -> Option<String> {
+    pub(super) fn cannot_hold(&self, request: &Request, channels: &[String]) -> Option<String> {
         if channels.is_empty() {
             return Some(NO_CHANNEL.to_owned());
         }
-        let held = self.world.borrow().durable.pendings.len();
-        (held >= PENDINGS_MAX)
-            .then(|| format!("it needs a confirmation, but {PENDINGS_MAX} requests are waiting already"))
+        let world = self.world.borrow();
+        let pendings = &world.durable.pendings;
+        if pendings.len() >= PENDINGS_MAX {
+            return Some(format!("it needs a confirmation, but {PENDINGS_MAX} requests are waiting already"));
+        }
+        let of_asker = pendings.values().filter(|pending| is_same_asker(&pending.arrival.request, request)).count();
+        (of_asker >= PENDINGS_PER_ASKER_MAX).then(|| {
+            format!("it needs a confirmation, but {PENDINGS_PER_ASKER_MAX} requests of this asker are waiting already")
+        })
     }
 
     /// Holds a request, and asks.
@@ -293,6 +302,14 @@ impl Engine {
                 ..pending
             },
         );
+    }
+}
+
+/// What an asker says of itself does not make it another one.
+fn is_same_asker(one: &Request, other: &Request) -> bool {
+    match (&one.source.channel, &other.source.channel) {
+        (None, None) => one.door == other.door,
+        (one, other) => one == other,
     }
 }
 

@@ -31,8 +31,16 @@ impl Engine {
             return;
         }
         match control {
-            Control::SetMode { mode, .. } => self.switch_mode(turn, mode, None, "control"),
-            Control::SetPolicy { policy, on, .. } => self.switch_policy(turn, &policy, on, None, "control"),
+            // What stands already keeps its end: saying it again must not make a loosening last.
+            Control::SetMode { mode, .. } => {
+                let standing = self.world.borrow().durable.mode.filter(|standing| standing.value == mode);
+                self.switch_mode(turn, mode, standing.and_then(|standing| standing.until_ms), "control");
+            }
+            Control::SetPolicy { policy, on, .. } => {
+                let standing = self.world.borrow().durable.policies.get(&policy).copied();
+                let standing = standing.filter(|standing| standing.value == on);
+                self.switch_policy(turn, &policy, on, standing.and_then(|standing| standing.until_ms), "control");
+            }
             Control::Mute { speaker, for_ms, reason } => {
                 let reason = reason.unwrap_or_else(|| "asked for on its control topic".to_owned());
                 self.mute(turn, &speaker, for_ms.unwrap_or(MUTE_DEFAULT_MS), &reason, "control");
@@ -45,6 +53,8 @@ impl Engine {
     /// A loosening was allowed, by the decision `by`.
     pub(super) fn loosen(&mut self, turn: &mut Turn<'_>, control: Control, by: &str) {
         match control {
+            // It waited, and another one came first. That one's end was the one that somebody approved.
+            Control::SetMode { mode, .. } if mode == self.mode() => {}
             Control::SetMode { mode, for_ms } => {
                 let until_ms = (mode < self.config.mode).then(|| end_ms(turn, for_ms));
                 self.switch_mode(turn, mode, until_ms, by);
@@ -100,9 +110,12 @@ impl Engine {
     }
 
     fn switch_mode(&mut self, turn: &mut Turn<'_>, mode: Mode, until_ms: Option<u64>, by: &str) {
-        let changes = mode != self.mode();
+        let earlier = self.mode();
         self.set_mode(turn, mode, until_ms, by);
-        if changes {
+        if mode > earlier {
+            self.end_loosened_policies(turn, by);
+        }
+        if mode != earlier {
             self.judge_pendings_again(turn, "the mode changed", false);
         }
     }
@@ -110,6 +123,19 @@ impl Engine {
     fn switch_policy(&mut self, turn: &mut Turn<'_>, name: &str, on: bool, until_ms: Option<u64>, by: &str) {
         self.set_policy(turn, name, on, until_ms, by);
         self.judge_pendings_again(turn, &format!("the policy `{name}` was switched"), false);
+    }
+
+    /// What was loosened while nothing was held had no judge, so it does not outlive that time. What is held is judged
+    /// again by the caller.
+    pub(super) fn end_loosened_policies(&mut self, turn: &mut Turn<'_>, by: &str) {
+        let switches = self.world.borrow().durable.policies.clone();
+        for (name, switch) in switches {
+            match self.policies.get(&name).map(Policy::enabled) {
+                Some(enabled) if enabled && !switch.value => self.set_policy(turn, &name, enabled, None, by),
+                Some(_) => {}
+                None => self.change(turn, Change::Policy { name, switch: None }),
+            }
+        }
     }
 
     /// Sets the mode and tells of it. What is held is judged again by the caller.
@@ -122,7 +148,7 @@ impl Engine {
     }
 
     /// Sets a policy's switch and tells of it. What is held is judged again by the caller.
-    pub(super) fn set_policy(&mut self, turn: &mut Turn<'_>, name: &str, on: bool, until_ms: Option<u64>, by: &str) {
+    fn set_policy(&mut self, turn: &mut Turn<'_>, name: &str, on: bool, until_ms: Option<u64>, by: &str) {
         let Some((enabled, mode)) = self.policies.get(name).map(|policy| (policy.enabled(), policy.mode())) else {
             return;
         };

@@ -46,7 +46,7 @@ impl Engine {
         let mut judgement = self.judge(turn, &request, self.mode());
         let channels = self.fit_channels(&request, &judgement);
         if judgement.applied.verdict == Verdict::Confirm
-            && let Some(reason) = self.cannot_hold(&channels)
+            && let Some(reason) = self.cannot_hold(&request, &channels)
         {
             deny(&mut judgement, &reason);
         }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::{Engine, Turn};
 use crate::model::durable::Change;
 use crate::model::event::{Entry, PolicySource, Publication};
-use crate::policy::{Policy, PolicySet};
+use crate::policy::PolicySet;
 use crate::script::diagnostics::Diagnostic;
 
 impl Engine {
@@ -46,17 +46,11 @@ impl Engine {
     /// After a start with what an earlier run left: held requests are judged and asked again,
     /// and a switch that stands looser than the configuration falls back to it.
     pub(super) fn restore(&mut self, turn: &mut Turn<'_>) {
-        let durable = self.durable();
-        if durable.mode.is_some_and(|switch| switch.value < self.config.mode) {
+        let mode = self.world.borrow().durable.mode;
+        if mode.is_some_and(|switch| switch.value < self.config.mode) {
             self.set_mode(turn, self.config.mode, None, "restart");
         }
-        for (name, switch) in &durable.policies {
-            match self.policies.get(name).map(Policy::enabled) {
-                Some(enabled) if enabled && !switch.value => self.set_policy(turn, name, enabled, None, "restart"),
-                Some(_) => {}
-                None => self.change(turn, Change::Policy { name: name.clone(), switch: None }),
-            }
-        }
+        self.end_loosened_policies(turn, "restart");
         self.end_what_is_due(turn);
         self.judge_pendings_again(turn, "the bridge was restarted", true);
     }

@@ -16,6 +16,7 @@ use super::rules;
 use super::watch::{Seen, Trace};
 
 const PENDINGS_MAX: usize = 64;
+const PENDINGS_PER_ASKER_MAX: usize = 12;
 const POLICY_MUTE_MS: u64 = 5 * 60_000;
 const STALE_AFTER_S: u32 = 10;
 
@@ -62,6 +63,7 @@ impl Command {
 pub(crate) struct Pending {
     /// Where a command is held, and not a question or a control.
     topic: Option<String>,
+    asker: String,
     action: String,
     target: String,
     panel_may_answer: bool,
@@ -284,7 +286,11 @@ impl Oracle {
             Door::Ask | Door::Control => None,
         };
         let mut predicted = self.predicted(&request.action, &target, panel_may_answer);
-        if predicted == Verdict::Confirm && self.pendings.len() >= PENDINGS_MAX {
+        // Of one channel, or of nobody known by one door.
+        let asker = channel.map_or_else(|| format!("{:?}", request.door), str::to_owned);
+        let of_asker = self.pendings.values().filter(|pending| pending.asker == asker).count();
+        let is_full = self.pendings.len() >= PENDINGS_MAX || of_asker >= PENDINGS_PER_ASKER_MAX;
+        if predicted == Verdict::Confirm && is_full {
             predicted = Verdict::Deny;
             self.seen.count("table full");
         }
@@ -303,6 +309,7 @@ impl Oracle {
                 let pending = Pending {
                     topic,
                     action: request.action.clone(),
+                    asker,
                     target,
                     panel_may_answer,
                     until_ms: at.monotonic_ms + u64::try_from(within_ms).unwrap_or(0),

@@ -66,13 +66,7 @@ fn publications_have_their_topics_and_fields() {
     let name = || "quiet".to_owned();
     let kitchen = || "kitchen".to_owned();
     for (publication, topic, is_kept, expiry_s, expected) in [
-        (
-            Publication::Pending(pending()),
-            "hushgate/pending/p1",
-            true,
-            Some(60),
-            with(json!({"channels": ["phone"], "digest": "abc"})),
-        ),
+        (Publication::Pending(pending()), "hushgate/pending/p1", true, Some(60), with(json!({"channels": ["phone"]}))),
         (
             Publication::Prompt { channel: "phone".to_owned(), pending: pending(), token: TOKEN.to_owned() },
             "hushgate/prompt/phone",
