@@ -2,6 +2,9 @@
 //!
 //! It only listens. Any broker will do that the bridge can use.
 
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
 use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -19,6 +22,8 @@ use crate::shell::link::{self, Link, LinkEvent, LinkSettings};
 use crate::shell::seed;
 use crate::wire::{RetainHandling, Subscription};
 
+/// Topics whose last state is known. Beyond, a state may be shown twice.
+const STATES_MAX: usize = 1_024;
 /// What is shown, below the base.
 const SHOWN: [&str; 6] = ["decision/#", "pending/#", "mute/+", "log", "notice", "status"];
 
@@ -86,6 +91,7 @@ async fn show(mut link: Link, base: &str) -> Exit {
     };
     let mut stop = std::pin::pin!(stop);
     let (clock, zone) = (Clock::new(), TimeZone::system());
+    let mut states = States::default();
     loop {
         let event = tokio::select! {
             event = link.next() => event,
@@ -96,7 +102,9 @@ async fn show(mut link: Link, base: &str) -> Exit {
         };
         match event {
             LinkEvent::Message(message) => {
-                if let Some((at, line)) = line(base, &message, &zone) {
+                if states.are_new(&message)
+                    && let Some((at, line)) = line(base, &message, &zone)
+                {
                     let at = at.unwrap_or_else(|| clock.now().utc);
                     if !terminal::print(&format!("{} {line}\n", lines::moment(&at, Some(&zone)))) {
                         return Exit::Done;
@@ -123,6 +131,25 @@ async fn show(mut link: Link, base: &str) -> Exit {
             // It sends nothing.
             LinkEvent::Undelivered(_) => {}
         }
+    }
+}
+
+/// The stored state that was shown last, by topic. The bridge tells all of it again on each connection.
+#[derive(Default)]
+struct States(BTreeMap<String, Bytes>);
+
+impl States {
+    /// Whether a message says something new. What is no state always does.
+    fn are_new(&mut self, message: &Message) -> bool {
+        let is_state = message.topic.ends_with("/status") || message.topic.contains("/mute/");
+        if !is_state || self.0.get(&message.topic) == Some(&message.payload) {
+            return !is_state;
+        }
+        if self.0.len() == STATES_MAX {
+            self.0.clear();
+        }
+        self.0.insert(message.topic.clone(), message.payload.clone());
+        true
     }
 }
 
@@ -193,10 +220,30 @@ mod tests {
     use super::*;
     use crate::shell::lines::tests::example;
 
-    fn plain(topic: &str, payload: impl Into<bytes::Bytes>) -> Option<String> {
+    fn plain(topic: &str, payload: impl Into<Bytes>) -> Option<String> {
         let zone = TimeZone::get("America/Los_Angeles").unwrap();
         let (_, line) = line("hushgate", &Message::live(topic, payload), &zone)?;
         Some(anstream::adapter::strip_str(&line).to_string())
+    }
+
+    #[test]
+    fn a_state_that_is_told_again_is_shown_once() {
+        let mut states = States::default();
+        for (topic, payload, expected) in [
+            ("hushgate/status", "online", true),
+            ("hushgate/status", "online", false),
+            ("hushgate/mute/kitchen", "online", true),
+            ("hushgate/status", "offline", true),
+            ("hushgate/status", "online", true),
+            ("hushgate/log", "the same", true),
+            ("hushgate/log", "the same", true),
+        ] {
+            assert_eq!(states.are_new(&Message::live(topic, payload)), expected, "{topic} {payload}");
+        }
+        for index in 0..=STATES_MAX {
+            assert!(states.are_new(&Message::live(format!("hushgate/mute/{index}"), "muted")));
+            assert!(states.0.len() <= STATES_MAX);
+        }
     }
 
     #[test]

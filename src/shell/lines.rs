@@ -207,7 +207,7 @@ pub(crate) mod tests {
     pub(crate) fn example() -> Decision {
         Decision {
             id: "1".to_owned(),
-            at: jiff::Timestamp::UNIX_EPOCH,
+            at: Timestamp::UNIX_EPOCH,
             request: Request {
                 action: "lock.unlock".to_owned(),
                 target: Some("front_door".to_owned()),
@@ -277,7 +277,7 @@ pub(crate) mod tests {
         assert_eq!(harmless(&"é".repeat(TEXT_CHARACTERS_MAX)).chars().count(), TEXT_CHARACTERS_MAX);
         assert_eq!(harmless(&"é".repeat(500)).chars().count(), TEXT_CHARACTERS_MAX + 1);
         let record = Record {
-            at: jiff::Timestamp::UNIX_EPOCH,
+            at: Timestamp::UNIX_EPOCH,
             entry: Entry::Dropped { topic: "a\nINFO allow".to_owned(), reason: "r".to_owned() },
         };
         let (is_warning, line) = self::record(&record, &Palette::PLAIN, None);

@@ -340,7 +340,7 @@ fn connect(config: &Config, bridge: &Bridge, broker: Remote, jitter: u64) -> Res
 }
 
 /// One identifier per base, so that a second bridge on the same base takes over instead of running beside.
-fn client_id(base: &str) -> String {
+pub(crate) fn client_id(base: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
     format!("hushgate-{}", base.chars().map(plain).collect::<String>())
 }
@@ -359,7 +359,7 @@ mod tests {
     #[test]
     fn the_first_line_says_everything_but_the_password() {
         let text = "broker: {url: mqtts://broker.lan, username: anna, password: tulip}\npolicies: rules";
-        let mut config = crate::config::parse("test.yaml", text, &super::files::SystemSecrets).unwrap();
+        let mut config = crate::config::parse("test.yaml", text, &files::SystemSecrets).unwrap();
         let version = env!("CARGO_PKG_VERSION");
         assert_eq!(
             opening(&config, 1, "51ec"),
