@@ -10,6 +10,7 @@ pub mod check;
 pub mod completions;
 #[cfg(feature = "embedded-broker")]
 pub mod demo;
+mod log;
 pub mod run;
 mod settings;
 mod terminal;

@@ -167,6 +167,21 @@ pub enum Broker {
     Remote(Remote),
 }
 
+/// Its address, as it is written in a configuration; never a user or a password.
+impl fmt::Display for Broker {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Broker::Embedded { listen } => write!(formatter, "embedded://{listen}"),
+            Broker::Remote(remote) => {
+                let scheme = if remote.tls.is_some() { "mqtts" } else { "mqtt" };
+                // An IPv6 address wants brackets before its port.
+                let (open, close) = if remote.host.contains(':') { ("[", "]") } else { ("", "") };
+                write!(formatter, "{scheme}://{open}{}{close}:{}", remote.host, remote.port)
+            }
+        }
+    }
+}
+
 /// A broker elsewhere.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Remote {

@@ -125,6 +125,11 @@ impl Engine {
         Ok(engine)
     }
 
+    /// Of the policies that are in force.
+    pub fn revision(&self) -> &str {
+        self.policies.revision()
+    }
+
     /// Takes in one event. Whatever was due before it ends first.
     pub fn handle(&mut self, at: At, event: Event, effects: &mut Vec<Effect>) {
         let turn = &mut Turn { at, effects, publishes: 0 };

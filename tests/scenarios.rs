@@ -7,6 +7,7 @@
 use std::path::Path;
 
 use hushgate::cli::test;
+use hushgate::scenario::{self, Library};
 
 /// Plays all scenario files of a folder. Gives what came of it; fails where a scenario does.
 fn play(folder: &str) -> test::Outcome {
@@ -16,15 +17,41 @@ fn play(folder: &str) -> test::Outcome {
     let mut failed = outcome.errors.clone();
     for (file, reports) in &outcome.played {
         for report in reports {
-            let told = |failure: &hushgate::scenario::Failure| {
-                format!("{file}:{}: {}\n{}", failure.line, report.name, failure.text)
-            };
+            let told =
+                |failure: &scenario::Failure| format!("{file}:{}: {}\n{}", failure.line, report.name, failure.text);
             failed.extend(report.failures.iter().map(told));
         }
     }
     assert!(failed.is_empty(), "{}\n`-` is expected, `+` was seen; BLESS=1 rewrites", failed.join("\n"));
     assert!(outcome.blessed.is_empty(), "rewritten: {:?}; read what has changed", outcome.blessed);
     outcome
+}
+
+/// What a reader has who writes down the first policy of the README.
+struct Reader;
+
+impl Library for Reader {
+    fn text(&self, path: &str) -> Result<String, String> {
+        assert_eq!(path, "no-night-messages.rhai");
+        Ok(block(include_str!("../README.md"), "rhai").to_owned())
+    }
+}
+
+/// The first block of code of a page, in a language.
+fn block<'page>(page: &'page str, language: &str) -> &'page str {
+    let opening = format!("```{language}\n");
+    let code = page.split(&opening).nth(1).and_then(|rest| rest.split("```").next());
+    code.unwrap_or_else(|| panic!("a page without a block of {language}"))
+}
+
+#[test]
+fn the_first_policy_and_the_first_scenario_of_the_documents_fit() {
+    let text = block(include_str!("../docs/scenarios.md"), "yaml");
+    assert!(text.lines().count() <= 10, "it is no example any more but a chapter");
+    let suite = scenario::parse("docs/scenarios.md", text).unwrap_or_else(|error| panic!("{error}"));
+    let reports = suite.run(&Reader);
+    assert_eq!(reports.len(), 1);
+    assert!(reports.iter().all(scenario::Report::is_passed), "{reports:#?}");
 }
 
 #[test]

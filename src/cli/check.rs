@@ -63,6 +63,9 @@ fn to_people(findings: &[Diagnostic], policies: usize, errors: usize) -> String 
         counted(errors, "error", "errors"),
         counted(findings.len() - errors, "warning", "warnings"),
     ];
+    if policies == 0 {
+        text.push_str("there is no policy here: nothing that ends in `.rhai`\n");
+    }
     text.push_str(&counts.join(", "));
     text.push('\n');
     text
@@ -87,8 +90,28 @@ fn read_path(path: &Path) -> Result<Vec<PolicySource>, String> {
     if path.is_dir() {
         return files::read_policies(path);
     }
+    if !path.exists() {
+        let help = "name a policy or a folder of policies";
+        return Err(format!("there is no file or folder `{}`\nhelp: {help}", path.display()));
+    }
     if !files::is_policy(path) {
         return Err(format!("expected a policy (`*.rhai`) or a folder, found `{}`", path.display()));
     }
     files::read_policy(path).map(|source| vec![source])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_without_policies_is_said_to_be_one() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(read_path(folder.path()).unwrap().is_empty());
+        let (empty, full) = (to_people(&[], 0, 0), to_people(&[], 1, 0));
+        assert_eq!(empty, "there is no policy here: nothing that ends in `.rhai`\n0 policies, 0 errors, 0 warnings\n");
+        assert_eq!(full, "1 policy, 0 errors, 0 warnings\n");
+        let error = read_path(&folder.path().join("none")).unwrap_err();
+        assert!(error.starts_with("there is no file or folder `") && error.contains("\nhelp: "), "{error}");
+    }
 }

@@ -26,12 +26,15 @@ mod actor;
 mod policies;
 mod stage;
 mod story;
+mod visit;
 
 use policies::PolicyFolder;
 use stage::Stage;
 
 /// Where `--stay` listens if nobody else does.
 const STAY_PORT: u16 = 1883;
+/// What the bridge of the demo calls itself on its broker.
+const NAME_ON_THE_BROKER: &str = "hushgate-hushgate";
 /// The evening: twenty to ten in Portland, before the quiet hours.
 const EVENING: Timestamp = Timestamp::constant(1_810_615_200, 0);
 /// The night: fourteen minutes past eleven.
@@ -124,17 +127,8 @@ fn configure(remote: &Remote, folder: &PolicyFolder) -> Result<Config, String> {
 /// Keeps everything up until Ctrl-C, and says how to join in.
 async fn stay(broker: &EmbeddedBroker, folder: &PolicyFolder) -> Result<(), String> {
     let stop = run::stop_signal().map_err(|error| format!("signals cannot be heard: {error}"))?;
-    let (host, port) = (broker.address().ip(), broker.address().port());
-    let publish = format!("mosquitto_pub -h {host} -p {port}");
-    anstream::println!(
-        "The house stays up until Ctrl-C. In another terminal:\n\n  hushgate watch --broker mqtt://{host}:{port}\n  \
-         {publish} -t hushgate/gate/zigbee2mqtt/kitchen_light/set -m '{{\"state\":\"ON\"}}'\n  \
-         {publish} -t hushgate/gate/kitchen_echo/message/Robert -m '{{\"text\":\"hello\"}}'\n  \
-         {publish} -t hushgate/gate/zigbee2mqtt/front_door/set -m '{{\"state\":\"UNLOCK\"}}'\n  \
-         mosquitto_sub -h {host} -p {port} -v -t 'hushgate/prompt/phone'\n\nIt is night in this house. The policies are \
-         in {}; a change counts as soon as it is saved.",
-        folder.path().display()
-    );
+    let program = std::env::args().next().unwrap_or_else(|| "hushgate".to_owned());
+    anstream::println!("\n{}", visit::invitation(&program, broker.address(), folder.path()));
     stop.await;
     Ok(())
 }
@@ -142,6 +136,13 @@ async fn stay(broker: &EmbeddedBroker, folder: &PolicyFolder) -> Result<(), Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shell::run::client_id;
+
+    #[test]
+    fn the_name_on_the_broker_is_the_one_that_the_bridge_has() {
+        let config = config::parse("the built-in configuration", config::BUILT_IN, &SystemSecrets).unwrap();
+        assert_eq!(client_id(&config.base), NAME_ON_THE_BROKER);
+    }
 
     #[test]
     fn the_times_of_the_story_are_those_that_it_tells() {

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use clap::Args;
 
-use super::{BrokerArguments, ConfigArguments, Exit, LogArguments, settings, terminal};
+use super::{BrokerArguments, ConfigArguments, Exit, LogArguments, log, settings, terminal};
 use crate::config::Config;
 use crate::model::mode::Mode;
 use crate::shell::clock::Clock;
@@ -34,7 +34,7 @@ enum ModeArgument {
 
 /// Runs the bridge. The exit code says why it ended.
 pub fn execute(arguments: &RunArguments) -> Exit {
-    let journal = terminal::start_log(arguments.log.log_format);
+    let journal = log::start(arguments.log.log_format);
     let config = match configure(arguments) {
         Ok(config) => Rc::new(config),
         Err(exit) => return exit,
@@ -51,7 +51,11 @@ pub fn execute(arguments: &RunArguments) -> Exit {
             Err(error) => return failure(&format!("signals cannot be heard: {error}")),
         };
         match Run::new(config, Clock::new(), &seeds, journal) {
-            Ok(run) => ended(run.until(stop).await),
+            Ok(run) => {
+                let mut signal = "";
+                let ended = run.until(async { signal = stop.await }).await;
+                self::ended(&ended, signal)
+            }
             Err(error) => refused(&error),
         }
     })
@@ -86,40 +90,46 @@ fn refused(error: &StartError) -> Exit {
     Exit::Configuration
 }
 
-fn ended(ended: Ended) -> Exit {
+/// The last line of the log says why it is the last.
+fn ended(ended: &Ended, signal: &str) -> Exit {
     match ended {
-        Ended::Stopped => Exit::Done,
+        Ended::Stopped => {
+            tracing::info!("stopped by {signal}");
+            Exit::Done
+        }
         Ended::Refused { reason, help } => {
-            terminal::error(&reason);
-            terminal::help(&help);
+            tracing::error!("stopped: {reason}; help: {help}");
             Exit::Broker
         }
         Ended::TakenOver => {
-            terminal::error("another bridge has taken over this base; this one forwards nothing any more");
-            terminal::help("stop one of them, or give one another `base`");
+            tracing::error!(
+                "stopped: another bridge has taken over this base; this one forwards nothing any more; \
+                 help: stop one of them, or give one another `base`"
+            );
             Exit::TakenOver
         }
     }
 }
 
-/// Over at the first SIGTERM or SIGINT.
+/// Over at the first SIGTERM or SIGINT, and gives its name.
 #[cfg(unix)]
-pub(super) fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+pub(super) fn stop_signal() -> std::io::Result<impl Future<Output = &'static str>> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(async move {
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
         }
     })
 }
 
-/// Over at the first Ctrl-C.
+/// Over at the first Ctrl-C, and gives that name.
 #[cfg(not(unix))]
-pub(super) fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+pub(super) fn stop_signal() -> std::io::Result<impl Future<Output = &'static str>> {
     let mut interrupt = tokio::signal::windows::ctrl_c()?;
     Ok(async move {
         interrupt.recv().await;
+        "Ctrl-C"
     })
 }

@@ -1,20 +1,11 @@
-//! What the commands say to people: errors with their help, findings, and the log.
+//! What the commands say to people: errors with their help, findings, results.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 
 use anstyle::{AnsiColor, Style};
-use tracing_subscriber::EnvFilter;
 
-use super::Format;
 use crate::config::ConfigError;
 use crate::script::diagnostics::Diagnostic;
-use crate::shell::journal::Journal;
-
-/// The environment variable that says what is logged, as `tracing` reads it: `debug`, `hushgate=debug`.
-const LOG_VARIABLE: &str = "HUSHGATE_LOG";
-/// The embedded broker tells a lot that is of no use here.
-const LOG_DEFAULT: &str =
-    "info,notify=error,rmqtt=error,rmqtt_net=error,rmqtt_retainer=error,rmqtt_shared_subscription=error";
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const HELP: Style = AnsiColor::Cyan.on_default();
@@ -61,29 +52,5 @@ pub(super) fn config_errors(errors: &[ConfigError]) {
 pub(super) fn findings_to_stderr(findings: &[Diagnostic]) {
     for finding in findings {
         say(finding.render(true).trim_end());
-    }
-}
-
-/// Starts the log on standard error.
-pub(super) fn start_log(format: Format) -> Journal {
-    let filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new(LOG_DEFAULT));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .log_internal_errors(false);
-    // Without internal errors: where standard error is closed, complaining about it there would be a panic.
-    // A second log in one process would be a mistake of the program; the first one goes on then.
-    match format {
-        Format::Human => {
-            let wants_colour =
-                std::io::stderr().is_terminal() && anstream::stderr().current_choice() != anstream::ColorChoice::Never;
-            builder.with_ansi(wants_colour).try_init().unwrap_or(());
-            Journal::Human
-        }
-        Format::Json => {
-            builder.json().flatten_event(true).try_init().unwrap_or(());
-            Journal::Json
-        }
     }
 }

@@ -60,6 +60,11 @@ impl Outcome {
         self.reports().filter(|(_, report)| !report.is_passed()).count() + self.errors.len()
     }
 
+    /// Nothing was played, and nothing was wrong with it.
+    fn is_empty(&self) -> bool {
+        self.played.is_empty() && self.errors.is_empty() && self.blessed.is_empty()
+    }
+
     fn reports(&self) -> impl Iterator<Item = (&str, &Report)> {
         self.played.iter().flat_map(|(file, reports)| reports.iter().map(move |report| (file.as_str(), report)))
     }
@@ -145,6 +150,9 @@ fn find(path: &Path, scenarios: &mut BTreeSet<PathBuf>, policies: &mut BTreeSet<
         if beside.is_file() {
             scenarios.insert(beside);
         }
+    } else if !path.exists() {
+        let help = "name a folder, a policy or a scenario file";
+        return Err(format!("there is no file or folder `{}`\nhelp: {help}", path.display()));
     } else {
         let expected = format!("expected a folder, a policy (`*.rhai`) or scenarios (`*{SCENARIOS_ENDING}`)");
         return Err(format!("{expected}, found `{}`", path.display()));
@@ -202,6 +210,9 @@ fn tell(outcome: &Outcome) {
     if outcome.reports().any(|(_, report)| !report.is_passed()) {
         terminal::print_line("\n`-` is expected, `+` was seen; `--bless` rewrites what is expected");
     }
+    if outcome.is_empty() {
+        terminal::print_line(&format!("there is no scenario here: no file that ends in `{SCENARIOS_ENDING}`"));
+    }
     terminal::print_line(&format!("\n{} passed, {} failed", outcome.passed(), outcome.failed()));
 }
 
@@ -229,4 +240,19 @@ fn as_json(outcome: &Outcome) -> Value {
         "passed": outcome.passed(),
         "failed": outcome.failed(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_without_scenarios_is_told_from_one_that_is_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(run(&[folder.path().to_owned()], false).unwrap().is_empty());
+        let error = run(&[folder.path().join("none")], false).unwrap_err();
+        assert!(error.starts_with("there is no file or folder `") && error.contains("\nhelp: "), "{error}");
+        let broken = Outcome { errors: vec!["it cannot be read".to_owned()], ..Outcome::default() };
+        assert!(!broken.is_empty(), "a file that cannot be read was there");
+    }
 }

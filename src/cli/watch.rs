@@ -2,6 +2,9 @@
 //!
 //! It only listens. Any broker will do that the bridge can use.
 
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
 use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -19,6 +22,8 @@ use crate::shell::link::{self, Link, LinkEvent, LinkSettings};
 use crate::shell::seed;
 use crate::wire::{RetainHandling, Subscription};
 
+/// Topics whose last state is known. Beyond, a state may be shown twice.
+const STATES_MAX: usize = 1_024;
 /// What is shown, below the base.
 const SHOWN: [&str; 6] = ["decision/#", "pending/#", "mute/+", "log", "notice", "status"];
 
@@ -86,19 +91,22 @@ async fn show(mut link: Link, base: &str) -> Exit {
     };
     let mut stop = std::pin::pin!(stop);
     let (clock, zone) = (Clock::new(), TimeZone::system());
+    let mut states = States::default();
     loop {
         let event = tokio::select! {
             event = link.next() => event,
-            () = stop.as_mut() => {
+            _ = stop.as_mut() => {
                 link.close(Vec::new()).await;
                 return Exit::Done;
             }
         };
         match event {
             LinkEvent::Message(message) => {
-                if let Some((at, line)) = line(base, &message) {
-                    let at = at.unwrap_or_else(|| clock.now().utc).to_zoned(zone.clone());
-                    if !terminal::print(&format!("{} {line}\n", at.strftime("%H:%M:%S"))) {
+                if states.are_new(&message)
+                    && let Some((at, line)) = line(base, &message, &zone)
+                {
+                    let at = at.unwrap_or_else(|| clock.now().utc);
+                    if !terminal::print(&format!("{} {line}\n", lines::moment(&at, Some(&zone)))) {
                         return Exit::Done;
                     }
                 }
@@ -126,8 +134,27 @@ async fn show(mut link: Link, base: &str) -> Exit {
     }
 }
 
+/// The stored state that was shown last, by topic. The bridge tells all of it again on each connection.
+#[derive(Default)]
+struct States(BTreeMap<String, Bytes>);
+
+impl States {
+    /// Whether a message says something new. What is no state always does.
+    fn are_new(&mut self, message: &Message) -> bool {
+        let is_state = message.topic.ends_with("/status") || message.topic.contains("/mute/");
+        if !is_state || self.0.get(&message.topic) == Some(&message.payload) {
+            return !is_state;
+        }
+        if self.0.len() == STATES_MAX {
+            self.0.clear();
+        }
+        self.0.insert(message.topic.clone(), message.payload.clone());
+        true
+    }
+}
+
 /// One message as one line, and the time that it tells. `None`: there is nothing to show.
-fn line(base: &str, message: &Message) -> Option<(Option<Timestamp>, String)> {
+fn line(base: &str, message: &Message, zone: &TimeZone) -> Option<(Option<Timestamp>, String)> {
     let below = message.topic.strip_prefix(base)?.strip_prefix('/')?;
     let (kind, rest) = below.split_once('/').unwrap_or((below, ""));
     // An empty payload removes what was stored.
@@ -141,10 +168,13 @@ fn line(base: &str, message: &Message) -> Option<(Option<Timestamp>, String)> {
         }
         "log" => {
             let record: Record = serde_json::from_slice(&message.payload).ok()?;
-            return Some((Some(record.at), format!("log     {}", lines::record(&record, &Palette::COLOURED).1)));
+            return Some((
+                Some(record.at),
+                format!("log     {}", lines::record(&record, &Palette::COLOURED, Some(zone)).1),
+            ));
         }
-        "pending" => pending(&serde_json::from_slice(&message.payload).ok()?),
-        "mute" => mute(rest, &serde_json::from_slice(&message.payload).ok()?),
+        "pending" => pending(&serde_json::from_slice(&message.payload).ok()?, zone),
+        "mute" => mute(rest, &serde_json::from_slice(&message.payload).ok()?, zone),
         "notice" => format!("notice  {}", text(&serde_json::from_slice(&message.payload).ok()?, "text")),
         "status" => format!("status  {}", harmless(&String::from_utf8_lossy(&message.payload))),
         _ => return None,
@@ -152,7 +182,7 @@ fn line(base: &str, message: &Message) -> Option<(Option<Timestamp>, String)> {
     Some((None, shown))
 }
 
-fn pending(body: &Value) -> String {
+fn pending(body: &Value, zone: &TimeZone) -> String {
     let style = Palette::COLOURED.verdict(Verdict::Confirm);
     let channels: Vec<&str> =
         body.get("channels").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
@@ -162,17 +192,23 @@ fn pending(body: &Value) -> String {
         text(body, "target"),
         text(body, "question"),
         harmless(&channels.join(", ")),
-        text(body, "until"),
+        until(body, zone),
     )
 }
 
-fn mute(speaker: &str, body: &Value) -> String {
+fn mute(speaker: &str, body: &Value, zone: &TimeZone) -> String {
     match body.get("state").and_then(Value::as_str) {
         Some("muted") => {
-            format!("muted   {} until {} · {}", harmless(speaker), text(body, "until"), text(body, "reason"))
+            format!("muted   {} until {} · {}", harmless(speaker), until(body, zone), text(body, "reason"))
         }
         _ => format!("mute    {} is not muted", harmless(speaker)),
     }
+}
+
+/// When something ends. What is no time is shown as it is.
+fn until(body: &Value, zone: &TimeZone) -> String {
+    let text = text(body, "until");
+    text.parse::<Timestamp>().map_or(text, |at| lines::moment(&at, Some(zone)))
 }
 
 fn text(body: &Value, field: &str) -> String {
@@ -184,9 +220,30 @@ mod tests {
     use super::*;
     use crate::shell::lines::tests::example;
 
-    fn plain(topic: &str, payload: impl Into<bytes::Bytes>) -> Option<String> {
-        let (_, line) = line("hushgate", &Message::live(topic, payload))?;
+    fn plain(topic: &str, payload: impl Into<Bytes>) -> Option<String> {
+        let zone = TimeZone::get("America/Los_Angeles").unwrap();
+        let (_, line) = line("hushgate", &Message::live(topic, payload), &zone)?;
         Some(anstream::adapter::strip_str(&line).to_string())
+    }
+
+    #[test]
+    fn a_state_that_is_told_again_is_shown_once() {
+        let mut states = States::default();
+        for (topic, payload, expected) in [
+            ("hushgate/status", "online", true),
+            ("hushgate/status", "online", false),
+            ("hushgate/mute/kitchen", "online", true),
+            ("hushgate/status", "offline", true),
+            ("hushgate/status", "online", true),
+            ("hushgate/log", "the same", true),
+            ("hushgate/log", "the same", true),
+        ] {
+            assert_eq!(states.are_new(&Message::live(topic, payload)), expected, "{topic} {payload}");
+        }
+        for index in 0..=STATES_MAX {
+            assert!(states.are_new(&Message::live(format!("hushgate/mute/{index}"), "muted")));
+            assert!(states.0.len() <= STATES_MAX);
+        }
     }
 
     #[test]
@@ -204,9 +261,19 @@ mod tests {
             (
                 "hushgate/pending/1",
                 pending.as_bytes(),
-                Some("asking  lock.unlock door · Open? · phone, panel until 2026-11-22T03:00:00Z"),
+                Some("asking  lock.unlock door · Open? · phone, panel until 19:00:00"),
             ),
             ("hushgate/pending/1", b"", Some("over    1")),
+            (
+                "hushgate/mute/kitchen",
+                br#"{"state":"muted","until":"2026-11-22T03:00:00.5Z","reason":"guests"}"#,
+                Some("muted   kitchen until 19:00:00 · guests"),
+            ),
+            (
+                "hushgate/mute/kitchen",
+                br#"{"state":"muted","until":"a\tb","reason":"r"}"#,
+                Some("muted   kitchen until a\\u{9}b · r"),
+            ),
             ("hushgate/mute/kitchen", br#"{"state":"unmuted"}"#, Some("mute    kitchen is not muted")),
             ("hushgate/status", b"online", Some("status  online")),
             ("hushgate/decision/deny/x", b"no JSON", None),

@@ -128,7 +128,8 @@ fn bind(listen: SocketAddr) -> Result<(Listener, SocketAddr), String> {
     let refused = |error: rmqtt::Error| match error.downcast_ref::<std::io::Error>().map(std::io::Error::kind) {
         Some(std::io::ErrorKind::AddrInUse) => format!(
             "the embedded broker cannot listen on `{listen}`: another program does\n\
-             help: stop that program, set `broker.listen` to another port, or `broker.url` to use that broker"
+             help: if that is your broker, set `broker.url` to `mqtt://localhost:{}`; otherwise write another port",
+            listen.port()
         ),
         _ => format!("the embedded broker cannot listen on `{listen}`: {error}"),
     };
@@ -146,7 +147,8 @@ mod tests {
         let first = EmbeddedBroker::start(([127, 0, 0, 1], 0).into()).unwrap();
         let error = EmbeddedBroker::start(first.address()).unwrap_err();
         let expected = format!("the embedded broker cannot listen on `{}`: another program does", first.address());
-        assert!(error.starts_with(&expected) && error.contains("help: "), "{error}");
+        assert!(error.starts_with(&expected), "{error}");
+        assert!(error.contains(&format!("`mqtt://localhost:{}`", first.address().port())), "{error}");
     }
 
     #[test]

@@ -77,7 +77,13 @@ pub fn read_policies(folder: &Path) -> Result<Vec<PolicySource>, String> {
 
 #[expect(clippy::disallowed_methods, reason = "the one place where folders are read")]
 fn paths_in(folder: &Path, wanted: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>, String> {
-    let failed = |error: std::io::Error| format!("the folder `{}` cannot be read: {error}", folder.display());
+    let failed = |error: std::io::Error| {
+        let help = match error.kind() {
+            std::io::ErrorKind::NotFound => "\nhelp: start the program where that folder is, or name another one",
+            _ => "",
+        };
+        format!("the folder `{}` cannot be read: {error}{help}", folder.display())
+    };
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
@@ -160,7 +166,8 @@ mod tests {
     fn what_cannot_be_read_is_named() {
         let folder = folder();
         let missing = folder.path().join("none");
-        assert!(read_policies(&missing).unwrap_err().contains("none` cannot be read"));
+        let error = read_policies(&missing).unwrap_err();
+        assert!(error.contains("none` cannot be read") && error.contains("\nhelp: start the program where"), "{error}");
         assert!(read_text(folder.path(), 1).unwrap_err().ends_with("is not a file"));
         let path = folder.path().join("latin.rhai");
         fs::write(&path, b"// caf\xE9").unwrap();

@@ -5,6 +5,9 @@
 use crate::model::event::Record;
 use crate::shell::lines::{self, Palette};
 
+/// The field with a record's JSON, which is sent as a text.
+pub const RECORD_FIELD: &str = "record";
+
 /// Writes records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Journal {
@@ -17,7 +20,7 @@ pub enum Journal {
 impl Journal {
     /// Writes one record. It is written when this returns.
     pub fn write(self, record: &Record) {
-        let (is_warning, line) = lines::record(record, &Palette::PLAIN);
+        let (is_warning, line) = lines::record(record, &Palette::PLAIN, None);
         match (self, is_warning) {
             (Journal::Human, false) => tracing::info!("{line}"),
             (Journal::Human, true) => tracing::warn!("{line}"),

@@ -1,12 +1,13 @@
 //! One line for people: of a decision, and of every other record.
 //!
-//! What came from outside is made harmless for a
-//! terminal first: a topic must not be able to write its own line.
+//! What came from outside is made harmless for a terminal first: a topic must not be able to write its own line.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::model::decision::{Decision, Outcome, Verdict};
 use crate::model::event::{Entry, Record};
@@ -114,10 +115,21 @@ fn source(source: &Source) -> String {
     }
 }
 
-/// Any record. `true`: the owner should look at it.
-pub fn record(record: &Record, palette: &Palette) -> (bool, String) {
+/// A moment within a day, by the clock on the wall. Without a zone: the whole of it, in UTC.
+pub fn moment(at: &Timestamp, zone: Option<&TimeZone>) -> String {
+    match zone {
+        Some(zone) => at.to_zoned(zone.clone()).strftime("%H:%M:%S").to_string(),
+        None => format!("{at:.0}"),
+    }
+}
+
+/// Any record, with times by `moment`. `true`: the owner should look at it.
+pub fn record(record: &Record, palette: &Palette, zone: Option<&TimeZone>) -> (bool, String) {
     let about = |word: &str, what: &str, why: &str| about(palette.strong, word, what, why);
     let by = |who: &String| format!(" by {}", harmless(who));
+    let ends = |until: &Option<Timestamp>| {
+        until.as_ref().map(|until| format!(" until {}", moment(until, zone))).unwrap_or_default()
+    };
     match &record.entry {
         Entry::Decision { decision } => (false, self::decision(decision, palette)),
         Entry::Refused { topic, reason } => (true, about("refused", topic, reason)),
@@ -135,15 +147,15 @@ pub fn record(record: &Record, palette: &Palette) -> (bool, String) {
         }
         Entry::Muted { speaker, until, reason, by: who, applied } => {
             let word = if *applied { "muted" } else { "would be muted" };
-            (false, about(word, &format!("{speaker} until {until:.0}{}", by(who)), reason))
+            (false, about(word, &format!("{speaker} until {}{}", moment(until, zone), by(who)), reason))
         }
         Entry::Unmuted { speaker, by: who } => (false, format!("un-muted {}{}", harmless(speaker), by(who))),
         Entry::ModeSet { mode, by: who, until } => {
-            (false, format!("mode is {}{}{}", mode.name(), by(who), ends(until.as_ref())))
+            (false, format!("mode is {}{}{}", mode.name(), by(who), ends(until)))
         }
         Entry::PolicySet { policy, on, by: who, until } => {
             let state = if *on { "on" } else { "off" };
-            (false, format!("policy {} is {state}{}{}", harmless(policy), by(who), ends(until.as_ref())))
+            (false, format!("policy {} is {state}{}{}", harmless(policy), by(who), ends(until)))
         }
         Entry::Notice { text, policy, applied } => {
             let word = if *applied { "notice" } else { "would notify" };
@@ -186,10 +198,6 @@ fn about(strong: Style, word: &str, what: &str, why: &str) -> String {
     format!("{word} {strong}{}{strong:#}{SEPARATOR}{}", harmless(what), harmless(why))
 }
 
-fn ends(until: Option<&jiff::Timestamp>) -> String {
-    until.map(|until| format!(" until {until:.0}")).unwrap_or_default()
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
@@ -200,7 +208,7 @@ pub(crate) mod tests {
     pub(crate) fn example() -> Decision {
         Decision {
             id: "1".to_owned(),
-            at: jiff::Timestamp::UNIX_EPOCH,
+            at: Timestamp::UNIX_EPOCH,
             request: Request {
                 action: "lock.unlock".to_owned(),
                 target: Some("front_door".to_owned()),
@@ -237,6 +245,27 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn the_end_of_a_mute_is_told_by_the_clock_on_the_wall() {
+        let (until, zone) = ("2027-05-18T06:44:03.5Z".parse().unwrap(), TimeZone::get("America/Los_Angeles").unwrap());
+        let record = Record {
+            at: Timestamp::UNIX_EPOCH,
+            entry: Entry::Muted {
+                speaker: "kitchen".to_owned(),
+                until,
+                reason: "guests".to_owned(),
+                by: "control".to_owned(),
+                applied: true,
+            },
+        };
+        for (zone, expected) in [
+            (None, "muted kitchen until 2027-05-18T06:44:03Z by control · guests"),
+            (Some(&zone), "muted kitchen until 23:44:03 by control · guests"),
+        ] {
+            assert_eq!(self::record(&record, &Palette::PLAIN, zone).1, expected);
+        }
+    }
+
+    #[test]
     fn what_comes_from_outside_writes_no_line_of_its_own() {
         for (text, expected) in [
             ("a\nb", "a\\u{a}b"),
@@ -249,10 +278,10 @@ pub(crate) mod tests {
         assert_eq!(harmless(&"é".repeat(TEXT_CHARACTERS_MAX)).chars().count(), TEXT_CHARACTERS_MAX);
         assert_eq!(harmless(&"é".repeat(500)).chars().count(), TEXT_CHARACTERS_MAX + 1);
         let record = Record {
-            at: jiff::Timestamp::UNIX_EPOCH,
+            at: Timestamp::UNIX_EPOCH,
             entry: Entry::Dropped { topic: "a\nINFO allow".to_owned(), reason: "r".to_owned() },
         };
-        let (is_warning, line) = self::record(&record, &Palette::PLAIN);
+        let (is_warning, line) = self::record(&record, &Palette::PLAIN, None);
         assert!(is_warning && !line.contains('\n'), "{line}");
     }
 }

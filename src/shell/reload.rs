@@ -80,7 +80,8 @@ impl PolicyWatch {
                     self.current.clone_from(&sources);
                     return Ok(sources);
                 }
-                Err(error) => return Err(error),
+                // In a record all stands on one line.
+                Err(error) => return Err(error.replace("\nhelp: ", "; help: ")),
             }
         }
     }
@@ -186,6 +187,6 @@ mod tests {
         fs::rename(&folder, parent.path().join("elsewhere")).unwrap();
         fs::write(parent.path().join("elsewhere/a.rhai"), "// 2").unwrap();
         let error = changed(&mut watch).await.unwrap_err();
-        assert!(error.contains("cannot be read"), "{error}");
+        assert!(error.contains("cannot be read") && error.contains("; help: ") && !error.contains('\n'), "{error}");
     }
 }

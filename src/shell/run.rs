@@ -18,6 +18,7 @@ use super::seed::Seeds;
 use super::{files, link};
 use crate::bridge::{Bridge, Output, Setup};
 use crate::config::{Broker, Config, Remote};
+use crate::model::decision::Mode;
 use crate::model::event::{Entry, Event, Record, Refusal};
 use crate::model::message::Message;
 use crate::script::diagnostics::Diagnostic;
@@ -86,7 +87,7 @@ impl Run {
         };
         let mut outputs = Vec::new();
         let bridge = Bridge::start(setup, clock.now(), &mut outputs).map_err(StartError::Policies)?;
-        tracing::info!("mode {}, {} policies in `{}`", config.mode.name(), count, config.policies.display());
+        tracing::info!("{}", opening(&config, count, bridge.engine().revision()));
         #[cfg(feature = "embedded-broker")]
         let (remote, broker) = match &config.broker {
             Broker::Remote(remote) => (remote.clone(), None),
@@ -286,7 +287,9 @@ impl Run {
 
     async fn end(mut self, ended: Ended) -> Ended {
         // After a takeover the retained status is the other bridge's.
-        let last = if ended == Ended::Stopped { vec![self.bridge.offline()] } else { Vec::new() };
+        // Where there is no connection, the last will has said it.
+        let says_farewell = ended == Ended::Stopped && self.link.is_up();
+        let last = if says_farewell { vec![self.bridge.offline()] } else { Vec::new() };
         let link = self.link;
         for undelivered in link.close(last).await {
             let entry = Entry::Dropped { topic: undelivered.topic, reason: undelivered.reason };
@@ -301,6 +304,20 @@ impl Run {
 #[cfg(not(feature = "embedded-broker"))]
 const NO_BROKER: &str = "this build has no embedded broker\nhelp: set `broker.url` to a broker, or build with the feature \
                          `embedded-broker`";
+
+/// The first line of the log: which program, how strict, by which rules, where.
+fn opening(config: &Config, policies: usize, revision: &str) -> String {
+    let mode = match config.mode {
+        Mode::Observe => "observe (it judges, and holds nothing back)",
+        Mode::Enforce => "enforce",
+    };
+    let (count, folder) = (if policies == 1 { "policy" } else { "policies" }, config.policies.display());
+    let version = env!("CARGO_PKG_VERSION");
+    format!(
+        "hushgate {version} starts: mode {mode}; {policies} {count} in `{folder}`, revision {revision}; broker {}",
+        config.broker
+    )
+}
 
 /// How a broker that listens on `address` is reached from here.
 pub fn loopback(address: SocketAddr) -> Remote {
@@ -323,7 +340,7 @@ fn connect(config: &Config, bridge: &Bridge, broker: Remote, jitter: u64) -> Res
 }
 
 /// One identifier per base, so that a second bridge on the same base takes over instead of running beside.
-fn client_id(base: &str) -> String {
+pub(crate) fn client_id(base: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
     format!("hushgate-{}", base.chars().map(plain).collect::<String>())
 }
@@ -337,6 +354,25 @@ mod tests {
         for (base, expected) in [("hushgate", "hushgate-hushgate"), ("home/hush gate", "hushgate-home-hush-gate")] {
             assert_eq!(client_id(base), expected);
         }
+    }
+
+    #[test]
+    fn the_first_line_says_everything_but_the_password() {
+        let text = "broker: {url: mqtts://broker.lan, username: anna, password: tulip}\npolicies: rules";
+        let mut config = crate::config::parse("test.yaml", text, &files::SystemSecrets).unwrap();
+        let version = env!("CARGO_PKG_VERSION");
+        assert_eq!(
+            opening(&config, 1, "51ec"),
+            format!(
+                "hushgate {version} starts: mode observe (it judges, and holds nothing back); 1 policy in `rules`, \
+                 revision 51ec; broker mqtts://broker.lan:8883"
+            )
+        );
+        config.mode = Mode::Enforce;
+        config.broker = Broker::Embedded { listen: ([127, 0, 0, 1], 1883).into() };
+        let line = opening(&config, 4, "51ec");
+        assert!(line.contains("mode enforce; 4 policies"), "{line}");
+        assert!(line.ends_with("broker embedded://127.0.0.1:1883"), "{line}");
     }
 
     #[test]

@@ -73,10 +73,15 @@ impl Client {
     /// Connects, subscribes at QoS 1, and waits until every subscription is there.
     pub fn speaking(version: Version, broker: &Broker, filters: &[&str]) -> Client {
         let id = format!("test-{}-{}", std::process::id(), SERIAL.fetch_add(1, Ordering::Relaxed));
+        Client::named(&id, version, broker, filters)
+    }
+
+    /// The same under a name of its own: whoever has it already loses the connection.
+    pub fn named(id: &str, version: Version, broker: &Broker, filters: &[&str]) -> Client {
         let (tell, told) = channel();
         let handle = match version {
-            Version::V3 => connect_v3(&id, broker, tell),
-            Version::V5 => connect_v5(&id, broker, tell),
+            Version::V3 => connect_v3(id, broker, tell),
+            Version::V5 => connect_v5(id, broker, tell),
         };
         let mut client = Client { handle, told, waiting: VecDeque::new() };
         for filter in filters {

@@ -69,9 +69,14 @@ impl House {
 
     /// Runs the bridge.
     pub fn run(&self) -> Bridge {
+        self.run_with(&[])
+    }
+
+    /// Runs the bridge with further arguments.
+    pub fn run_with(&self, arguments: &[&str]) -> Bridge {
         let config = self.config();
         let mut command = command();
-        command.arg("run").arg("--config").arg(config).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.arg("run").arg("--config").arg(config).args(arguments).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the built program");
         let log = child.stderr.take().expect("piped");
         Bridge::reading(child, log, Arc::clone(&self.folder))

@@ -3,9 +3,11 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 
+use serde_json::Value;
+
 use crate::Case;
 use crate::broker::{Broker, Kind};
-use crate::client::Client;
+use crate::client::{Client, Version};
 use crate::house::{Bridge, CELLAR, House};
 
 pub const CASES: &[Case] = &[
@@ -13,6 +15,7 @@ pub const CASES: &[Case] = &[
     ("a_saved_rule_counts_at_once", a_saved_rule_counts_at_once),
     ("a_hangup_reads_the_rules_again", a_hangup_reads_the_rules_again),
     ("it_leaves_with_a_farewell", it_leaves_with_a_farewell),
+    ("a_log_for_programs_is_json_alone", a_log_for_programs_is_json_alone),
     ("a_crash_is_told_by_the_last_will", a_crash_is_told_by_the_last_will),
     ("a_second_bridge_takes_over", a_second_bridge_takes_over),
 ];
@@ -74,8 +77,30 @@ fn it_leaves_with_a_farewell(kind: Kind) {
         bridge.signal(signal);
         assert_eq!(owner.expect("hushgate/status").payload, "offline");
         let status = bridge.wait();
-        assert_eq!(status.code(), Some(0), "{signal}: {}", bridge.whole_log());
+        let log = bridge.whole_log();
+        assert_eq!(status.code(), Some(0), "{signal}: {log}");
+        let (first, last) = (log.lines().next().unwrap_or_default(), log.lines().last().unwrap_or_default());
+        for word in [env!("CARGO_PKG_VERSION"), "mode enforce", "1 policy in", "revision", &broker.url()] {
+            assert!(first.contains(word), "{word} should be in {first}");
+        }
+        assert!(last.contains(&format!("stopped by SIG{signal}")), "{last}");
     }
+}
+
+fn a_log_for_programs_is_json_alone(kind: Kind) {
+    let broker = Broker::start(kind);
+    let mut bridge = House::on(&broker).run_with(&["--log-format", "json"]);
+    bridge.expect_log(&["connected to the broker"]);
+    bridge.signal("TERM");
+    bridge.wait();
+    let log = bridge.whole_log();
+    let lines: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("no JSON ({error}): {line}")))
+        .collect();
+    assert!(lines.iter().all(|line| line["at"].is_string() && line["level"].is_string()), "{log}");
+    assert!(lines.iter().any(|line| line["record"]["record"] == "connected"), "the record is an object: {log}");
+    assert_eq!(lines.last().expect("a last line")["message"], "stopped by SIGTERM");
 }
 
 fn a_crash_is_told_by_the_last_will(kind: Kind) {
@@ -154,9 +179,69 @@ fn the_demo_comes_true_and_stays_up_if_asked(_: Kind) {
     ] {
         demo.expect_log(words);
     }
-    let mut device = Client::connect(&Broker::elsewhere(port), &["zigbee2mqtt/kitchen_light/set"]);
-    device.publish("hushgate/gate/zigbee2mqtt/kitchen_light/set", r#"{"state":"OFF"}"#);
-    assert_eq!(device.expect("zigbee2mqtt/kitchen_light/set").payload, r#"{"state":"OFF"}"#);
+    let broker = Broker::elsewhere(port);
+    let heard = ["zigbee2mqtt/kitchen_light/set", "kitchen_echo/unlock", "hushgate/prompt/phone", "hushgate/log"];
+    let mut house = Client::connect(&broker, &heard);
+    house.subscribe("hushgate/decision/#");
+
+    type_the_next(&mut demo, "kitchen_light").publish(&house);
+    house.expect("hushgate/decision/allow/light.turn_on");
+    assert_eq!(house.expect("zigbee2mqtt/kitchen_light/set").payload, r#"{"state":"ON"}"#);
+
+    type_the_next(&mut demo, "message/Robert").publish(&house);
+    house.expect("hushgate/decision/deny/communication.send_message");
+
+    type_the_next(&mut demo, "kitchen_echo/unlock").publish(&house);
+    let question = house.expect("hushgate/prompt/phone").json();
+    let asked = |key: &str| question[key].as_str().expect("a text in the question").to_owned();
+    let answer = type_the_next(&mut demo, "<answer_topic>");
+    let answer = Typed {
+        topic: answer.topic.replace("<answer_topic>", &asked("answer_topic")),
+        payload: answer.payload.replace("<token>", &asked("token")),
+        ..answer
+    };
+    answer.publish(&house);
+    house.expect("hushgate/decision/allow/lock.unlock");
+    assert_eq!(house.expect("kitchen_echo/unlock").payload, "front_door");
+
+    let ghost = type_the_next(&mut demo, "front_door/set");
+    let name = ghost.name.as_deref().expect("the name that takes the bridge's connection");
+    ghost.publish(&Client::named(name, Version::V5, &broker, &[]));
+    house.expect_where("hushgate/log", |record| record.payload.contains("\"ghost\""));
+
     demo.signal("INT");
     assert_eq!(demo.wait().code(), Some(0), "{}", demo.whole_log());
+}
+
+/// A command that the demo tells its visitors to type.
+struct Typed {
+    topic: String,
+    payload: String,
+    name: Option<String>,
+    is_retained: bool,
+}
+
+impl Typed {
+    fn publish(&self, client: &Client) {
+        client.send(&self.topic, &self.payload, 1, self.is_retained);
+    }
+}
+
+/// Waits for the next `mosquitto_pub` with a word in it, and reads it as a shell would.
+fn type_the_next(demo: &mut Bridge, word: &str) -> Typed {
+    let line = demo.expect_log(&["mosquitto_pub -h 127.0.0.1 -p ", word]);
+    let option = |name: &str| {
+        let (_, rest) = line.split_once(&format!(" {name} "))?;
+        let value = match rest.strip_prefix('\'') {
+            Some(quoted) => quoted.split('\'').next(),
+            None => rest.split(' ').next(),
+        };
+        value.map(str::to_owned)
+    };
+    Typed {
+        topic: option("-t").expect("a topic"),
+        payload: option("-m").expect("a payload"),
+        name: option("-i"),
+        is_retained: line.contains(" -r "),
+    }
 }

@@ -60,7 +60,7 @@ impl Stage {
     }
 
     pub(super) fn title(&self, text: &str) {
-        anstream::println!("{TITLE}A house in Portland{TITLE:#} {QUIET}{}{QUIET:#}", harmless(text));
+        anstream::println!("{TITLE}A house in Portland{TITLE:#} {QUIET}· {}{QUIET:#}", harmless(text));
     }
 
     /// Begins a scene.
@@ -109,7 +109,7 @@ impl Stage {
         let message = self.reader.expect_where("hushgate/log", is_kind).await?;
         let record: Record =
             serde_json::from_slice(&message.payload).map_err(|error| format!("no record came: {error}"))?;
-        let (_, line) = lines::record(&record, &Palette::COLOURED);
+        let (_, line) = lines::record(&record, &Palette::COLOURED, Some(&self.zone));
         self.tell("hushgate", &line).await;
         if line.contains(because) { Ok(()) } else { Err(format!("expected `{because}`, found {line}")) }
     }

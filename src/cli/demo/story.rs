@@ -122,8 +122,7 @@ async fn asked(channel: &mut Actor) -> Result<Question, String> {
     let is_question = |message: &Message| text_in(message, "kind").as_deref() == Some("ask");
     let prompt = channel.expect_where("hushgate/prompt/+", is_question).await?;
     let text = |key: &str| text_in(&prompt, key).ok_or_else(|| format!("a prompt without `{key}`"));
-    let question = format!("{} ({})", text("question")?, text("target")?);
-    Ok(Question { text: question, token: text("token")?, answer_topic: text("answer_topic")? })
+    Ok(Question { text: text("question")?, token: text("token")?, answer_topic: text("answer_topic")? })
 }
 
 fn answer(channel: &Actor, question: &Question, word: &str) -> Result<(), String> {
