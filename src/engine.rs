@@ -103,7 +103,7 @@ impl Engine {
             policies,
             world: Rc::new(RefCell::new(World::default())),
             ids: ids::Ids::new(setup.seed),
-            clock: clock::Clock::new(),
+            clock: clock::Clock::since(setup.saved.as_ref().map(|(_, saved)| *saved)),
             recent: confirm::Recent::default(),
             overflows: facts::Overflows::default(),
         };

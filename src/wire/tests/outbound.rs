@@ -65,13 +65,7 @@ fn publications_have_their_topics_and_fields() {
     let name = || "quiet".to_owned();
     let kitchen = || "kitchen".to_owned();
     for (publication, topic, is_kept, expiry_s, expected) in [
-        (
-            Publication::Pending(pending()),
-            "hushgate/pending/p1",
-            true,
-            Some(60),
-            with(json!({"channels": ["phone"]})),
-        ),
+        (Publication::Pending(pending()), "hushgate/pending/p1", true, Some(60), with(json!({"channels": ["phone"]}))),
         (
             Publication::Prompt { channel: "phone".to_owned(), pending: pending(), token: TOKEN.to_owned() },
             "hushgate/prompt/phone",
@@ -308,6 +302,7 @@ fn forgeries_are_repaired_and_told_and_leftovers_are_put_right() {
     let info = r#"{"instance":"one","policies":[],"revision":"r","version":"0.1.0"}"#;
     let other = r#"{"instance":"two","policies":[],"revision":"r","version":"0.1.0"}"#;
     let mode = r#"{"mode":"enforce"}"#;
+    let large = "x".repeat(PAYLOAD_BYTES_MAX + 1);
     for (topic, payload, live, replayed) in [
         ("hushgate/mode", mode, "nothing".to_owned(), "nothing".to_owned()),
         (
@@ -363,8 +358,21 @@ fn forgeries_are_repaired_and_told_and_leftovers_are_put_right() {
             format!("forged hushgate/info + hushgate/info={info} kept"),
             format!("+ hushgate/info={info} kept"),
         ),
+        // Too large to be read, but what it has put in place of ours goes all the same.
+        (
+            "hushgate/mode",
+            &large,
+            format!("forged hushgate/mode + hushgate/mode={mode} kept"),
+            format!("+ hushgate/mode={mode} kept"),
+        ),
+        (
+            "hushgate/pending/x",
+            &large,
+            "forged hushgate/pending/x + hushgate/pending/x= kept".to_owned(),
+            "+ hushgate/pending/x= kept".to_owned(),
+        ),
     ] {
-        assert_eq!(told(&wire.decode(&Message::live(topic, payload), &[])), live, "{topic} {payload}");
+        assert_eq!(told(&wire.decode(&Message::live(topic, payload.to_owned()), &[])), live, "{topic} {payload}");
         assert_eq!(told(&wire.decode(&stored(topic, payload), &[])), replayed, "{topic} {payload}");
     }
 }
