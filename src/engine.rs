@@ -232,3 +232,6 @@ fn refuse(turn: &mut Turn<'_>, refusal: Refusal) {
         turn.publish(Publication::Answer { reply, answer });
     }
 }
+
+#[cfg(test)]
+mod tests;
