@@ -2,8 +2,8 @@
 //!
 //! The relay subscribes, publishes to the topic behind its prefix, and does nothing else; it is this very program, run
 //! with other arguments. Both stand on the broker all the time and are measured in turns, A B A B …; what is compared
-//! are medians, so that whatever slows the machine slows both. The bridge judges each command with ten policies and
-//! publishes each decision.
+//! are medians, so that whatever slows the machine slows both. The bridge stands there twice: with the policies that it
+//! ships, one of which judges each command, and with ten policies that all judge each command. It publishes each decision.
 //!
 //! `cargo bench --no-default-features --bench gate` measures through Mosquitto. Without Mosquitto the embedded broker is
 //! used, which needs the default features.
@@ -53,38 +53,41 @@ fn main() {
     }
     let effort = if words.iter().any(|word| word == "--test") { GLANCE } else { FULL };
     let broker = Broker::start();
-    println!("\ngate: through {}, ten policies, {} rounds in turns", broker.name(), effort.rounds);
+    println!("\ngate: through {}, {} rounds in turns", broker.name(), effort.rounds);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(measure(&broker, &effort));
 }
 
 async fn measure(broker: &Broker, effort: &Effort) {
     let mut load = Load::connect(broker.port()).await;
-    // The relay first: each line compares the bridge with it.
-    let subjects = [Subject::relay(broker.port()), Subject::bridge(broker.port())];
+    // The relay first: each line compares a bridge with it.
+    let port = broker.port();
+    let subjects = [Subject::relay(port), Subject::bridge(port), Subject::bridge_with_ten(port)];
     for subject in &subjects {
         load.wait_for(subject).await;
     }
     for (name, count, rate) in
         [("p50 latency at 20/s", effort.slow, 20), ("p50 latency at 1,000/s", effort.fast, 1_000)]
     {
-        let mut latencies = [Vec::new(), Vec::new()];
+        let mut latencies = [Vec::new(), Vec::new(), Vec::new()];
         for _ in 0..effort.rounds {
             for (latencies, subject) in latencies.iter_mut().zip(&subjects) {
                 latencies.extend(load.paced(subject, count, rate).await);
             }
         }
-        let [relay_us, bridge_us] = latencies.map(median);
+        let [relay_us, bridge_us, ten_us] = latencies.map(median);
         line(name, "us", relay_us, bridge_us, Some(Target::AtMost(1.15)));
+        line("  ten matching policies", "us", relay_us, ten_us, None);
     }
-    let mut rates = [Vec::new(), Vec::new()];
+    let mut rates = [Vec::new(), Vec::new(), Vec::new()];
     for _ in 0..effort.rounds {
         for (rates, subject) in rates.iter_mut().zip(&subjects) {
             rates.push(load.windowed(subject, effort.bulk, IN_FLIGHT).await);
         }
     }
-    let [relay_rate, bridge_rate] = rates.map(median);
+    let [relay_rate, bridge_rate, ten_rate] = rates.map(median);
     line("throughput, 100 in flight", "/s", relay_rate, bridge_rate, Some(Target::AtLeast(0.80)));
+    line("  ten matching policies", "/s", relay_rate, ten_rate, None);
     drop(subjects);
     start_and_idle(broker, effort, &mut load).await;
 }
@@ -93,7 +96,7 @@ async fn measure(broker: &Broker, effort: &Effort) {
 async fn start_and_idle(broker: &Broker, effort: &Effort, load: &mut Load) {
     let (mut starts, mut memory) = ([Vec::new(), Vec::new()], [None, None]);
     for turn in 0..effort.starts {
-        for (index, start) in [Subject::relay as fn(u16) -> Subject, Subject::bridge].into_iter().enumerate() {
+        for (index, start) in [Subject::relay as fn(u16) -> Subject, Subject::bridge_with_ten].into_iter().enumerate() {
             let began = std::time::Instant::now();
             let subject = start(broker.port());
             load.wait_for(&subject).await;

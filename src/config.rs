@@ -9,8 +9,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::model::action::{self, Class};
-use crate::model::decision::Mode;
 use crate::model::glob::Glob;
+use crate::model::mode::Mode;
 use crate::model::request::SourceKind;
 use crate::model::topic::TopicFilter;
 use crate::time::Place;
@@ -125,6 +125,21 @@ impl Config {
         self.channels.iter().filter(|(_, channel)| channel.confirms).map(|(name, channel)| (name.as_str(), channel))
     }
 
+    /// What stands in the way of the mode `enforce`: what it needs, and what to write. `None`: nothing.
+    ///
+    /// Rules ask for the time of day; sensitive actions are confirmed unless a policy says otherwise; and where nobody knows
+    /// who asked, only an independent channel may confirm.
+    pub fn enforce_obstacle(&self) -> Option<(&'static str, &'static str)> {
+        if self.place.zone.is_none() {
+            return Some(("a time zone", "add `time_zone: Europe/Berlin`, or whichever is yours"));
+        }
+        let is_ready = self.confirming_channels().any(|(_, channel)| channel.independent);
+        (!is_ready).then_some((
+            "an independent channel that may confirm",
+            "add one under `channels:`, for instance `phone: {kind: person, independent: true, confirms: true}`",
+        ))
+    }
+
     /// Whether no policy may block the action.
     pub fn is_floor(&self, action: &str) -> bool {
         self.floor.iter().any(|glob| glob.matches(action))
@@ -211,6 +226,8 @@ pub struct CommandEntry {
     pub topic: TopicPattern,
     /// Conditions on the payload. `None`: any payload.
     pub when: Option<PayloadCondition>,
+    /// Paths of fields that may stand beside those of `when` without changing what the command is.
+    pub beside: Vec<Vec<String>>,
     pub action: String,
     pub target: Option<Template>,
     pub text: Option<Template>,

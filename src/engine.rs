@@ -7,12 +7,13 @@
 //! It deliberately does not know by which transport a request came, nor how an effect is written.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use crate::config::Config;
-use crate::model::decision::Mode;
 use crate::model::durable::{Change, Durable};
 use crate::model::event::{AnswerBody, Effect, Entry, Event, PolicySource, Publication, Record, Refusal};
+use crate::model::mode::Mode;
 use crate::model::time::At;
 use crate::model::topic::TopicFilter;
 use crate::policy::{Catalog, Policy, PolicySet, Stopwatch, View, World};
@@ -31,7 +32,7 @@ mod mutes;
 mod reload;
 mod wishes;
 
-pub use confirm::{PENDINGS_MAX, RECENT_MAX};
+pub use confirm::{PENDINGS_MAX, PENDINGS_PER_ASKER_MAX, RECENT_MAX};
 pub use ids::BootSeed;
 pub use mutes::{MUTE_DEFAULT_MS, MUTE_MAX_MS};
 pub use wishes::{PUBLISH_DEPTH_MAX, PUBLISHES_MAX};
@@ -61,6 +62,8 @@ pub struct Engine {
     clock: clock::Clock,
     recent: confirm::Recent,
     overflows: facts::Overflows,
+    /// While there is no connection: speakers whose mute has ended meanwhile, to be told when there is one.
+    unmutes_owed: Option<BTreeSet<String>>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -106,6 +109,7 @@ impl Engine {
             clock: clock::Clock::new(),
             recent: confirm::Recent::default(),
             overflows: facts::Overflows::default(),
+            unmutes_owed: Some(BTreeSet::new()),
         };
         let turn = &mut Turn { at, effects, publishes: 0 };
         engine.observe_clock(turn);
@@ -142,7 +146,7 @@ impl Engine {
             Event::Ghost { topic } => turn.record(Entry::Ghost { topic }),
             Event::Forged { topic } => turn.record(Entry::Forged { topic }),
             Event::Connected => self.connected(turn),
-            Event::Disconnected { reason } => turn.record(Entry::Disconnected { reason }),
+            Event::Disconnected { reason } => self.disconnected(turn, reason),
             Event::Dropped { topic, reason } => turn.record(Entry::Dropped { topic, reason }),
             Event::Reload(sources) => self.reload(turn, sources),
             Event::Tick => {}
@@ -215,10 +219,21 @@ impl Engine {
     /// A new connection knows nothing of what was asked on the old one, and what was sent before may be lost.
     fn connected(&mut self, turn: &mut Turn<'_>) {
         turn.record(Entry::Connected);
-        for (speaker, mute) in self.durable().mutes {
+        let mutes = self.durable().mutes;
+        for speaker in self.unmutes_owed.take().unwrap_or_default() {
+            if !mutes.contains_key(&speaker) {
+                mutes::tell(turn, &speaker, None);
+            }
+        }
+        for (speaker, mute) in mutes {
             mutes::tell(turn, &speaker, Some(mute));
         }
         self.prompt_all(turn);
+    }
+
+    fn disconnected(&mut self, turn: &mut Turn<'_>, reason: String) {
+        turn.record(Entry::Disconnected { reason });
+        self.unmutes_owed.get_or_insert_default();
     }
 }
 

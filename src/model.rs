@@ -9,6 +9,7 @@ pub mod durable;
 pub mod event;
 pub mod glob;
 pub mod message;
+pub mod mode;
 pub mod permit;
 pub mod request;
 pub mod time;

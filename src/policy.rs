@@ -3,6 +3,7 @@
 //! A policy looks and speaks; it does nothing. What it wishes comes back as values, which the engine may refuse. How
 //! opinions become one verdict, and what an erring policy's side is, the engine decides.
 
+mod call;
 pub mod catalog;
 mod check;
 mod functions;

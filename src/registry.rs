@@ -34,6 +34,10 @@ pub struct Registry {
 struct Command {
     entry: CommandEntry,
     class: Class,
+    /// No policy may block its action.
+    is_floor: bool,
+    /// What of the payload it reads, or knows to be harmless beside that. An empty path is the whole payload.
+    paths: Vec<Vec<String>>,
     /// It looks into the fields of the payload, so the payload must have one reading only.
     reads_fields: bool,
 }
@@ -44,6 +48,8 @@ impl Registry {
             let templates = entry.target.iter().chain(&entry.text).chain(entry.data.values());
             Command {
                 class: if entry.sensitive { Class::Sensitive } else { config.class_of(&entry.action) },
+                is_floor: config.is_floor(&entry.action),
+                paths: paths(entry, templates.clone()),
                 reads_fields: reads_fields(entry.when.as_ref(), templates),
                 entry: entry.clone(),
             }
@@ -60,15 +66,21 @@ impl Registry {
     /// What a message on a known command topic asks for. `None`: no known command topic. A known topic whose payload
     /// no entry can read is `command.unreadable`, sensitive if any action on that topic is.
     ///
-    /// Where several entries fit, the strictest class wins, then the owner's order: a payload that says two things
-    /// is judged by the more dangerous one.
+    /// Where several entries fit, the strictest class wins, then what a policy may block, then the owner's order: a
+    /// payload that says two things is judged by the more dangerous one. A payload that says more than the fitting
+    /// entries know is unreadable too, unless what they know is sensitive already: a lock takes a new code beside `LOCK`.
     pub fn read_command(&self, topic: &str, payload: &[u8], door: Door) -> Option<Request> {
         let on_topic: Vec<&Command> = self.commands.iter().filter(|command| command.entry.topic.fits(topic)).collect();
         let first = on_topic.first()?;
         let payload = Payload::new(payload);
         let fitting = on_topic.iter().filter(|command| command.fits(&payload));
         // `max_by_key` would take the last of equals.
-        let chosen = fitting.reduce(|best, next| if next.class > best.class { next } else { best });
+        let chosen =
+            fitting.clone().reduce(|best, next| if next.strictness() > best.strictness() { next } else { best });
+        let chosen = chosen.filter(|chosen| {
+            let paths: Vec<&[String]> = fitting.flat_map(|command| command.paths.iter().map(Vec::as_slice)).collect();
+            chosen.class == Class::Sensitive || payload.has_only(&paths)
+        });
         let names = chosen.unwrap_or(first).entry.topic.read(topic).unwrap_or_default();
         Some(match chosen {
             Some(command) => self.request(command, &names, &payload, door),
@@ -162,10 +174,22 @@ impl Registry {
 }
 
 impl Command {
+    /// Of two that fit one payload, the greater one counts.
+    fn strictness(&self) -> (Class, bool) {
+        (self.class, !self.is_floor)
+    }
+
     fn fits(&self, payload: &Payload<'_>) -> bool {
         let has_one_reading = !self.reads_fields || !payload.is_ambiguous();
         has_one_reading && self.entry.when.as_ref().is_none_or(|condition| condition.holds(payload))
     }
+}
+
+/// An entry without fields in `when` reads the payload as a whole: it says what every payload on its topic means.
+fn paths<'a>(entry: &CommandEntry, templates: impl Iterator<Item = &'a Template>) -> Vec<Vec<String>> {
+    let Some(PayloadCondition::Fields(fields)) = &entry.when else { return vec![Vec::new()] };
+    let read = fields.iter().map(|(path, _)| path).chain(&entry.beside).cloned();
+    read.chain(templates.flat_map(Template::payload_paths).map(<[String]>::to_vec)).collect()
 }
 
 fn reads_fields<'a>(when: Option<&PayloadCondition>, mut templates: impl Iterator<Item = &'a Template>) -> bool {

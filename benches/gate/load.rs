@@ -41,7 +41,7 @@ impl Load {
         options.set_outgoing_inflight_upper_limit(1_000);
         let (client, mut connection) = AsyncClient::new(options, REQUESTS_MAX);
         let (tell, arrived) = unbounded_channel();
-        client.try_subscribe("lights/+/set", QoS::AtLeastOnce).expect("an empty queue");
+        client.try_subscribe("load/+/112", QoS::AtLeastOnce).expect("an empty queue");
         tokio::spawn(async move {
             loop {
                 if let Event::Incoming(Incoming::Publish(publish)) = connection.poll().await.expect("a connection") {

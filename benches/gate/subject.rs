@@ -1,8 +1,10 @@
 //! What is measured: the built bridge and the bare relay, each a process of its own.
 
+use std::io::Write;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 use crate::relay;
 
@@ -12,35 +14,48 @@ const POLICIES: usize = 10;
 pub struct Subject {
     name: &'static str,
     command_topic: String,
-    device_topic: &'static str,
+    device_topic: String,
     child: Child,
-    /// Kept as long as the process reads from it.
-    _folder: Option<TempDir>,
+    /// Configuration and policies: kept as long as the process may read them.
+    _kept: (Option<NamedTempFile>, Option<TempDir>),
 }
 
 impl Subject {
     pub fn relay(port: u16) -> Subject {
         let program = std::env::current_exe().expect("this program");
         let child = run(Command::new(program).arg(relay::ARGUMENT).arg(port.to_string()));
-        let device_topic = "lights/relay/set";
+        let device_topic = "load/relay/112".to_owned();
         let command_topic = format!("{}{device_topic}", relay::PREFIX);
-        Subject { name: "the relay", command_topic, device_topic, child, _folder: None }
+        Subject { name: "the relay", command_topic, device_topic, child, _kept: (None, None) }
     }
 
+    /// The bridge with the policies that it ships, one of which judges the load's commands.
     pub fn bridge(port: u16) -> Subject {
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+        Subject::run_bridge("the bridge", "bridge", port, &shipped, None)
+    }
+
+    /// The bridge with ten policies, all of which judge the load's commands.
+    pub fn bridge_with_ten(port: u16) -> Subject {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let policies = folder.path().join("policies");
-        std::fs::create_dir(&policies).expect("a writable temporary folder");
         for index in 0..POLICIES {
-            std::fs::write(policies.join(format!("rule_{index}.rhai")), RULE).expect("a writable temporary folder");
+            let file = folder.path().join(format!("rule_{index}.rhai"));
+            std::fs::write(file, RULE).expect("a writable temporary folder");
         }
-        let config = folder.path().join("home.yaml");
-        let head = format!("broker: {{ url: \"mqtt://127.0.0.1:{port}\" }}\npolicies: \"{}\"\n", policies.display());
-        std::fs::write(&config, head + HOUSE).expect("a writable temporary folder");
-        let child = run(Command::new(env!("CARGO_BIN_EXE_hushgate")).arg("run").arg("--config").arg(config));
-        let device_topic = "lights/bridge/set";
-        let command_topic = format!("hushgate/gate/{device_topic}");
-        Subject { name: "the bridge", command_topic, device_topic, child, _folder: Some(folder) }
+        let policies = folder.path().to_owned();
+        Subject::run_bridge("the bridge with ten policies", "ten", port, &policies, Some(folder))
+    }
+
+    /// `base` stands before all topics of this bridge, so that several can be connected at one time.
+    fn run_bridge(name: &'static str, base: &str, port: u16, policies: &Path, kept: Option<TempDir>) -> Subject {
+        let device_topic = format!("load/{base}/112");
+        let mut config = NamedTempFile::new().expect("a temporary file");
+        let broker = format!("broker: {{ url: \"mqtt://127.0.0.1:{port}\" }}\nbase: {base}\n");
+        let text = format!("{broker}policies: \"{}\"\n{HOUSE}", policies.display());
+        config.write_all(text.as_bytes()).expect("a writable temporary file");
+        let child = run(Command::new(env!("CARGO_BIN_EXE_hushgate")).arg("run").arg("--config").arg(config.path()));
+        let command_topic = format!("{base}/gate/{device_topic}");
+        Subject { name, command_topic, device_topic, child, _kept: (Some(config), kept) }
     }
 
     pub fn name(&self) -> &'static str {
@@ -53,8 +68,8 @@ impl Subject {
     }
 
     /// Where they arrive.
-    pub fn device_topic(&self) -> &'static str {
-        self.device_topic
+    pub fn device_topic(&self) -> &str {
+        &self.device_topic
     }
 
     /// Resident memory. `None` where the system has no `/proc`.
@@ -82,21 +97,11 @@ const HOUSE: &str = r#"
 mode: enforce
 time_zone: America/Los_Angeles
 commands:
-  - { topic: "lights/{name}/set", action: light.turn_on, target: "{name}" }
+  - { topic: "load/{subject}/{recipient}", action: communication.call, target: "{recipient}", channel: echo }
 channels:
+  echo: { kind: voice }
   phone: { kind: person, independent: true, confirms: true }
 "#;
 
-const RULE: &str = r#"//! A typical rule.
-const ACTIONS = ["light.*"];
-const FROM = "22:00";
-const ROOM = "cellar";
-
-fn on_request(request) {
-    if request.target == ROOM && between(FROM, "07:00") {
-        deny("no light in the cellar at night")
-    } else {
-        allow("it is not the cellar")
-    }
-}
-"#;
+/// The shipped `quiet-nights` lets emergency contacts through at any hour.
+const RULE: &str = include_str!("../../policies/quiet-nights.rhai");

@@ -30,7 +30,7 @@ pub fn execute(arguments: &CheckArguments) -> Exit {
         Err(exit) => return exit,
     };
     if let Err(error) = settings::check_mode(&config) {
-        terminal::error(error);
+        terminal::error(&error);
         return Exit::Configuration;
     }
     let sources = match read(arguments, &config) {

@@ -14,7 +14,7 @@ use tokio::task::LocalSet;
 
 use super::{Exit, run, terminal};
 use crate::config::{self, Broker, Config, Remote};
-use crate::model::decision::Mode;
+use crate::model::mode::Mode;
 use crate::shell::broker::EmbeddedBroker;
 use crate::shell::clock::Clock;
 use crate::shell::files::SystemSecrets;

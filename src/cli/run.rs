@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{BrokerArguments, ConfigArguments, Exit, LogArguments, log, settings, terminal};
 use crate::config::Config;
-use crate::model::decision::Mode;
+use crate::model::mode::Mode;
 use crate::shell::clock::Clock;
 use crate::shell::run::{Ended, Run, StartError};
 use crate::shell::seed;
@@ -71,7 +71,7 @@ fn configure(arguments: &RunArguments) -> Result<Config, Exit> {
         };
     }
     if let Err(error) = settings::check_mode(&config) {
-        terminal::error(error);
+        terminal::error(&error);
         return Err(Exit::Configuration);
     }
     Ok(config)

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{Exit, terminal};
 use crate::config::{self, Broker, Config, Remote, Secret, Secrets};
-use crate::model::decision::Mode;
+use crate::model::mode::Mode;
 use crate::shell::files::{self, SystemSecrets};
 
 /// The environment variable with the password that goes with `--username`.
@@ -108,20 +108,11 @@ pub(super) fn remote(config: &Config) -> Remote {
 ///
 /// # Errors
 /// It is missing. The text has its help.
-pub(super) fn check_mode(config: &Config) -> Result<(), &'static str> {
-    if config.mode != Mode::Enforce {
-        return Ok(());
+pub(super) fn check_mode(config: &Config) -> Result<(), String> {
+    match config.enforce_obstacle().filter(|_| config.mode == Mode::Enforce) {
+        None => Ok(()),
+        Some((needs, help)) => Err(format!("mode `enforce` needs {needs} in the configuration\nhelp: {help}")),
     }
-    if config.place.zone.is_none() {
-        return Err("expected `time_zone` in the configuration for mode `enforce`, found none\n\
-                    help: add `time_zone: Europe/Berlin`, or whichever is yours");
-    }
-    // Sensitive actions are confirmed unless a policy says otherwise, so somebody must be able to.
-    if config.confirming_channels().next().is_none() {
-        return Err("expected a channel with `confirms: true` for mode `enforce`, found none\n\
-                    help: add one under `channels:`, for instance `phone: {kind: person, independent: true, confirms: true}`");
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -135,16 +126,20 @@ mod tests {
     #[test]
     fn enforce_needs_a_time_zone_and_a_channel_that_can_answer() {
         for (text, expected) in [
-            ("base: h", Some("time_zone")),
-            ("time_zone: Europe/Berlin", Some("a channel")),
-            ("time_zone: Europe/Berlin\nchannels: {phone: {kind: person, confirms: true}}", None),
+            ("base: h", Some("needs a time zone")),
+            ("time_zone: Europe/Berlin", Some("needs an independent channel")),
+            (
+                "time_zone: Europe/Berlin\nchannels: {panel: {kind: person, confirms: true}}",
+                Some("needs an independent channel"),
+            ),
+            ("time_zone: Europe/Berlin\nchannels: {phone: {kind: person, confirms: true, independent: true}}", None),
         ] {
             let mut config = parse(text);
             assert_eq!(check_mode(&config), Ok(()), "observing needs nothing");
             config.mode = Mode::Enforce;
-            let error = check_mode(&config).err();
-            assert_eq!(error.is_some(), expected.is_some(), "{text}: {error:?}");
-            assert!(expected.is_none_or(|word| error.unwrap_or_default().contains(word)), "{text}: {error:?}");
+            let error = check_mode(&config).err().unwrap_or_default();
+            assert_eq!(error.is_empty(), expected.is_none(), "{text}: {error}");
+            assert!(error.contains(expected.unwrap_or_default()), "{text}: {error}");
         }
     }
 

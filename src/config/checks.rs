@@ -7,8 +7,8 @@ use super::pattern::TopicPattern;
 use super::reader::{Cursor, Fields, Reader};
 use super::{Config, is_heard_twice, keys};
 use crate::model::action::{Class, KNOWN_ACTIONS, SET_MODE, TURN_OFF_POLICY, UNMUTE, UNREADABLE};
-use crate::model::decision::Mode;
 use crate::model::glob::Glob;
+use crate::model::mode::Mode;
 use crate::model::topic::{self, DISCOVERY_PREFIX};
 use crate::script::nearest::did_you_mean_one_of;
 

@@ -30,6 +30,7 @@ fn command(reader: &mut Reader<'_>, cursor: &Cursor<'_>) -> Option<CommandEntry>
     let action = entry.dotted(reader, "action", "an action such as `lock.unlock`");
     Some(CommandEntry {
         when: entry.condition(reader),
+        beside: entry.beside(reader),
         target: entry.template(reader, "target"),
         text: entry.template(reader, "text"),
         data: entry.data(reader),
@@ -153,6 +154,26 @@ impl<'n> Entry<'n> {
         entries.iter().filter_map(read).collect()
     }
 
+    /// `beside: [field, other.field]`.
+    fn beside(&self, reader: &mut Reader<'_>) -> Vec<Vec<String>> {
+        let Some(cursor) = self.fields.get("beside") else { return Vec::new() };
+        if self.fields.get("when").is_none() {
+            let help = Some("leave it out: without `when` the entry reads whatever the payload says".to_owned());
+            reader.key_error(cursor, "expected `beside` only with `when`, found it alone", help);
+        }
+        let items = reader.list(cursor, FIELDS_MAX);
+        let read = |item: &Cursor<'_>| {
+            let scalar = reader.text(item)?;
+            let path = field_path(&scalar.text);
+            if path.is_none() {
+                let message = format!("expected a field, found {}", scalar.shown());
+                reader.error(item, message, Some(WRITE_A_FIELD.to_owned()));
+            }
+            path
+        };
+        items.iter().filter_map(read).collect()
+    }
+
     /// `payload: TEXT` or `when: {field: value}`.
     fn condition(&self, reader: &mut Reader<'_>) -> Option<PayloadCondition> {
         let text = self.fields.get("payload");
@@ -172,16 +193,22 @@ impl<'n> Entry<'n> {
         }
         let mut fields = Vec::new();
         for (name, cursor) in reader.entries(cursor, FIELDS_MAX) {
-            let path: Vec<String> = name.split('.').map(str::to_owned).collect();
-            if path.iter().any(String::is_empty) {
-                let help = Some("write a field such as `state` or `command.name`".to_owned());
-                reader.key_error(&cursor, format!("expected a field, found `{name}`"), help);
+            let Some(path) = field_path(name) else {
+                reader.key_error(&cursor, format!("expected a field, found `{name}`"), Some(WRITE_A_FIELD.to_owned()));
                 continue;
-            }
+            };
             let Some(value) = reader.value(&cursor) else { continue };
             let condition = if value == "*" { FieldCondition::Present } else { FieldCondition::Equals(value) };
             fields.push((path, condition));
         }
         Some(PayloadCondition::Fields(fields))
     }
+}
+
+const WRITE_A_FIELD: &str = "write a field such as `state` or `command.name`";
+
+/// The steps of a dotted path. `None`: one of them is empty.
+fn field_path(text: &str) -> Option<Vec<String>> {
+    let path: Vec<String> = text.split('.').map(str::to_owned).collect();
+    path.iter().all(|step| !step.is_empty()).then_some(path)
 }

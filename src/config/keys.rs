@@ -21,7 +21,8 @@ pub const ROOT: &[&str] = &[
     "floor",
 ];
 pub const BROKER: &[&str] = &["url", "username", "password", "ca_file"];
-pub const COMMAND: &[&str] = &["topic", "when", "payload", "action", "target", "text", "data", "sensitive", "channel"];
+pub const COMMAND: &[&str] =
+    &["topic", "when", "beside", "payload", "action", "target", "text", "data", "sensitive", "channel"];
 pub const FACTS: &[&str] = &["statestream", "topics"];
 pub const FACT: &[&str] = &["topic", "when", "payload", "entity", "attribute", "value"];
 pub const EVENT: &[&str] = &["topic", "when", "payload", "event", "speaker", "text", "confidence", "data"];

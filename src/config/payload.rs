@@ -160,6 +160,36 @@ impl<'a> Payload<'a> {
             _ => None,
         })
     }
+
+    /// Whether all of its fields lie at or below these paths. An empty path is the whole payload.
+    pub fn has_only(&self, paths: &[&[String]]) -> bool {
+        let is_within = || match self.json() {
+            Json::Value { value, .. } => is_within(value, &mut Vec::new(), paths),
+            Json::Ambiguous(_) | Json::None => false,
+        };
+        paths.iter().any(|path| path.is_empty()) || is_within()
+    }
+}
+
+/// `here` is where the value stands in the payload.
+fn is_within(value: &Value, here: &mut Vec<String>, paths: &[&[String]]) -> bool {
+    if paths.iter().any(|path| here.starts_with(path)) {
+        return true;
+    }
+    if !paths.iter().any(|path| path.starts_with(here)) {
+        return false;
+    }
+    let mut is_child_within = |step: String, child: &Value| {
+        here.push(step);
+        let is_child_within = is_within(child, here, paths);
+        here.pop();
+        is_child_within
+    };
+    match value {
+        Value::Object(fields) => fields.iter().all(|(name, child)| is_child_within(name.clone(), child)),
+        Value::Array(items) => items.iter().enumerate().all(|(index, child)| is_child_within(index.to_string(), child)),
+        _ => false,
+    }
 }
 
 /// What a payload must be for an entry to read it.
@@ -243,6 +273,31 @@ mod tests {
         let Json::Ambiguous(reason) = read_json(&nested(JSON_DEPTH_MAX + 1)) else { panic!("too deep") };
         assert_eq!(reason, "it is nested deeper than 32 levels");
         assert!(matches!(read_json(&nested(100_000)), Json::Ambiguous(_)));
+    }
+
+    #[test]
+    fn fields_beside_the_known_ones_are_noticed() {
+        for (payload, paths, expected) in [
+            (r#"{"state":"ON"}"#, vec!["state"], true),
+            (r#"{"state":"ON","pin":1}"#, vec!["state"], false),
+            (r#"{"color":{"x":1,"y":2}}"#, vec!["color"], true),
+            (r#"{"color":{"x":1,"y":2}}"#, vec!["color.x"], false),
+            (r#"{"color":{"x":1,"y":2}}"#, vec!["color.x", "color.y"], true),
+            (r#"{"list":[1,2]}"#, vec!["list.0"], false),
+            (r#"{"list":[1,2]}"#, vec!["list.0", "list.1"], true),
+            (r#"{"color":1}"#, vec!["color.x"], false),
+            ("{}", vec!["state"], true),
+            ("ON", vec!["state"], false),
+            (r#"{"state":1,"state":2}"#, vec!["state"], false),
+            (r#"{"anything":1}"#, vec![""], true),
+        ] {
+            let paths: Vec<Vec<String>> = paths
+                .iter()
+                .map(|path| path.split('.').filter(|step| !step.is_empty()).map(str::to_owned).collect())
+                .collect();
+            let paths: Vec<&[String]> = paths.iter().map(Vec::as_slice).collect();
+            assert_eq!(Payload::new(payload.as_bytes()).has_only(&paths), expected, "{payload} {paths:?}");
+        }
     }
 
     #[test]

@@ -11,8 +11,8 @@ use super::{
     BASE_DEFAULT, Broker, Config, Remote, STALE_AFTER_DEFAULT_MS, Secret, Tls, checks, devices, entries, keys,
 };
 use crate::model::action::FLOOR_DEFAULT;
-use crate::model::decision::Mode;
 use crate::model::glob::Glob;
+use crate::model::mode::Mode;
 use crate::model::topic::{self, DISCOVERY_PREFIX};
 use crate::script::nearest::did_you_mean_one_of;
 use crate::time::{Place, parse_duration_ms};

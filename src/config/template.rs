@@ -121,6 +121,14 @@ impl Template {
         self.pieces.iter().any(|piece| matches!(piece, Piece::Place(place) if !place.fields.is_empty()))
     }
 
+    /// The paths of all that it reads of the payload. An empty path is the whole of it.
+    pub fn payload_paths(&self) -> impl Iterator<Item = &[String]> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Place(place) if place.name == PAYLOAD => Some(place.fields.as_slice()),
+            Piece::Place(_) | Piece::Literal(_) => None,
+        })
+    }
+
     /// The text with all places filled in. `None`: one of them has no value here.
     pub fn text(&self, names: &Names, payload: &Payload<'_>) -> Option<String> {
         let mut text = String::new();

@@ -7,7 +7,8 @@
 //! It is asked twice: of all opinions (the verdict), and of those that are enforced (what is done).
 
 use crate::model::action::Class;
-use crate::model::decision::{CONFIRM_WITHIN_DEFAULT_MS, Mode, Opinion, Terms, Verdict};
+use crate::model::decision::{CONFIRM_WITHIN_DEFAULT_MS, Opinion, Terms, Verdict};
+use crate::model::mode::Mode;
 use crate::model::request::Request;
 
 /// What the opinions say together.

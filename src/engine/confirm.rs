@@ -14,10 +14,14 @@ use crate::model::control::Answer;
 use crate::model::decision::{Decision, Outcome, Settlement, Terms, Verdict};
 use crate::model::durable::{Change, Pending};
 use crate::model::event::{Entry, Publication};
+use crate::model::mode::Mode;
 use crate::model::request::{Arrival, Held, Request, SourceKind};
 
 /// Requests that are held at one time. One more is denied.
 pub const PENDINGS_MAX: usize = 64;
+/// Requests of one asker that are held at one time: of one channel, or of nobody known by one door. A flood of them
+/// leaves room for everybody else's.
+pub const PENDINGS_PER_ASKER_MAX: usize = 12;
 /// Ended requests whose end is remembered, to tell a late answer why it is late.
 pub const RECENT_MAX: usize = 256;
 
@@ -66,13 +70,19 @@ impl Engine {
     }
 
     /// Why nothing more can be held. `None`: it can.
-    pub(super) fn cannot_hold(&self, channels: &[String]) -> Option<String> {
+    pub(super) fn cannot_hold(&self, request: &Request, channels: &[String]) -> Option<String> {
         if channels.is_empty() {
             return Some(NO_CHANNEL.to_owned());
         }
-        let held = self.world.borrow().durable.pendings.len();
-        (held >= PENDINGS_MAX)
-            .then(|| format!("it needs a confirmation, but {PENDINGS_MAX} requests are waiting already"))
+        let world = self.world.borrow();
+        let pendings = &world.durable.pendings;
+        if pendings.len() >= PENDINGS_MAX {
+            return Some(format!("it needs a confirmation, but {PENDINGS_MAX} requests are waiting already"));
+        }
+        let of_asker = pendings.values().filter(|pending| is_same_asker(&pending.arrival.request, request)).count();
+        (of_asker >= PENDINGS_PER_ASKER_MAX).then(|| {
+            format!("it needs a confirmation, but {PENDINGS_PER_ASKER_MAX} requests of this asker are waiting already")
+        })
     }
 
     /// Holds a request, and asks.
@@ -230,7 +240,8 @@ impl Engine {
 
     fn judge_pending_again(&mut self, turn: &mut Turn<'_>, pending: Pending, why: &str, afresh: bool) {
         let request = Rc::new(pending.arrival.request.clone());
-        let mut judgement = self.judge(turn, &request);
+        // A house that now observes holds back nothing that comes from now on. That is no yes to what is held already.
+        let mut judgement = self.judge(turn, &request, Mode::Enforce);
         let channels = self.fit_channels(&request, &judgement);
         if let (Verdict::Confirm, Some(terms)) = (judgement.applied.verdict, &judgement.applied.terms) {
             if !channels.is_empty() {
@@ -291,6 +302,14 @@ impl Engine {
                 ..pending
             },
         );
+    }
+}
+
+/// What an asker says of itself does not make it another one.
+fn is_same_asker(one: &Request, other: &Request) -> bool {
+    match (&one.source.channel, &other.source.channel) {
+        (None, None) => one.door == other.door,
+        (one, other) => one == other,
     }
 }
 

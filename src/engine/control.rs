@@ -10,10 +10,11 @@ use serde_json::Value;
 use super::{Engine, Turn};
 use crate::model::action::{SET_MODE, TURN_OFF_POLICY, UNMUTE};
 use crate::model::control::{Control, LOOSEN_DEFAULT_MS, LOOSEN_MAX_MS};
-use crate::model::decision::Mode;
 use crate::model::durable::{Change, Switch};
 use crate::model::event::{Entry, Publication};
+use crate::model::mode::Mode;
 use crate::model::request::{Arrival, Door, Held, Request, Source};
+use crate::policy::Policy;
 
 use super::mutes::MUTE_DEFAULT_MS;
 
@@ -30,8 +31,16 @@ impl Engine {
             return;
         }
         match control {
-            Control::SetMode { mode, .. } => self.set_mode(turn, mode, None, "control"),
-            Control::SetPolicy { policy, on, .. } => self.set_policy(turn, &policy, on, None, "control"),
+            // What stands already keeps its end: saying it again must not make a loosening last.
+            Control::SetMode { mode, .. } => {
+                let standing = self.world.borrow().durable.mode.filter(|standing| standing.value == mode);
+                self.switch_mode(turn, mode, standing.and_then(|standing| standing.until_ms), "control");
+            }
+            Control::SetPolicy { policy, on, .. } => {
+                let standing = self.world.borrow().durable.policies.get(&policy).copied();
+                let standing = standing.filter(|standing| standing.value == on);
+                self.switch_policy(turn, &policy, on, standing.and_then(|standing| standing.until_ms), "control");
+            }
             Control::Mute { speaker, for_ms, reason } => {
                 let reason = reason.unwrap_or_else(|| "asked for on its control topic".to_owned());
                 self.mute(turn, &speaker, for_ms.unwrap_or(MUTE_DEFAULT_MS), &reason, "control");
@@ -44,14 +53,16 @@ impl Engine {
     /// A loosening was allowed, by the decision `by`.
     pub(super) fn loosen(&mut self, turn: &mut Turn<'_>, control: Control, by: &str) {
         match control {
+            // It waited, and another one came first. That one's end was the one that somebody approved.
+            Control::SetMode { mode, .. } if mode == self.mode() => {}
             Control::SetMode { mode, for_ms } => {
                 let until_ms = (mode < self.config.mode).then(|| end_ms(turn, for_ms));
-                self.set_mode(turn, mode, until_ms, by);
+                self.switch_mode(turn, mode, until_ms, by);
             }
             Control::SetPolicy { policy, on, for_ms } => {
                 let below = self.policies.get(&policy).is_some_and(|known| known.enabled() && !on);
                 let until_ms = below.then(|| end_ms(turn, for_ms));
-                self.set_policy(turn, &policy, on, until_ms, by);
+                self.switch_policy(turn, &policy, on, until_ms, by);
             }
             Control::Unmute { speaker } if self.is_muted(&speaker) => self.unmute(turn, &speaker, by),
             Control::Unmute { .. } | Control::Mute { .. } => {}
@@ -59,14 +70,14 @@ impl Engine {
     }
 
     /// The loosened mode's time is over; the configuration counts again.
-    pub(super) fn mode_ends(&mut self, turn: &mut Turn<'_>, by: &str) {
-        self.set_mode(turn, self.config.mode, None, by);
+    pub(super) fn mode_ends(&mut self, turn: &mut Turn<'_>) {
+        self.switch_mode(turn, self.config.mode, None, "timer");
     }
 
     /// The loosened policy's time is over.
-    pub(super) fn policy_switch_ends(&mut self, turn: &mut Turn<'_>, name: &str, by: &str) {
-        match self.policies.get(name).map(crate::policy::Policy::enabled) {
-            Some(on) => self.set_policy(turn, name, on, None, by),
+    pub(super) fn policy_switch_ends(&mut self, turn: &mut Turn<'_>, name: &str) {
+        match self.policies.get(name).map(Policy::enabled) {
+            Some(on) => self.switch_policy(turn, name, on, None, "timer"),
             None => self.change(turn, Change::Policy { name: name.to_owned(), switch: None }),
         }
     }
@@ -98,18 +109,45 @@ impl Engine {
         turn.publish(Publication::ModeState { mode: self.mode(), until });
     }
 
-    fn set_mode(&mut self, turn: &mut Turn<'_>, mode: Mode, until_ms: Option<u64>, by: &str) {
-        let changes = mode != self.mode();
+    fn switch_mode(&mut self, turn: &mut Turn<'_>, mode: Mode, until_ms: Option<u64>, by: &str) {
+        let earlier = self.mode();
+        self.set_mode(turn, mode, until_ms, by);
+        if mode > earlier {
+            self.end_loosened_policies(turn, by);
+        }
+        if mode != earlier {
+            self.judge_pendings_again(turn, "the mode changed", false);
+        }
+    }
+
+    fn switch_policy(&mut self, turn: &mut Turn<'_>, name: &str, on: bool, until_ms: Option<u64>, by: &str) {
+        self.set_policy(turn, name, on, until_ms, by);
+        self.judge_pendings_again(turn, &format!("the policy `{name}` was switched"), false);
+    }
+
+    /// What was loosened while nothing was held had no judge, so it does not outlive that time. What is held is judged
+    /// again by the caller.
+    pub(super) fn end_loosened_policies(&mut self, turn: &mut Turn<'_>, by: &str) {
+        let switches = self.world.borrow().durable.policies.clone();
+        for (name, switch) in switches {
+            match self.policies.get(&name).map(Policy::enabled) {
+                Some(enabled) if enabled && !switch.value => self.set_policy(turn, &name, enabled, None, by),
+                Some(_) => {}
+                None => self.change(turn, Change::Policy { name, switch: None }),
+            }
+        }
+    }
+
+    /// Sets the mode and tells of it. What is held is judged again by the caller.
+    pub(super) fn set_mode(&mut self, turn: &mut Turn<'_>, mode: Mode, until_ms: Option<u64>, by: &str) {
         let until = until_ms.map(|until_ms| civil(turn, until_ms));
         turn.record(Entry::ModeSet { mode, by: by.to_owned(), until });
         let switch = (mode != self.config.mode).then_some(Switch { value: mode, until_ms });
         self.change(turn, Change::Mode { switch });
         self.tell_mode(turn);
-        if changes {
-            self.judge_pendings_again(turn, "the mode changed", false);
-        }
     }
 
+    /// Sets a policy's switch and tells of it. What is held is judged again by the caller.
     fn set_policy(&mut self, turn: &mut Turn<'_>, name: &str, on: bool, until_ms: Option<u64>, by: &str) {
         let Some((enabled, mode)) = self.policies.get(name).map(|policy| (policy.enabled(), policy.mode())) else {
             return;
@@ -119,7 +157,6 @@ impl Engine {
         let switch = (on != enabled).then_some(Switch { value: on, until_ms });
         self.change(turn, Change::Policy { name: name.to_owned(), switch });
         turn.publish(Publication::PolicyState { name: name.to_owned(), on, mode });
-        self.judge_pendings_again(turn, &format!("the policy `{name}` was switched"), false);
     }
 
     /// Whether a control makes the bridge stricter or leaves it as it is (false), or looser (true).
@@ -135,13 +172,12 @@ impl Engine {
     }
 
     fn cannot_control(&self, control: &Control) -> Option<String> {
+        if let (Control::SetMode { mode: Mode::Enforce, .. }, Some((needs, _))) =
+            (control, self.config.enforce_obstacle())
+        {
+            return Some(format!("`enforce` needs {needs} in the configuration"));
+        }
         let for_ms = match control {
-            Control::SetMode { mode: Mode::Enforce, .. } if self.config.place.zone.is_none() => {
-                return Some("`enforce` needs a time zone in the configuration".to_owned());
-            }
-            Control::SetMode { mode: Mode::Enforce, .. } if self.config.confirming_channels().next().is_none() => {
-                return Some("`enforce` needs a channel that may confirm in the configuration".to_owned());
-            }
             Control::SetMode { for_ms, .. } | Control::Mute { for_ms, .. } => for_ms,
             Control::SetPolicy { policy, for_ms, .. } => {
                 if self.policies.get(policy).is_none() {

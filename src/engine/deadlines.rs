@@ -34,17 +34,20 @@ pub(super) fn next(durable: &Durable) -> Option<u64> {
 }
 
 impl Engine {
-    /// Ends what is due, earliest first. Ending one thing can make or end another, so the table is read each time.
+    /// Ends what is due, earliest first. Ending one thing can end another or give it more time, so the table is read each
+    /// time.
     pub(super) fn end_what_is_due(&mut self, turn: &mut Turn<'_>) {
-        loop {
-            let now_ms = turn.at.monotonic_ms;
-            if self.next_deadline().is_none_or(|deadline_ms| deadline_ms > now_ms) {
-                return;
-            }
-            let due = all(&self.world.borrow().durable).min();
+        let now_ms = turn.at.monotonic_ms;
+        if self.next_deadline().is_none_or(|deadline_ms| deadline_ms > now_ms) {
+            return;
+        }
+        // Each turn of the loop takes one entry off the table, so there are never more turns than entries.
+        let entries = all(&self.world.borrow().durable).count();
+        for _ in 0..entries {
+            let due = all(&self.world.borrow().durable).min().filter(|(deadline_ms, _)| *deadline_ms <= now_ms);
             match due {
-                Some((_, Due::Mode)) => self.mode_ends(turn, "timer"),
-                Some((_, Due::Policy(name))) => self.policy_switch_ends(turn, &name, "timer"),
+                Some((_, Due::Mode)) => self.mode_ends(turn),
+                Some((_, Due::Policy(name))) => self.policy_switch_ends(turn, &name),
                 Some((_, Due::Pending(id))) => self.expire(turn, &id),
                 Some((_, Due::Mute(speaker))) => self.unmute(turn, &speaker, "timer"),
                 None => return,

@@ -8,11 +8,10 @@ use jiff::Timestamp;
 use super::combine::{self, Combined};
 use super::{Engine, Turn};
 use crate::model::action::Class;
-use crate::model::decision::{
-    ConfirmBy, Decision, Enforcement, FactRead, Grade, Mode, Opinion, Settlement, Terms, Verdict,
-};
+use crate::model::decision::{ConfirmBy, Decision, Enforcement, FactRead, Grade, Opinion, Settlement, Terms, Verdict};
 use crate::model::event::{AnswerBody, Effect, Entry, Publication};
 use crate::model::message::Command;
+use crate::model::mode::Mode;
 use crate::model::permit::Permit;
 use crate::model::request::{Arrival, Door, Held, Reply, Request};
 use crate::model::time::At;
@@ -44,10 +43,10 @@ impl Engine {
         // What the owner says of the action adds to what its topic says; rules read the sum as `request.sensitive`.
         arrival.request.sensitive |= self.config.class_of(&arrival.request.action) == Class::Sensitive;
         let request = Rc::new(arrival.request.clone());
-        let mut judgement = self.judge(turn, &request);
+        let mut judgement = self.judge(turn, &request, self.mode());
         let channels = self.fit_channels(&request, &judgement);
         if judgement.applied.verdict == Verdict::Confirm
-            && let Some(reason) = self.cannot_hold(&channels)
+            && let Some(reason) = self.cannot_hold(&request, &channels)
         {
             deny(&mut judgement, &reason);
         }
@@ -68,8 +67,9 @@ impl Engine {
         }
     }
 
-    /// Asks every policy that the action concerns. Changes nothing but what is recorded of failing policies.
-    pub(super) fn judge(&self, turn: &mut Turn<'_>, request: &Rc<Request>) -> Judgement {
+    /// Asks every policy that the action concerns, for a house in this mode. Changes nothing but what is recorded of
+    /// failing policies.
+    pub(super) fn judge(&self, turn: &mut Turn<'_>, request: &Rc<Request>, house: Mode) -> Judgement {
         let class = if request.sensitive { Class::Sensitive } else { Class::Ordinary };
         let view = self.view(turn.at);
         let (mut opinions, mut facts, mut wishes) = (Vec::new(), Vec::new(), Vec::new());
@@ -82,7 +82,7 @@ impl Engine {
         }
         let floor = self.config.is_floor(&request.action);
         let mut all = combine::combine(request, class, floor, opinions.iter());
-        let applied = match self.mode() {
+        let applied = match house {
             Mode::Observe => Applied { verdict: Verdict::Allow, terms: None },
             // The common case, on the path of every command: all opinions count, so they need not be combined again.
             Mode::Enforce if combine::enforced(Mode::Enforce, &opinions).count() == opinions.len() => {

@@ -33,6 +33,9 @@ impl Engine {
     pub(super) fn unmute(&mut self, turn: &mut Turn<'_>, speaker: &str, by: &str) {
         turn.record(Entry::Unmuted { speaker: speaker.to_owned(), by: by.to_owned() });
         self.change(turn, Change::Unmute { speaker: speaker.to_owned() });
+        if let Some(owed) = &mut self.unmutes_owed {
+            owed.insert(speaker.to_owned());
+        }
         tell(turn, speaker, None);
     }
 

@@ -46,16 +46,11 @@ impl Engine {
     /// After a start with what an earlier run left: held requests are judged and asked again,
     /// and a switch that stands looser than the configuration falls back to it.
     pub(super) fn restore(&mut self, turn: &mut Turn<'_>) {
-        let durable = self.durable();
-        if durable.mode.is_some_and(|switch| switch.value < self.config.mode) {
-            self.mode_ends(turn, "restart");
+        let mode = self.world.borrow().durable.mode;
+        if mode.is_some_and(|switch| switch.value < self.config.mode) {
+            self.set_mode(turn, self.config.mode, None, "restart");
         }
-        for (name, switch) in &durable.policies {
-            let looser = self.policies.get(name).is_none_or(|policy| policy.enabled() && !switch.value);
-            if looser {
-                self.policy_switch_ends(turn, name, "restart");
-            }
-        }
+        self.end_loosened_policies(turn, "restart");
         self.end_what_is_due(turn);
         self.judge_pendings_again(turn, "the bridge was restarted", true);
     }

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::decision::Mode;
+use super::mode::Mode;
 
 /// How long a loosening lasts where the sender does not say.
 pub const LOOSEN_DEFAULT_MS: u64 = 3_600_000;

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::mode::Mode;
 use super::request::Request;
 
 /// What a policy, or all of them together, say. Ordered by strictness.
@@ -23,23 +24,6 @@ impl Verdict {
             Verdict::Allow => "allow",
             Verdict::Confirm => "confirm",
             Verdict::Deny => "deny",
-        }
-    }
-}
-
-/// Whether the bridge acts on its verdicts or only says what it would do. Ordered by strictness.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    Observe,
-    Enforce,
-}
-
-impl Mode {
-    pub const fn name(self) -> &'static str {
-        match self {
-            Mode::Observe => "observe",
-            Mode::Enforce => "enforce",
         }
     }
 }

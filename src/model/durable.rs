@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::decision::Mode;
+use super::mode::Mode;
 use super::request::Arrival;
 use super::time::At;
 

@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::control::{Answer, Control};
-use super::decision::{Decision, Mode, PolicyError, Verdict};
+use super::decision::{Decision, PolicyError, Verdict};
 use super::durable::{Change, Mute, Pending};
 use super::message::Message;
+use super::mode::Mode;
 use super::permit::Permit;
 use super::request::{Arrival, FactChange, HouseEvent, Reply};
 

@@ -23,6 +23,8 @@ pub struct Catalog {
     pub actions: BTreeSet<String>,
     pub events: BTreeSet<String>,
     pub channels: BTreeSet<String>,
+    /// Those of the channels that may confirm.
+    pub confirming: BTreeSet<String>,
     pub speakers: BTreeSet<String>,
     pub base: String,
 }
@@ -42,6 +44,7 @@ impl Catalog {
                 .collect(),
             events: known_events.chain(config.events.iter().map(|entry| entry.event.clone())).collect(),
             channels: config.channels.keys().cloned().collect(),
+            confirming: config.confirming_channels().map(|(name, _)| name.to_owned()).collect(),
             speakers: config.speakers.keys().cloned().collect(),
             base: config.base.clone(),
         }

@@ -13,9 +13,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rhai::{ASTNode, Dynamic, Expr, FnCallExpr, Position, Stmt};
 
+use super::call::Hook;
 use super::functions::Function;
 use super::header::Header;
-use super::host::{Hook, Host};
+use super::host::Host;
 use crate::script::diagnostics::{Diagnostic, Script};
 
 /// One policy under examination.

@@ -4,7 +4,7 @@
 
 use rhai::{AST, ASTNode, Stmt};
 
-use super::host::Hook;
+use super::call::Hook;
 use crate::script::diagnostics::{Place, Script};
 
 /// The script with one of its functions alone.

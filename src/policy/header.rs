@@ -8,8 +8,8 @@ use rhai::{AST, Dynamic, Scope};
 
 use super::host::Host;
 use crate::config::is_heard_twice;
-use crate::model::decision::Mode;
 use crate::model::glob::Glob;
+use crate::model::mode::Mode;
 use crate::model::topic::TopicFilter;
 use crate::script::diagnostics::{Diagnostic, Place, Script};
 use crate::script::failure::Failure;

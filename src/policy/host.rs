@@ -1,50 +1,17 @@
-//! What stands behind one evaluation: the engine with every word, and the call that the words speak to.
+//! The engine with every word, shared by all policies of a set.
 //!
-//! There is one engine for all policies. It keeps nothing of an evaluation: that lives in the `Call`.
+//! It keeps nothing of an evaluation: that lives in the `Call`.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::rc::Rc;
 
-use rhai::{Dynamic, Engine, NativeCallContext};
+use rhai::{Dynamic, Engine};
 
+use super::call::Current;
 use super::catalog::Catalog;
-use super::reaction::{Stated, WISHES_MAX, Wish};
-use super::{View, values, words};
-use crate::model::decision::FactRead;
-use crate::script::operators::{Outcome, fail};
+use super::{values, words};
 use crate::script::sandbox::{self, Meter, Stopwatch};
-
-/// The functions of a policy that the bridge calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Hook {
-    Request,
-    Event,
-    Message,
-}
-
-impl Hook {
-    pub(super) const ALL: [Hook; 3] = [Hook::Request, Hook::Event, Hook::Message];
-
-    /// The function's name.
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Hook::Request => "on_request",
-            Hook::Event => "on_event",
-            Hook::Message => "on_message",
-        }
-    }
-
-    /// The constant that says what the hook is called for.
-    pub(super) const fn header(self) -> &'static str {
-        match self {
-            Hook::Request => "ACTIONS",
-            Hook::Event => "EVENTS",
-            Hook::Message => "TOPICS",
-        }
-    }
-}
 
 /// The engine with every word, shared by all policies of a set.
 pub(super) struct Host {
@@ -89,24 +56,6 @@ fn vocabulary(engine: &Engine) -> BTreeMap<String, BTreeSet<usize>> {
     vocabulary
 }
 
-/// The evaluation under way; one at a time. The engine carries it to the words as its tag.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Current(Rc<RefCell<Option<Rc<Call>>>>);
-
-impl Current {
-    /// Runs `evaluate` with this call as the one that the words speak to.
-    pub(super) fn during<T>(&self, call: &Rc<Call>, evaluate: impl FnOnce() -> T) -> T {
-        *self.0.borrow_mut() = Some(Rc::clone(call));
-        let result = evaluate();
-        *self.0.borrow_mut() = None;
-        result
-    }
-
-    fn of(tag: &Dynamic) -> Option<Rc<Call>> {
-        tag.read_lock::<Current>().and_then(|current| current.0.borrow().clone())
-    }
-}
-
 /// Makes the header's constants visible in every function and closure by their bare names.
 fn resolve_constants(engine: &mut Engine) {
     #[expect(
@@ -120,49 +69,4 @@ fn resolve_constants(engine: &mut Engine) {
         }
         Ok(Current::of(context.tag()).and_then(|call| call.profile.constants.get(name).cloned()))
     });
-}
-
-/// What the words of a policy must know of it.
-#[derive(Debug)]
-pub(super) struct Profile {
-    pub name: String,
-    pub catalog: Rc<Catalog>,
-    pub constants: BTreeMap<String, Dynamic>,
-}
-
-/// One evaluation under way.
-#[derive(Debug)]
-pub(super) struct Call {
-    pub profile: Rc<Profile>,
-    pub hook: Hook,
-    pub view: View,
-    pub state: RefCell<State>,
-}
-
-/// What an evaluation has come to so far.
-#[derive(Debug, Default)]
-pub(super) struct State {
-    pub stated: Option<Stated>,
-    pub wishes: Vec<Wish>,
-    pub facts: Vec<FactRead>,
-}
-
-impl Call {
-    /// Adds a wish.
-    pub(super) fn wish(&self, wish: Wish) -> Outcome<()> {
-        let wishes = &mut self.state.borrow_mut().wishes;
-        if wishes.len() >= WISHES_MAX {
-            return fail(format!("more than {WISHES_MAX} effects in one evaluation"));
-        }
-        wishes.push(wish);
-        Ok(())
-    }
-}
-
-/// The call that a word is said in. At load, when the header is read, there is none.
-pub(super) fn call_of(context: &NativeCallContext) -> Outcome<Rc<Call>> {
-    match context.tag().and_then(Current::of) {
-        Some(call) => Ok(call),
-        None => fail(format!("`{}` can be used inside functions only, not in the header", context.fn_name())),
-    }
 }

@@ -9,13 +9,15 @@ use std::rc::Rc;
 use rhai::{AST, Dynamic, Scope};
 
 use super::View;
+use super::call::{Call, Hook, Profile, State};
 use super::header::{Header, OnError};
-use super::host::{Call, Hook, Host, Profile, State};
+use super::host::Host;
 use super::reaction::Reaction;
 use super::values::{EventValue, MessageValue, RequestValue, VerdictValue};
-use crate::model::decision::{Mode, PolicyError, Verdict};
+use crate::model::decision::{PolicyError, Verdict};
 use crate::model::glob::Glob;
 use crate::model::message::Message;
+use crate::model::mode::Mode;
 use crate::model::request::{HouseEvent, Request};
 use crate::model::topic::TopicFilter;
 use crate::script::diagnostics::Place;

@@ -7,10 +7,11 @@ use std::rc::Rc;
 
 use rhai::AST;
 
+use super::call::{Hook, Profile};
 use super::check;
 use super::functions;
 use super::header;
-use super::host::{Hook, Host, Profile};
+use super::host::Host;
 use super::judge::{Entry, Policy};
 use crate::model::event::PolicySource;
 use crate::script::diagnostics::{Diagnostic, Place, Script, Severity};

@@ -31,6 +31,7 @@ pub(super) fn catalog() -> Catalog {
         actions: KNOWN_ACTIONS.iter().map(|(action, _)| (*action).to_owned()).collect(),
         events: names(super::catalog::KNOWN_EVENTS),
         channels: names(&["panel", "phone", "kitchen"]),
+        confirming: names(&["panel", "phone"]),
         speakers: names(&["kitchen", "bedroom"]),
         base: "hushgate".to_owned(),
     }

@@ -53,7 +53,21 @@ fn commands_are_read_from_topic_and_payload() {
         // Two readings: the more dangerous one counts, whatever its place in the list.
         ("zigbee2mqtt/lamp/set", r#"{"brightness":100,"state":"UNLOCK"}"#, "lock.unlock lamp - - -"),
         ("zigbee2mqtt/garage_door/set", r#"{"state":"OPEN"}"#, "cover.open_garage garage_door - - -"),
+        // Zigbee2MQTT opens a cover on `ON` too, and takes endpoints and attributes in the topic.
+        ("zigbee2mqtt/garage_door/set", r#"{"state":"on"}"#, "cover.open_garage garage_door - - -"),
+        ("zigbee2mqtt/garage_door/set", "On", "cover.open_garage garage_door - - -"),
+        ("zigbee2mqtt/garage_door/l1/set", r#"{"state":"OPEN"}"#, "cover.open_garage garage_door - - -"),
+        ("zigbee2mqtt/garage_door/set/state", "ON", "cover.open_garage garage_door - - -"),
+        ("zigbee2mqtt/garage_door/set/state", "OPEN", "cover.open_garage garage_door - - -"),
+        ("zigbee2mqtt/garage_door/l1/set/state", "ON", "cover.open_garage garage_door - - -"),
+        ("zigbee2mqtt/garage_door/set", r#"{"state":"CLOSE"}"#, "cover.close_cover garage_door - - -"),
         ("zigbee2mqtt/blind/set", r#"{"state":"OPEN"}"#, "cover.open_cover blind - - -"),
+        ("zigbee2mqtt/lamp/set", r#"{"state":"OFF","transition":2}"#, "light.turn_off lamp - - -"),
+        ("zigbee2mqtt/lamp/set", r#"{"color":{"x":0.1,"y":0.2},"transition":2}"#, "light.turn_on lamp - - -"),
+        // What is known is sensitive already; rules against unlocking must see it as that.
+        ("zigbee2mqtt/front_door/set", r#"{"state":"UNLOCK","x":1}"#, "lock.unlock front_door - - -"),
+        ("alarmo/command", r#"{"command":"disarm","code":"1234"}"#, "alarm_control_panel.alarm_disarm - - - -"),
+        ("alarmo/command", r#"{"command":"arm_away","code":"1234"}"#, "alarm_control_panel.alarm_arm_away - - - -"),
         (
             "alarmo/command",
             r#"{"command":"arm_away","action":"DISARM","area":"garage"}"#,
@@ -78,6 +92,13 @@ fn a_payload_that_no_entry_reads_for_sure_is_unreadable() {
         r#"{"state":"LOCK","State":"UNLOCK"}"#,
         r#"{"state":["LOCK"]}"#,
         r#"{"lock_state":1}"#,
+        // A field that no entry knows, beside one that is known and ordinary.
+        r#"{"state":"LOCK","action":"UNLOCK"}"#,
+        r#"{"state":"LOCK","pin_code":{"user":1,"pin_code":1234}}"#,
+        r#"{"state":"ON","state_l1":"UNLOCK"}"#,
+        r#"{"brightness":1,"position":100}"#,
+        // The safety floor lets `STOP` through whatever the rules say, so nothing may ride on it.
+        r#"{"state":"STOP","position":100}"#,
         "null",
         "[]",
     ] {
@@ -88,6 +109,17 @@ fn a_payload_that_no_entry_reads_for_sure_is_unreadable() {
     assert_eq!(told(request), "command.unreadable door - - - sensitive", "not UTF-8");
     let request = registry.read_command("kitchen_echo/message/anna", br#"{"text":"a","text":"b"}"#, Door::Gate);
     assert_eq!(told(request), "command.unreadable anna - - kitchen_echo sensitive", "who asks is known all the same");
+}
+
+#[test]
+fn what_no_policy_may_block_yields_to_what_one_may() {
+    let registry = registry(
+        "commands:\n  - {topic: x, when: {state: STOP}, action: cover.stop_cover}\n  - {topic: x, when: {brightness: '*'}, action: light.turn_on}\n",
+    );
+    let action =
+        |payload: &str| registry.read_command("x", payload.as_bytes(), Door::Gate).map(|request| request.action);
+    assert_eq!(action(r#"{"state":"STOP"}"#).as_deref(), Some("cover.stop_cover"));
+    assert_eq!(action(r#"{"state":"STOP","brightness":255}"#).as_deref(), Some("light.turn_on"));
 }
 
 #[test]

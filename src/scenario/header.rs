@@ -17,8 +17,8 @@ use super::layout::{self, Layout};
 use super::steps::{StepText, date_time};
 use super::{Library, Scenario, ScenarioError};
 use crate::config::{self, Config, Secrets};
-use crate::model::decision::Mode;
 use crate::model::event::PolicySource;
+use crate::model::mode::Mode;
 
 /// When a scenario begins that does not say: a Tuesday.
 const AT_DEFAULT: &str = "2027-03-02 12:00";

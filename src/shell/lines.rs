@@ -201,7 +201,8 @@ fn about(strong: Style, word: &str, what: &str, why: &str) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::model::decision::{Enforcement, Grade, Mode};
+    use crate::model::decision::{Enforcement, Grade};
+    use crate::model::mode::Mode;
     use crate::model::request::{Door, Request, SourceKind};
 
     pub(crate) fn example() -> Decision {

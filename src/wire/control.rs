@@ -6,9 +6,9 @@
 use super::object::Object;
 use super::{Decoded, Wire, no_such_topic, shown, staleness, unknown};
 use crate::model::control::{Control, LOOSEN_MAX_MS};
-use crate::model::decision::Mode;
 use crate::model::event::Event;
 use crate::model::message::Message;
+use crate::model::mode::Mode;
 
 /// Longest reason of a mute, in bytes.
 pub(super) const REASON_BYTES_MAX: usize = 1_024;

@@ -4,9 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hushgate::model::decision::{Decision, Mode, Outcome, Settlement, Verdict};
+use hushgate::model::decision::{Decision, Outcome, Settlement, Verdict};
 use hushgate::model::event::{Entry, Record};
 use hushgate::model::message::Message;
+use hushgate::model::mode::Mode;
 use hushgate::model::permit::Permit;
 use hushgate::model::request::Door;
 use hushgate::model::time::At;
@@ -15,6 +16,7 @@ use super::rules;
 use super::watch::{Seen, Trace};
 
 const PENDINGS_MAX: usize = 64;
+const PENDINGS_PER_ASKER_MAX: usize = 12;
 const POLICY_MUTE_MS: u64 = 5 * 60_000;
 const STALE_AFTER_S: u32 = 10;
 
@@ -61,6 +63,7 @@ impl Command {
 pub(crate) struct Pending {
     /// Where a command is held, and not a question or a control.
     topic: Option<String>,
+    asker: String,
     action: String,
     target: String,
     panel_may_answer: bool,
@@ -76,6 +79,10 @@ pub(crate) struct Oracle {
     pub(crate) commands: BTreeMap<String, Command>,
     pub(crate) pendings: BTreeMap<String, Pending>,
     pub(crate) muted: BTreeMap<String, u64>,
+    /// There is no connection. What a speaker is told now is lost, so it must be told again.
+    away: bool,
+    /// Speakers whose mute ended while there was none.
+    owed: BTreeSet<String>,
     decided: BTreeSet<String>,
     /// Decisions that allow, and have let nothing out yet.
     allowed: BTreeSet<String>,
@@ -101,6 +108,8 @@ impl Oracle {
             commands: BTreeMap::new(),
             pendings: BTreeMap::new(),
             muted: BTreeMap::new(),
+            away: true,
+            owed: BTreeSet::new(),
             decided: BTreeSet::new(),
             allowed: BTreeSet::new(),
             allowed_controls: BTreeSet::new(),
@@ -210,7 +219,8 @@ impl Oracle {
             Entry::Published { topic, applied: true, .. } => {
                 trace.check(topic == "house/said", || format!("a policy's publish to `{topic}` was no request"));
             }
-            Entry::Connected => self.connected = true,
+            Entry::Connected => (self.connected, self.away) = (true, false),
+            Entry::Disconnected { .. } => self.away = true,
             Entry::Ghost { .. } => self.seen.count("ghost"),
             Entry::Forged { .. } => self.seen.count("forged"),
             Entry::Refused { .. } => self.seen.count("refused"),
@@ -240,6 +250,11 @@ impl Oracle {
         if self.mode == Mode::Observe {
             return Verdict::Allow;
         }
+        self.said(action, target, panel_may_answer)
+    }
+
+    /// What the rules say, whether it is acted on or not: a change to `observe` is no yes to what is held.
+    fn said(&self, action: &str, target: &str, panel_may_answer: bool) -> Verdict {
         if action.starts_with("hushgate.") {
             return Verdict::Confirm;
         }
@@ -271,7 +286,11 @@ impl Oracle {
             Door::Ask | Door::Control => None,
         };
         let mut predicted = self.predicted(&request.action, &target, panel_may_answer);
-        if predicted == Verdict::Confirm && self.pendings.len() >= PENDINGS_MAX {
+        // Of one channel, or of nobody known by one door.
+        let asker = channel.map_or_else(|| format!("{:?}", request.door), str::to_owned);
+        let of_asker = self.pendings.values().filter(|pending| pending.asker == asker).count();
+        let is_full = self.pendings.len() >= PENDINGS_MAX || of_asker >= PENDINGS_PER_ASKER_MAX;
+        if predicted == Verdict::Confirm && is_full {
             predicted = Verdict::Deny;
             self.seen.count("table full");
         }
@@ -290,6 +309,7 @@ impl Oracle {
                 let pending = Pending {
                     topic,
                     action: request.action.clone(),
+                    asker,
                     target,
                     panel_may_answer,
                     until_ms: at.monotonic_ms + u64::try_from(within_ms).unwrap_or(0),
@@ -332,7 +352,7 @@ impl Oracle {
                 (Verdict::Deny, "expired")
             }
             Outcome::JudgedAgain => {
-                let verdict = self.predicted(&pending.action, &pending.target, pending.panel_may_answer);
+                let verdict = self.said(&pending.action, &pending.target, pending.panel_may_answer);
                 self.seen.count("judged again");
                 (verdict, "released by a reload or a mode")
             }
@@ -396,6 +416,9 @@ impl Oracle {
         };
         self.seen.count(what);
         self.unmuted.insert(speaker.to_owned());
+        if self.away {
+            self.owed.insert(speaker.to_owned());
+        }
     }
 
     pub(crate) fn forward(&mut self, at: At, permit: Permit, trace: &Trace) {
@@ -422,7 +445,7 @@ impl Oracle {
             let cause = if is_off {
                 self.told_muted.contains(speaker) || (self.connected && self.muted.contains_key(speaker))
             } else {
-                self.unmuted.contains(speaker)
+                self.unmuted.contains(speaker) || (self.connected && self.owed.remove(speaker))
             };
             trace.check(cause, || format!("`{topic}` was told {:?} without a recorded cause", message.payload));
         } else if let Some(channel) = topic.strip_prefix("hushgate/prompt/") {
@@ -470,6 +493,8 @@ impl Oracle {
             pending.tokens.clear();
         }
         self.muted.values_mut().for_each(|until_ms| *until_ms = moved(*until_ms));
+        self.away = true;
+        self.owed.clear();
         for expires_ms in self.commands.values_mut().filter_map(|command| command.expires_ms.as_mut()) {
             *expires_ms = moved(*expires_ms);
         }

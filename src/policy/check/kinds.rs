@@ -3,8 +3,8 @@
 use rhai::{ASTNode, BinaryExpr, Expr, FnCallExpr, Stmt};
 
 use super::Examined;
+use crate::policy::call::Hook;
 use crate::policy::functions::Function;
-use crate::policy::host::Hook;
 use crate::policy::values::{EVENT_FIELDS, EVENT_WORDS, Field, MESSAGE_FIELDS, REQUEST_FIELDS, REQUEST_WORDS};
 use crate::script::diagnostics::{Diagnostic, Place};
 use crate::script::kinds::{Kind, kind_of};

@@ -9,7 +9,7 @@ use super::{Examined, call_at, literal};
 use crate::model::action::is_action;
 use crate::model::glob::Glob;
 use crate::model::topic::check_name;
-use crate::policy::host::Hook;
+use crate::policy::call::Hook;
 use crate::script::diagnostics::{Diagnostic, Place};
 use crate::script::nearest::did_you_mean;
 use crate::time::{parse_duration_ms, parse_time_of_day};
@@ -166,12 +166,12 @@ fn check_terms(examined: &Examined<'_>, fields: &[(rhai::Ident, Expr)], findings
 
 fn check_channel(examined: &Examined<'_>, item: &Expr) -> Option<Diagnostic> {
     let (channel, position) = literal(Some(item))?;
-    let known = &examined.host.catalog.channels;
+    let known = &examined.host.catalog.confirming;
     if known.contains(channel) {
         return None;
     }
     let help = did_you_mean(channel, known.iter().map(String::as_str));
-    let message = format!("there is no configured channel `{channel}`");
+    let message = format!("there is no channel `{channel}` that may confirm");
     Some(examined.script.error("unknown-channel", Place::from(position), message).with_help(help))
 }
 

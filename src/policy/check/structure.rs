@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use rhai::{ASTFlags, ASTNode, Position, Stmt};
 
+use crate::policy::call::Hook;
 use crate::policy::functions::Function;
 use crate::policy::header;
-use crate::policy::host::{Hook, Host};
+use crate::policy::host::Host;
 use crate::script::diagnostics::{Diagnostic, Place, Script};
 use crate::script::nearest::did_you_mean;
 

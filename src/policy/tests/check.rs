@@ -120,7 +120,7 @@ fn a_hook_body_is_checked() {
         ),
         (
             "confirm(#{ ask: \"x\", from: \"fone\" })",
-            "error unknown-channel 2:28 there is no configured channel `fone` | did you mean `phone`?",
+            "error unknown-channel 2:28 there is no channel `fone` that may confirm | did you mean `phone`?",
         ),
         (
             "confirm(#{ ask: \"x\", form: \"phone\" })",

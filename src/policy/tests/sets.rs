@@ -1,8 +1,8 @@
 //! Loading all policies or none, and finding them by what they are for.
 
 use super::{catalog, source};
-use crate::model::decision::Mode;
 use crate::model::event::PolicySource;
+use crate::model::mode::Mode;
 use crate::policy::{OnError, Policy, PolicySet, check};
 
 fn named(name: &str, text: &str) -> PolicySource {

@@ -6,7 +6,7 @@
 use jiff::Zoned;
 use rhai::{Engine, INT, ImmutableString, NativeCallContext};
 
-use crate::policy::host::call_of;
+use crate::policy::call::call_of;
 use crate::script::operators::{Outcome, fail};
 use crate::time::{is_between, parse_time_of_day, sun_is_up};
 

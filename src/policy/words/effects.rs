@@ -5,7 +5,7 @@
 use rhai::{Dynamic, Engine, ImmutableString, NativeCallContext};
 
 use crate::model::topic::check_name;
-use crate::policy::host::call_of;
+use crate::policy::call::call_of;
 use crate::policy::reaction::Wish;
 use crate::script::json;
 use crate::script::operators::{Outcome, fail};

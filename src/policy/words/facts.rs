@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::home::Presence;
 use crate::model::decision::FactRead;
-use crate::policy::host::{Call, call_of};
+use crate::policy::call::{Call, call_of};
 use crate::policy::reaction::FACTS_MAX;
 use crate::script::json;
 use crate::script::operators::{Outcome, fail};

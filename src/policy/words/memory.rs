@@ -8,7 +8,7 @@ use rhai::{Dynamic, Engine, INT, ImmutableString, NativeCallContext};
 use serde_json::Value;
 
 use crate::model::durable::{COUNTER_ENTRIES_MAX, COUNTERS_MAX, MEMORIES_MAX, Memory};
-use crate::policy::host::{Call, call_of};
+use crate::policy::call::{Call, call_of};
 use crate::policy::reaction::Wish;
 use crate::script::json;
 use crate::script::operators::{Outcome, fail};

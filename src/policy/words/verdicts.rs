@@ -6,7 +6,7 @@
 use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
 use crate::model::decision::{CONFIRM_WITHIN_DEFAULT_MS, Terms, Verdict};
-use crate::policy::host::{Hook, call_of};
+use crate::policy::call::{Hook, call_of};
 use crate::policy::reaction::Stated;
 use crate::policy::values::VerdictValue;
 use crate::script::kinds::shown;
@@ -113,14 +113,14 @@ fn channels(context: &NativeCallContext, value: &Dynamic) -> Outcome<Vec<String>
         return fail(format!("expected 1 to {CONFIRM_CHANNELS_MAX} channels in `from`, found `{}`", items.len()));
     }
     let call = call_of(context)?;
-    let known = &call.profile.catalog.channels;
+    let known = &call.profile.catalog.confirming;
     let mut channels = Vec::with_capacity(items.len());
     for item in &items {
         let channel = text_of("from", item)?;
         if !known.contains(&channel) {
             let help = did_you_mean(&channel, known.iter().map(String::as_str));
             let help = help.map_or_else(String::new, |help| format!("; {help}"));
-            return fail(format!("expected a configured channel in `from`, found `{channel}`{help}"));
+            return fail(format!("expected a channel that may confirm in `from`, found `{channel}`{help}"));
         }
         if !channels.contains(&channel) {
             channels.push(channel);

@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::model::decision::{
-    ConfirmBy, Decision, Enforcement, FactRead, Grade, Mode, Opinion, Outcome, PolicyError, Settlement, Terms, Verdict,
+    ConfirmBy, Decision, Enforcement, FactRead, Grade, Opinion, Outcome, PolicyError, Settlement, Terms, Verdict,
 };
 use crate::model::durable::{Mute, Pending};
 use crate::model::event::{AnswerBody, Entry, SpeakerCommand};
+use crate::model::mode::Mode;
 use crate::model::request::{Arrival, Door, Request, Source, SourceKind};
 
 const UNTIL: Timestamp = Timestamp::constant(1_800_000_000, 0);
@@ -65,13 +66,7 @@ fn publications_have_their_topics_and_fields() {
     let name = || "quiet".to_owned();
     let kitchen = || "kitchen".to_owned();
     for (publication, topic, is_kept, expiry_s, expected) in [
-        (
-            Publication::Pending(pending()),
-            "hushgate/pending/p1",
-            true,
-            Some(60),
-            with(json!({"channels": ["phone"], "digest": "abc"})),
-        ),
+        (Publication::Pending(pending()), "hushgate/pending/p1", true, Some(60), with(json!({"channels": ["phone"]}))),
         (
             Publication::Prompt { channel: "phone".to_owned(), pending: pending(), token: TOKEN.to_owned() },
             "hushgate/prompt/phone",
