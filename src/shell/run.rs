@@ -18,9 +18,9 @@ use super::seed::Seeds;
 use super::{files, link};
 use crate::bridge::{Bridge, Output, Setup};
 use crate::config::{Broker, Config, Remote};
-use crate::model::decision::Mode;
 use crate::model::event::{Entry, Event, Record, Refusal};
 use crate::model::message::Message;
+use crate::model::mode::Mode;
 use crate::script::diagnostics::Diagnostic;
 
 /// How long the timer sleeps where nothing has a deadline.
