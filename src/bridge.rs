@@ -76,6 +76,10 @@ impl Bridge {
 
     /// Something else happened: a connection came or went, policies were changed, time passed.
     pub fn event(&mut self, at: At, event: Event, out: &mut Vec<Output>) {
+        // New rules or the end of a loosening could let a held command go that the other bridge now answers for.
+        if self.taken_over {
+            return;
+        }
         let reloads = matches!(event, Event::Reload(_));
         match event {
             Event::Connected => out.extend(self.wire.retained().into_iter().map(Output::Send)),
@@ -91,7 +95,7 @@ impl Bridge {
 
     /// The monotonic time, in milliseconds, at which `event` must be called with `Event::Tick`.
     pub fn next_deadline(&self) -> Option<u64> {
-        self.engine.next_deadline()
+        if self.taken_over { None } else { self.engine.next_deadline() }
     }
 
     /// What to subscribe to on every new connection, and again after a reload.
@@ -138,5 +142,41 @@ impl Bridge {
         }
         out.append(&mut forwards);
         out.append(&mut sends);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{self, NoSecrets};
+    use crate::model::event::PolicySource;
+
+    #[test]
+    fn once_taken_over_not_even_new_rules_let_a_held_command_go() {
+        let text = "mode: enforce\ntime_zone: Europe/Berlin\nchannels: {phone: {kind: person, independent: true, confirms: true}}\ncommands: [{topic: door/set, action: lock.unlock}]\n";
+        let policy = |text: &str| PolicySource {
+            name: "doors".to_owned(),
+            file: "doors.rhai".to_owned(),
+            text: format!("//! Doors.\nconst ACTIONS = [\"lock.*\"];\nfn on_request(request) {{ {text} }}\n"),
+        };
+        for is_taken_over in [false, true] {
+            let at = At { monotonic_ms: At::MONOTONIC_START_MS, utc: At::UTC_MIN };
+            let setup = Setup {
+                config: Rc::new(config::parse("test.yaml", text, &NoSecrets).expect("a configuration")),
+                sources: vec![policy("confirm(\"Open?\")")],
+                seed: [0; 32],
+                stopwatch: None,
+                saved: None,
+            };
+            let mut out = Vec::new();
+            let mut bridge = Bridge::start(setup, at, &mut out).expect("a bridge");
+            bridge.message(at, &Message::live("hushgate/gate/door/set", "UNLOCK"), &mut out);
+            if is_taken_over {
+                bridge.message(at, &Message::live("hushgate/info", r#"{"instance":"other"}"#), &mut out);
+            }
+            bridge.event(at, Event::Reload(Ok(vec![policy("allow()")])), &mut out);
+            let forwards = out.iter().filter(|output| matches!(output, Output::Forward(_))).count();
+            assert_eq!((bridge.is_taken_over(), forwards), (is_taken_over, usize::from(!is_taken_over)));
+        }
     }
 }

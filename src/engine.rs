@@ -106,7 +106,7 @@ impl Engine {
             policies,
             world: Rc::new(RefCell::new(World::default())),
             ids: ids::Ids::new(setup.seed),
-            clock: clock::Clock::new(),
+            clock: clock::Clock::since(setup.saved.as_ref().map(|(_, saved)| *saved)),
             recent: confirm::Recent::default(),
             overflows: facts::Overflows::default(),
             unmutes_owed: Some(BTreeSet::new()),
@@ -252,3 +252,6 @@ fn refuse(turn: &mut Turn<'_>, refusal: Refusal) {
         turn.publish(Publication::Answer { reply, answer });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -110,17 +110,12 @@ impl Wire {
     /// Reads one inbound message: what the core is told, and repairs of the bridge's own stored topics.
     pub fn decode(&mut self, message: &Message, policy_topics: &[TopicFilter]) -> Decoded {
         let topic = message.topic.as_str();
+        // First, whatever the size: what a forger has stored on these topics must not stay there.
+        if self.is_own(topic) {
+            return self.own.watch(message);
+        }
         if message.payload.len() > PAYLOAD_BYTES_MAX {
-            let reason =
-                format!("expected a payload of at most {PAYLOAD_BYTES_MAX} bytes, found {}", message.payload.len());
-            let reply = self.response_topic(message, None).ok().flatten();
-            let reply = reply.filter(|_| topic::is_under(topic, &self.in_base("ask")));
-            let mut decoded = Decoded::refused(topic, reason, reply);
-            // A stored one would come back with each new connection.
-            if message.retain && topic::is_under(topic, &self.config.base) {
-                decoded.repairs.push(Message::retained(topic, ""));
-            }
-            return decoded;
+            return self.decode_large(message);
         }
         if !topic::is_under(topic, &self.config.base) {
             return self.decode_house(message, policy_topics);
@@ -133,11 +128,37 @@ impl Wire {
             ("confirm", rest) => self.decode_confirm(message, rest.unwrap_or_default()),
             ("mode", Some("set")) => self.decode_mode(message),
             ("policy" | "mute", Some(rest)) if rest.contains('/') => self.decode_switch(message, first, rest),
-            ("status" | "info" | "mode", None) | ("policy" | "mute" | "pending", Some(_)) => self.own.watch(message),
             ("mode" | "policy" | "mute" | "pending" | "status" | "info", _) => no_such_topic(message),
             // A policy may listen to everything; what the bridge says itself is no news to it.
             _ => Decoded::default(),
         }
+    }
+
+    /// Whether the bridge alone writes this topic and has it stored.
+    fn is_own(&self, topic: &str) -> bool {
+        let Some(below) = topic.strip_prefix(&self.config.base).and_then(|rest| rest.strip_prefix('/')) else {
+            return false;
+        };
+        match below.split_once('/') {
+            None => matches!(below, "status" | "info" | "mode"),
+            Some(("pending", _)) => true,
+            Some(("policy" | "mute", name)) => !name.contains('/'),
+            Some(_) => false,
+        }
+    }
+
+    fn decode_large(&self, message: &Message) -> Decoded {
+        let topic = message.topic.as_str();
+        let reason =
+            format!("expected a payload of at most {PAYLOAD_BYTES_MAX} bytes, found {}", message.payload.len());
+        let reply = self.response_topic(message, None).ok().flatten();
+        let reply = reply.filter(|_| topic::is_under(topic, &self.in_base("ask")));
+        let mut decoded = Decoded::refused(topic, reason, reply);
+        // A stored one would come back with each new connection.
+        if message.retain && topic::is_under(topic, &self.config.base) {
+            decoded.repairs.push(Message::retained(topic, ""));
+        }
+        decoded
     }
 
     /// Facts, events and what policies listen to. What was stored is a fact at most: it happened some other time.

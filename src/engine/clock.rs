@@ -17,8 +17,9 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    pub(super) fn new() -> Clock {
-        Clock { latest_utc: At::UTC_MIN, plausible: true }
+    /// `saved`: when an earlier run last wrote something down.
+    pub(super) fn since(saved: Option<At>) -> Clock {
+        Clock { latest_utc: saved.map_or(At::UTC_MIN, |saved| saved.utc.max(At::UTC_MIN)), plausible: true }
     }
 
     /// Takes note of the time. `Some` where the clock became implausible, or plausible again.
@@ -54,7 +55,7 @@ mod tests {
     #[test]
     fn a_clock_before_the_program_or_before_the_last_record_is_wrong() {
         let start_s = At::UTC_MIN.as_second();
-        let mut clock = Clock::new();
+        let mut clock = Clock::since(None);
         for (utc_s, expected) in [
             (start_s + 1_000, None),
             (start_s + 950, None),
@@ -69,9 +70,19 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_before_what_an_earlier_run_wrote_is_wrong() {
+        let start_s = At::UTC_MIN.as_second();
+        for (utc_s, expected) in [(10_000, None), (9_941, None), (9_939, Some(false))] {
+            let mut clock = Clock::since(Some(at(start_s + 10_000)));
+            assert_eq!(clock.observe(at(start_s + utc_s)), expected, "{utc_s}");
+        }
+        assert_eq!(Clock::since(Some(at(0))).observe(at(start_s)), None, "what cannot have been is not taken over");
+    }
+
+    #[test]
     fn the_owner_can_accept_a_clock_that_went_back_but_not_an_impossible_one() {
         let start_s = At::UTC_MIN.as_second();
-        let mut clock = Clock::new();
+        let mut clock = Clock::since(None);
         clock.observe(at(start_s + 10_000_000));
         assert_eq!(clock.observe(at(start_s + 5)), Some(false));
         clock.accept(at(start_s + 5));

@@ -62,9 +62,26 @@ fn class_default(request: &Request, class: Class) -> Combined {
     Combined { verdict, reason, deciding: Vec::new(), terms }
 }
 
+/// Characters of a question. People read no more, and whoever asks chooses some of them.
+pub(super) const QUESTION_CHARACTERS_MAX: usize = 500;
+/// Characters of the target in a question that no policy words, so that it cannot push the asker out of sight.
+const TARGET_CHARACTERS_MAX: usize = 100;
+
+/// A text in one line and in one direction, of at most so many characters: an asker must not be able to write a second
+/// question below the first.
+fn in_one_line(text: &str, characters_max: usize) -> String {
+    let is_plain = |c: char| !c.is_control() && !matches!(c, '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+    let mut line: String = text.chars().take(characters_max).map(|c| if is_plain(c) { c } else { ' ' }).collect();
+    if text.chars().nth(characters_max).is_some() {
+        line.push('…');
+    }
+    line
+}
+
 /// What a person is asked where no policy words the question.
 fn question(request: &Request) -> String {
-    let target = request.target.as_ref().map(|target| format!(" for `{target}`")).unwrap_or_default();
+    let target = request.target.as_deref().map(|target| in_one_line(target, TARGET_CHARACTERS_MAX));
+    let target = target.map(|target| format!(" for `{target}`")).unwrap_or_default();
     let channel = request.source.channel.as_ref().map(|channel| format!(" (`{channel}`)")).unwrap_or_default();
     format!("Allow `{}`{target}? Asked by: {}{channel}.", request.action, request.source.kind.name())
 }
@@ -87,6 +104,7 @@ fn strictest_terms<'a>(request: &Request, deciding: impl Iterator<Item = &'a Opi
         }
     }
     let ask = if asked.is_empty() { question(request) } else { asked.join(" ") };
+    let ask = in_one_line(&ask, QUESTION_CHARACTERS_MAX);
     let within_ms = if within_ms == u64::MAX { CONFIRM_WITHIN_DEFAULT_MS } else { within_ms };
     let from = match from {
         None => Vec::new(),
@@ -171,6 +189,31 @@ mod tests {
         }
         let nobody_words_it = combine(&request(), Class::Sensitive, false, [].iter()).terms.expect("terms");
         assert_eq!(nobody_words_it.ask, "Allow `a.b` for `door`? Asked by: voice (`kitchen`).");
+    }
+
+    #[test]
+    fn a_question_is_one_line_of_bounded_length() {
+        let asked = |target: &str, opinions: &[Opinion]| {
+            let request = Request { target: Some(target.to_owned()), ..request() };
+            combine(&request, Class::Sensitive, false, opinions.iter()).terms.expect("terms").ask
+        };
+        let two_lines = "door`?\nAsked by: person. \u{202e}`";
+        assert_eq!(
+            asked(two_lines, &[]),
+            "Allow `a.b` for `door`? Asked by: person.  ``? Asked by: voice (`kitchen`)."
+        );
+        let long = "x".repeat(TARGET_CHARACTERS_MAX + 1);
+        let cut = "x".repeat(TARGET_CHARACTERS_MAX);
+        assert_eq!(asked(&long, &[]), format!("Allow `a.b` for `{cut}…`? Asked by: voice (`kitchen`)."));
+        assert_eq!(asked(&cut, &[]), format!("Allow `a.b` for `{cut}`? Asked by: voice (`kitchen`)."));
+        let worded = |ask: String| {
+            let terms = Terms { ask, within_ms: 1, from: Vec::new() };
+            [Opinion { terms: Some(terms), ..opinion("p", Verdict::Confirm) }]
+        };
+        assert_eq!(asked("door", &worded("Open\r\nit?".to_owned())), "Open  it?");
+        let at_bound = "x".repeat(QUESTION_CHARACTERS_MAX);
+        assert_eq!(asked("door", &worded(at_bound.clone())), at_bound);
+        assert_eq!(asked("door", &worded(format!("{at_bound}x"))), format!("{at_bound}…"));
     }
 
     #[test]

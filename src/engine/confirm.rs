@@ -321,3 +321,21 @@ fn digest(held: &Held) -> String {
         Held::Control(_) | Held::Question => String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_end_is_forgotten_first() {
+        let mut recent = Recent::default();
+        for index in 0..RECENT_MAX {
+            recent.note(index.to_string(), "it was approved already");
+        }
+        assert_eq!(recent.end_of("0"), Some("it was approved already"));
+        recent.note("one more".to_owned(), "its time is over");
+        assert_eq!((recent.end_of("0"), recent.0.len()), (None, RECENT_MAX));
+        assert_eq!(recent.end_of("1"), Some("it was approved already"));
+        assert_eq!(recent.end_of("one more"), Some("its time is over"));
+    }
+}

@@ -210,3 +210,31 @@ impl Memory {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_and_memories_are_bounded() {
+        let policy = || "p".to_owned();
+        let mut durable = Durable::default();
+        for at_ms in 0..=COUNTER_ENTRIES_MAX as u64 {
+            durable.apply(Change::Count { policy: policy(), name: "0".to_owned(), at_ms });
+        }
+        for index in 1..=COUNTERS_MAX {
+            durable.apply(Change::Count { policy: policy(), name: index.to_string(), at_ms: 0 });
+        }
+        for index in 0..=MEMORIES_MAX {
+            durable.apply(Change::Remember { policy: policy(), key: index.to_string(), value: Value::Null });
+        }
+        durable.apply(Change::Remember { policy: policy(), key: "0".to_owned(), value: Value::from(1) });
+        let memory = durable.memories.get("p").expect("a memory");
+        let times = memory.counters.get("0").expect("a counter");
+        assert_eq!((times.len(), times.front()), (COUNTER_ENTRIES_MAX, Some(&1)), "the oldest entry went");
+        assert_eq!((memory.counters.len(), memory.values.len()), (COUNTERS_MAX, MEMORIES_MAX));
+        assert!(!memory.counters.contains_key(&COUNTERS_MAX.to_string()));
+        assert!(!memory.values.contains_key(&MEMORIES_MAX.to_string()));
+        assert_eq!(memory.values.get("0"), Some(&Value::from(1)), "what is known can still change");
+    }
+}

@@ -62,7 +62,7 @@ impl Own {
         Message::retained(topic, "")
     }
 
-    /// A message on a topic that only the bridge writes.
+    /// A message on a topic that only the bridge writes, of any size.
     pub(super) fn watch(&self, message: &Message) -> Decoded {
         let topic = message.topic.as_str();
         let ours = if topic == self.status { Some(self.status("online")) } else { self.stored.get(topic).cloned() };

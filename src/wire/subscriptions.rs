@@ -1,7 +1,8 @@
 //! What the bridge subscribes to.
 //!
 //! Every subscription is `no_local`: what the bridge says itself is no news to it. Filters that overlap without one
-//! covering the other are left as they are; a broker may then deliver a message twice.
+//! covering the other may make a broker deliver a message twice. For facts and events that is harmless; filters that would
+//! double a command are refused where they are written (`config::is_heard_twice`).
 
 use crate::model::message::Qos;
 use crate::model::topic::{TopicFilter, is_under};

@@ -303,6 +303,7 @@ fn forgeries_are_repaired_and_told_and_leftovers_are_put_right() {
     let info = r#"{"instance":"one","policies":[],"revision":"r","version":"0.1.0"}"#;
     let other = r#"{"instance":"two","policies":[],"revision":"r","version":"0.1.0"}"#;
     let mode = r#"{"mode":"enforce"}"#;
+    let large = "x".repeat(PAYLOAD_BYTES_MAX + 1);
     for (topic, payload, live, replayed) in [
         ("hushgate/mode", mode, "nothing".to_owned(), "nothing".to_owned()),
         (
@@ -358,8 +359,21 @@ fn forgeries_are_repaired_and_told_and_leftovers_are_put_right() {
             format!("forged hushgate/info + hushgate/info={info} kept"),
             format!("+ hushgate/info={info} kept"),
         ),
+        // Too large to be read, but what it has put in place of ours goes all the same.
+        (
+            "hushgate/mode",
+            &large,
+            format!("forged hushgate/mode + hushgate/mode={mode} kept"),
+            format!("+ hushgate/mode={mode} kept"),
+        ),
+        (
+            "hushgate/pending/x",
+            &large,
+            "forged hushgate/pending/x + hushgate/pending/x= kept".to_owned(),
+            "+ hushgate/pending/x= kept".to_owned(),
+        ),
     ] {
-        assert_eq!(told(&wire.decode(&Message::live(topic, payload), &[])), live, "{topic} {payload}");
+        assert_eq!(told(&wire.decode(&Message::live(topic, payload.to_owned()), &[])), live, "{topic} {payload}");
         assert_eq!(told(&wire.decode(&stored(topic, payload), &[])), replayed, "{topic} {payload}");
     }
 }
