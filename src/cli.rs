@@ -52,9 +52,22 @@ Exit codes:
   4  the broker refuses, and trying again would not help
   5  another bridge has taken over";
 
+/// Stands at the end of the first page of help.
+#[cfg(feature = "embedded-broker")]
+const FIRST_STEPS: &str = "\
+First steps:
+  hushgate demo              see it work; needs nothing
+  hushgate demo --stay       try it with commands of your own
+  hushgate run -c home.yaml  run it in your house";
+#[cfg(not(feature = "embedded-broker"))]
+const FIRST_STEPS: &str = "\
+First steps:
+  hushgate check -c home.yaml  is everything right?
+  hushgate run -c home.yaml    run it in your house";
+
 /// A policy bridge for the smart home: it judges every MQTT command before the house obeys.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXIT_CODES, arg_required_else_help = true)]
+#[command(version, after_help = format!("{FIRST_STEPS}\n\n{EXIT_CODES}"), arg_required_else_help = true)]
 pub struct Arguments {
     #[command(subcommand)]
     pub command: Command,

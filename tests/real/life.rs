@@ -119,7 +119,9 @@ fn a_second_bridge_takes_over(kind: Kind) {
     let mut owner = Client::connect(&broker, &["lights/+/set"]);
     let _second = house.run();
     let status = first.wait();
-    assert_eq!(status.code(), Some(EXIT_TAKEN_OVER), "{}", first.whole_log());
+    let log = first.whole_log();
+    assert_eq!(status.code(), Some(EXIT_TAKEN_OVER), "{log}");
+    assert!(log.lines().last().is_some_and(|line| line.contains("stopped: another bridge")), "{log}");
     // The second may not be listening yet; a command that it does not hear is lost, and asked for again.
     let mut heard = None;
     for attempt in 1..=100 {
