@@ -244,6 +244,8 @@ fn refuse(turn: &mut Turn<'_>, refusal: Refusal) {
         let answer = AnswerBody {
             ask: reply.ask.clone(),
             decision: None,
+            action: None,
+            target: None,
             verdict: None,
             reason: refusal.reason,
             is_final: true,

@@ -36,7 +36,13 @@ pub(super) fn combine<'a>(
         return class_default(request, class);
     };
     let deciding = opinions.filter(|opinion| opinion.verdict == verdict);
-    let reasons: Vec<&str> = deciding.clone().map(|opinion| opinion.reason.as_str()).collect();
+    let mut reasons: Vec<&str> = Vec::new();
+    for opinion in deciding.clone() {
+        // Two policies that say the same say it once.
+        if !reasons.contains(&opinion.reason.as_str()) {
+            reasons.push(&opinion.reason);
+        }
+    }
     Combined {
         verdict,
         reason: reasons.join("; "),

@@ -216,6 +216,8 @@ pub(super) fn answer(decision: &Decision, reply: Option<Reply>, until: Option<Ti
     let answer = AnswerBody {
         ask: reply.ask.clone(),
         decision: Some(decision.id.clone()),
+        action: Some(decision.request.action.clone()),
+        target: decision.request.target.clone(),
         verdict: Some(decision.applied),
         reason: decision.reason.clone(),
         is_final: until.is_none(),

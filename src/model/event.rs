@@ -158,6 +158,11 @@ pub struct AnswerBody {
     pub ask: Option<String>,
     /// The decision's id. `null` where the question was refused.
     pub decision: Option<String>,
+    /// What was asked for: an id that somebody else uses too must not pass one answer off as another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
     /// `null` where the question was refused.
     pub verdict: Option<Verdict>,
     pub reason: String,

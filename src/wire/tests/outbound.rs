@@ -148,6 +148,8 @@ fn answers_carry_what_the_asker_needs_to_know_them() {
     let answer = AnswerBody {
         ask: Some("a1".to_owned()),
         decision: Some("d1".to_owned()),
+        action: Some("lock.unlock".to_owned()),
+        target: Some("front_door".to_owned()),
         verdict: Some(Verdict::Confirm),
         reason: "unlocking by voice".to_owned(),
         is_final: false,
@@ -167,10 +169,19 @@ fn answers_carry_what_the_asker_needs_to_know_them() {
     let kept = &wire.publication(publication(true))[0];
     assert_eq!((kept.retain, kept.expiry_s, &kept.reply), (true, Some(ANSWER_KEPT_S), &None));
     assert!(wire.retained().is_empty(), "an answer is not published again after a reconnect");
-    let expected = json!({"ask": "a1", "decision": "d1", "verdict": "confirm", "reason": "unlocking by voice",
-        "final": false, "until": "2027-01-15T08:00:00Z"});
+    let expected = json!({"ask": "a1", "decision": "d1", "action": "lock.unlock", "target": "front_door",
+        "verdict": "confirm", "reason": "unlocking by voice", "final": false, "until": "2027-01-15T08:00:00Z"});
     assert_eq!(body(kept), expected);
-    let refused = AnswerBody { ask: None, decision: None, verdict: None, is_final: true, until: None, ..answer };
+    let refused = AnswerBody {
+        ask: None,
+        decision: None,
+        action: None,
+        target: None,
+        verdict: None,
+        is_final: true,
+        until: None,
+        ..answer
+    };
     let refused = &wire.publication(Publication::Answer { reply: reply(false), answer: refused })[0];
     assert_eq!(
         body(refused),
