@@ -167,6 +167,22 @@ fn lists_are_bounded() {
     };
     assert_eq!(read(&channels(devices::CHANNELS_MAX)).channels.len(), devices::CHANNELS_MAX);
     assert_eq!(errors(&channels(devices::CHANNELS_MAX + 1)).len(), 1);
+    let speakers = |count: usize| {
+        "speakers:\n".to_owned() + (0..count).map(|index| format!("  s{index}: {{}}\n")).collect::<String>().as_str()
+    };
+    assert_eq!(read(&speakers(devices::SPEAKERS_MAX)).speakers.len(), devices::SPEAKERS_MAX);
+    assert_eq!(errors(&speakers(devices::SPEAKERS_MAX + 1)).len(), 1);
+    let facts = |count: usize| format!("facts:\n  topics:\n{}", "    - {topic: x, entity: a.b}\n".repeat(count));
+    assert_eq!(read(&facts(entries::FACT_TOPICS_MAX)).facts.len(), entries::FACT_TOPICS_MAX);
+    assert_eq!(errors(&facts(entries::FACT_TOPICS_MAX + 1)).len(), 1);
+    let base = |bytes: usize| format!("base: {}\n", "b".repeat(bytes));
+    assert_eq!(read(&base(sections::BASE_BYTES_MAX)).base.len(), sections::BASE_BYTES_MAX);
+    let too_long = &errors(&base(sections::BASE_BYTES_MAX + 1))[0].message;
+    assert!(too_long.contains("longer than 128 bytes"), "{too_long}");
+    // An alias stands for all that it repeats.
+    let repeated = format!("x: &x [{}]\ny: [{}]\n", "1,".repeat(1_000), "*x,".repeat(120));
+    let too_many = &errors(&repeated)[0].message;
+    assert!(too_many.contains("expected at most 100000 values, found more"), "{too_many}");
     let many = "x:\n".to_owned() + (0..100).map(|index| format!("k{index}: 1\n")).collect::<String>().as_str();
     assert_eq!(errors(&many).len(), reader::ERRORS_MAX);
 }

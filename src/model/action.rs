@@ -164,5 +164,8 @@ mod tests {
         for text in ["", "lock", "lock.", ".unlock", "lock/x.y", "Lock.unlock", "a.b.c", "lock.+", "lock.#"] {
             assert!(!is_action(text), "{text}");
         }
+        let long = |bytes: usize| format!("a.{}", "b".repeat(bytes - 2));
+        assert!(is_action(&long(ACTION_BYTES_MAX)));
+        assert!(!is_action(&long(ACTION_BYTES_MAX + 1)));
     }
 }
