@@ -189,8 +189,8 @@ impl Engine {
     }
 
     /// Whether what a policy wishes is done, or only told.
-    fn acts(&self, policy: &Policy) -> bool {
-        self.mode().min(policy.mode()) == Mode::Enforce
+    fn acts(&self, policy: &str) -> bool {
+        self.policies.get(policy).is_some_and(|policy| self.mode().min(policy.mode()) == Mode::Enforce)
     }
 
     /// What a rule can look at now.

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use super::ids::{command_digest, is_token, token_digest};
+use super::ids::{is_token, token_digest};
 use super::judge::{Judgement, answer, conclude, deny, record};
 use super::{Engine, Turn};
 use crate::model::control::Answer;
@@ -15,7 +15,7 @@ use crate::model::decision::{Decision, Outcome, Settlement, Terms, Verdict};
 use crate::model::durable::{Change, Pending};
 use crate::model::event::{Entry, Publication};
 use crate::model::mode::Mode;
-use crate::model::request::{Arrival, Held, Request, SourceKind};
+use crate::model::request::{Arrival, Request, SourceKind};
 
 /// Requests that are held at one time. One more is denied.
 pub const PENDINGS_MAX: usize = 64;
@@ -98,9 +98,7 @@ impl Engine {
         let waiting = answer(&decision, arrival.reply.clone(), Some(until.utc));
         let pending = Pending {
             id: decision.id.clone(),
-            digest: digest(&arrival.held),
             arrival,
-            revision: decision.revision.clone(),
             question: terms.ask,
             tokens: self.tokens(&decision.id, channels, 0),
             round: 0,
@@ -245,8 +243,12 @@ impl Engine {
         let channels = self.fit_channels(&request, &judgement);
         if let (Verdict::Confirm, Some(terms)) = (judgement.applied.verdict, &judgement.applied.terms) {
             if !channels.is_empty() {
+                // What was asked stands where the channels are no weaker than those that were asked.
                 let stands = !afresh && pending.tokens.keys().all(|asked| channels.contains(asked));
-                return self.ask_anew(turn, pending, terms, channels, why, stands);
+                if !stands {
+                    self.ask_anew(turn, pending, terms, channels, why);
+                }
+                return;
             }
             deny(&mut judgement, NO_CHANNEL);
         }
@@ -263,22 +265,8 @@ impl Engine {
         }
     }
 
-    /// Still to be confirmed. `stands`: the channels are no weaker than those that were asked.
-    fn ask_anew(
-        &mut self,
-        turn: &mut Turn<'_>,
-        pending: Pending,
-        terms: &Terms,
-        channels: Vec<String>,
-        why: &str,
-        stands: bool,
-    ) {
-        let revision = self.policies.revision().to_owned();
-        if stands {
-            let pending = Box::new(Pending { revision, ..pending });
-            self.change(turn, Change::Hold { pending });
-            return;
-        }
+    /// Still to be confirmed, but not by what was asked: earlier tokens are void.
+    fn ask_anew(&mut self, turn: &mut Turn<'_>, pending: Pending, terms: &Terms, channels: Vec<String>, why: &str) {
         turn.record(Entry::AskedAnew {
             pending: pending.id.clone(),
             channels: channels.clone(),
@@ -293,7 +281,6 @@ impl Engine {
         self.ask(
             turn,
             Pending {
-                revision,
                 question: terms.ask.clone(),
                 tokens,
                 round,
@@ -310,15 +297,6 @@ fn is_same_asker(one: &Request, other: &Request) -> bool {
     match (&one.source.channel, &other.source.channel) {
         (None, None) => one.door == other.door,
         (one, other) => one == other,
-    }
-}
-
-/// Names exactly what is held.
-fn digest(held: &Held) -> String {
-    match held {
-        Held::Command(command) => command_digest(command),
-        // These carry no message of somebody else's; the request itself says everything.
-        Held::Control(_) | Held::Question => String::new(),
     }
 }
 

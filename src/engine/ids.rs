@@ -6,7 +6,6 @@
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::model::message::Command;
 use crate::model::time::At;
 
 /// Entropy for one run of the bridge, handed in by the shell. It is a secret: tokens are derived from it.
@@ -60,11 +59,6 @@ pub(super) fn token_digest(token: &str) -> String {
 /// Whether `token` is the one whose digest is kept. Takes the same time for every wrong token.
 pub(super) fn is_token(token: &str, kept: &str) -> bool {
     token_digest(token).as_bytes().ct_eq(kept.as_bytes()).into()
-}
-
-/// Names one exact command: its topic and its payload.
-pub(super) fn command_digest(command: &Command) -> String {
-    hexadecimal(&digest(&[command.topic.as_bytes(), b"\0", &command.payload]), 32)
 }
 
 fn digest(parts: &[&[u8]]) -> [u8; 32] {

@@ -33,12 +33,12 @@ impl Engine {
             }
             Wish::Mute { speaker, for_ms, reason } => self.wish_mute(turn, &by, &speaker, for_ms, &reason),
             Wish::Unmute { speaker } => {
-                if self.acts_by_name(&by) && self.is_muted(&speaker) {
+                if self.acts(&by) && self.is_muted(&speaker) {
                     self.unmute(turn, &speaker, &by);
                 }
             }
             Wish::Announce { speaker, text } => {
-                let applied = self.acts_by_name(&by);
+                let applied = self.acts(&by);
                 let entry = Entry::Announced { speaker: speaker.clone(), text: text.clone(), policy: by, applied };
                 turn.record(entry);
                 if applied {
@@ -47,7 +47,7 @@ impl Engine {
                 }
             }
             Wish::Notify { text } => {
-                let applied = self.acts_by_name(&by);
+                let applied = self.acts(&by);
                 turn.record(Entry::Notice { text: text.clone(), policy: by.clone(), applied });
                 if applied {
                     turn.publish(Publication::Notice { text, policy: by });
@@ -57,12 +57,8 @@ impl Engine {
         }
     }
 
-    fn acts_by_name(&self, policy: &str) -> bool {
-        self.policies.get(policy).is_some_and(|policy| self.acts(policy))
-    }
-
     fn wish_mute(&mut self, turn: &mut Turn<'_>, policy: &str, speaker: &str, for_ms: u64, reason: &str) {
-        if self.acts_by_name(policy) {
+        if self.acts(policy) {
             self.mute(turn, speaker, for_ms, reason, policy);
         } else {
             turn.record(Entry::Muted {
@@ -83,7 +79,7 @@ impl Engine {
             turn.record(Entry::WishRefused { policy, wish, reason });
             return;
         }
-        let applied = self.acts_by_name(&policy);
+        let applied = self.acts(&policy);
         let request = self.registry.read_command(&topic, payload.as_bytes(), Door::Policy);
         match request {
             Some(mut request) if applied => {

@@ -26,10 +26,6 @@ pub struct Pending {
     /// The id of the decision that held it.
     pub id: String,
     pub arrival: Arrival,
-    /// SHA-256 over topic and payload of what is held, in hexadecimal.
-    pub digest: String,
-    /// The policy set that held it.
-    pub revision: String,
     pub question: String,
     /// Channels that may answer, and the SHA-256 of the token that each was sent.
     pub tokens: BTreeMap<String, String>,

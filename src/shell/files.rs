@@ -6,11 +6,11 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::config::Secrets;
+use crate::config::{self, Secrets};
 use crate::model::event::PolicySource;
 
 /// Largest configuration file.
-pub const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
+pub const CONFIG_BYTES_MAX: u64 = config::TEXT_BYTES_MAX as u64;
 /// Largest policy file.
 pub const POLICY_BYTES_MAX: u64 = 256 * 1024;
 /// Most policies in one folder.

@@ -34,8 +34,6 @@ fn pending() -> Box<Pending> {
     Box::new(Pending {
         id: "p1".to_owned(),
         arrival: Arrival { request: request(), held: Held::Question, reply: None },
-        digest: "abc".to_owned(),
-        revision: "r".to_owned(),
         question: "Unlock?".to_owned(),
         tokens: BTreeMap::from([("phone".to_owned(), "hash".to_owned())]),
         round: 0,
