@@ -88,7 +88,11 @@ fn read_twins(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Vec<String> {
         };
         let domain = scalar.text.split_once('.').filter(|(_, object)| is_object(object)).map(|(domain, _)| domain);
         if twins.contains(&scalar.text) {
-            reader.error(&item, format!("expected each twin once, found {} again", scalar.shown()), None);
+            reader.error(
+                &item,
+                format!("expected each twin once, found {} again", scalar.shown()),
+                Some("leave one out".to_owned()),
+            );
         } else if domain.is_some_and(|domain| TWIN_DOMAINS.contains(&domain)) {
             twins.push(scalar.text);
         } else {
