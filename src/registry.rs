@@ -4,6 +4,7 @@
 //! messages. What Home Assistant announces by discovery will be learned here too.
 
 mod facts;
+pub mod mirror;
 
 use std::collections::BTreeMap;
 
