@@ -5,6 +5,7 @@
 
 mod facts;
 pub mod mirror;
+pub mod twins;
 
 use std::collections::BTreeMap;
 
