@@ -16,14 +16,17 @@ use crate::model::topic::{TOPIC_BYTES_MAX, check_name};
 
 /// Options that a component inherits from its device where it does not have them itself. In the mirror each component has
 /// its own, so the device has none.
-const INHERITED: [&str; 8] = [
+const INHERITED: [&str; 11] = [
     "availability",
     "availability_mode",
     "availability_template",
     "availability_topic",
     "command_topic",
+    "encoding",
+    "message_expiry_interval",
     "payload_available",
     "payload_not_available",
+    "qos",
     "state_topic",
 ];
 

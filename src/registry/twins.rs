@@ -111,7 +111,7 @@ impl Twins {
             "alarm_control_panel" => self.alarm(entity),
             "cover" => self.cover(entity),
             "valve" => without_nulls(json!({
-                "device_class": self.attribute(entity, "device_class"),
+                "device_class": self.device_class(entity),
                 "payload_open": "OPEN",
                 "payload_close": "CLOSE",
                 "payload_stop": self.can(entity, 8).then_some("STOP"),
@@ -126,9 +126,9 @@ impl Twins {
             "switch" => without_nulls(json!({
                 "state_on": "on",
                 "state_off": "off",
-                "device_class": self.attribute(entity, "device_class"),
+                "device_class": self.device_class(entity),
             })),
-            "button" => without_nulls(json!({"device_class": self.attribute(entity, "device_class")})),
+            "button" => without_nulls(json!({"device_class": self.device_class(entity)})),
             "scene" => json!({"payload_on": "ON"}),
             _ => json!({}),
         }
@@ -178,7 +178,7 @@ impl Twins {
     fn cover(&self, entity: &str) -> Value {
         let position = self.statestream_topic(entity, "current_position").filter(|_| self.can(entity, 4));
         without_nulls(json!({
-            "device_class": self.attribute(entity, "device_class"),
+            "device_class": self.device_class(entity),
             "set_position_template": position.is_some().then_some(POSITION_TEMPLATE),
             "set_position_topic": position.is_some().then(|| format!("{}/twin/{entity}/set", self.settings.base)),
             "position_topic": position,

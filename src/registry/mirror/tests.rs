@@ -179,7 +179,7 @@ fn a_device_is_written_out_component_by_component() {
     announcement.is_device = true;
     announcement.root = object(json!({
         "device": {"identifiers": ["d"]}, "origin": {"name": "o"}, "command_topic": "g/set", "state_topic": "s",
-        "availability_topic": "a", "payload_available": "up", "qos": 1,
+        "availability_topic": "a", "payload_available": "up", "qos": 1, "other": 2,
     }));
     let components = [
         entity("lock", "door", json!({"command_topic": "g/set", "state_topic": "s", "availability_topic": "a"})),
@@ -192,7 +192,7 @@ fn a_device_is_written_out_component_by_component() {
     assert_eq!(
         body(&mirrored.message),
         json!({
-            "device": {"identifiers": ["d"]}, "origin": {"name": "o"}, "qos": 1,
+            "device": {"identifiers": ["d"]}, "origin": {"name": "o"}, "other": 2,
             "components": {
                 "door": {
                     "platform": "lock", "command_topic": "hg/gate/g/set", "state_topic": "s", "retain": false,

@@ -11,7 +11,7 @@ use super::split;
 use crate::config::payload::{Json, read_json};
 
 /// Longest code, in bytes.
-pub const CODE_BYTES_MAX: usize = 128;
+pub(super) const CODE_BYTES_MAX: usize = 128;
 /// Longest tone of a siren, in bytes.
 const TONE_BYTES_MAX: usize = 128;
 
