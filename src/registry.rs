@@ -4,6 +4,8 @@
 //! messages. What Home Assistant announces by discovery will be learned here too.
 
 mod facts;
+pub mod platform;
+mod template;
 
 use std::collections::BTreeMap;
 
