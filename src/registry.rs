@@ -5,6 +5,8 @@
 
 mod facts;
 pub mod mirror;
+pub mod platform;
+mod template;
 pub mod twins;
 
 use std::collections::BTreeMap;
