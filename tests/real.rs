@@ -14,6 +14,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+#[path = "real/bridge.rs"]
+mod bridge;
 #[path = "real/broker.rs"]
 mod broker;
 #[path = "real/client.rs"]

@@ -1,12 +1,15 @@
 //! Brokers of the tests: the embedded one, and Mosquitto, each on a free loopback port and gone when the value is.
 
-use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
+use std::process::Child;
 
 use hushgate::shell::broker::EmbeddedBroker;
 use tempfile::TempDir;
+
+#[path = "../support/mosquitto.rs"]
+mod mosquitto;
+
+use mosquitto::free_ports;
 
 /// The user of brokers that ask for a password.
 pub const USER: &str = "hushgate";
@@ -33,7 +36,7 @@ impl Kind {
 
     /// Why tests with this broker cannot run here. `None`: they can.
     pub fn missing(self) -> Option<String> {
-        let absent = self == Kind::Mosquitto && mosquitto().is_none();
+        let absent = self == Kind::Mosquitto && mosquitto::program().is_none();
         absent.then(|| "`mosquitto` is not installed; `tests/run` installs it, or says how to".to_owned())
     }
 }
@@ -143,38 +146,21 @@ impl Broker {
         self.running.is_some()
     }
 
-    /// Starts Mosquitto, and waits for its word that it is running.
     fn run_mosquitto(&self) -> Option<Child> {
         let configuration = self.folder.path().join("mosquitto.conf");
         std::fs::write(&configuration, self.mosquitto_conf()).expect("a writable temporary folder");
-        let mut child = Command::new(mosquitto().expect("asked for before"))
-            .arg("-c")
-            .arg(&configuration)
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("a program that can be run");
-        let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
-        let runs = lines.by_ref().map_while(Result::ok).any(|line| line.ends_with(" running"));
-        if !runs {
-            child.wait().expect("our own child");
-            return None;
-        }
-        // Somebody must read on, or a full pipe stops the broker.
-        std::thread::spawn(move || lines.for_each(drop));
-        Some(child)
+        mosquitto::start(&configuration)
     }
 
     fn mosquitto_conf(&self) -> String {
         let folder = self.folder.path().display();
-        // `user root` keeps the rights of whoever starts it; for anybody but root it says nothing.
-        let common = "user root\nlog_dest stderr\nset_tcp_nodelay true\nmax_queued_messages 0\npersistence false\n";
+        let common = mosquitto::COMMON;
         let listener = format!("listener {} 127.0.0.1\n", self.port);
         match self.access {
             Access::Open => format!("{common}{listener}allow_anonymous true\n"),
             Access::Password => {
                 let file = self.folder.path().join("passwords");
-                write_password_file(&file);
+                mosquitto::write_password_file(&file, &[(USER, PASSWORD)]);
                 format!("{common}{listener}allow_anonymous false\npassword_file {}\n", file.display())
             }
             Access::Tls => format!(
@@ -222,29 +208,4 @@ impl Authority {
         let pem = params.self_signed(&key).expect("a certificate").pem();
         Authority { issuer: rcgen::Issuer::new(params, key), pem }
     }
-}
-
-/// Debian keeps it out of an ordinary user's search path.
-fn mosquitto() -> Option<PathBuf> {
-    find("mosquitto")
-}
-
-fn find(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders =
-        std::env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin"].map(PathBuf::from));
-    folders.map(|folder| folder.join(program)).find(|file| file.is_file())
-}
-
-fn write_password_file(file: &Path) {
-    let program = find("mosquitto_passwd").expect("it is installed with Mosquitto");
-    let made = Command::new(program).arg("-b").arg("-c").arg(file).args([USER, PASSWORD]).status();
-    assert!(made.expect("a program that can be run").success(), "mosquitto_passwd failed");
-}
-
-/// Two ports that nobody listens on.
-fn free_ports() -> (u16, u16) {
-    let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
-    let [first, second] = listeners.map(|listener| listener.local_addr().expect("a bound socket").port());
-    (first, second)
 }
