@@ -25,8 +25,6 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 2] = [Kind::Embedded, Kind::Mosquitto];
-
     pub fn name(self) -> &'static str {
         match self {
             Kind::Embedded => "embedded",
