@@ -76,6 +76,18 @@ impl House {
         self.home_assistant.rest.post(&format!("/api/webhook/{}", self.webhook), &body);
     }
 
+    /// The same event by the REST interface, in the name of the person whose lasting token this is.
+    pub fn forge_press(&self, token: &str, action: &str, tag: &str) {
+        let event = json!({"action": action, "tag": tag});
+        self.home_assistant.rest.login(token).fire("mobile_app_notification_action", &event);
+    }
+
+    /// The id by which Home Assistant knows Anna.
+    pub fn annas_id(&self) -> String {
+        let person = self.home_assistant.rest.entity("person.anna").expect("made by the onboarding");
+        person["attributes"]["user_id"].as_str().expect("text").to_owned()
+    }
+
     /// Stops Home Assistant in good order and starts it again.
     pub fn restart_home_assistant(&mut self) {
         self.home_assistant.stop();
