@@ -19,6 +19,7 @@ mod checks;
 mod devices;
 mod entries;
 pub mod error;
+mod home_assistant;
 pub mod keys;
 mod node;
 pub mod pattern;
@@ -28,6 +29,7 @@ mod sections;
 pub mod template;
 
 pub use error::ConfigError;
+pub use home_assistant::TWIN_DOMAINS;
 pub use node::TEXT_BYTES_MAX;
 use pattern::TopicPattern;
 use payload::PayloadCondition;
@@ -106,6 +108,9 @@ pub struct Config {
     pub sensitive: Vec<Glob>,
     pub ordinary: Vec<Glob>,
     pub floor: Vec<Glob>,
+    pub home_assistant: HomeAssistant,
+    /// Folder in which the bridge keeps what must outlive it.
+    pub data: PathBuf,
 }
 
 impl Config {
@@ -147,7 +152,7 @@ impl Config {
 }
 
 /// Where, below the base, the bridge is asked and set.
-const INPUTS: [&str; 6] = ["gate", "ask", "confirm", "mode", "policy", "mute"];
+const INPUTS: [&str; 8] = ["gate", "ask", "confirm", "mode", "relay", "guard", "policy", "mute"];
 
 /// Whether a subscription to `filter` could make a broker deliver a command, an answer or a control message twice.
 ///
@@ -271,6 +276,63 @@ pub struct Channel {
     pub independent: bool,
     /// It may answer questions.
     pub confirms: bool,
+}
+
+/// How long a state may take to follow an allowed command.
+pub const SETTLE_DEFAULT_MS: u64 = 5_000;
+
+/// How the bridge and Home Assistant live together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HomeAssistant {
+    /// Under which devices announce themselves.
+    pub discovery: String,
+    pub gate: Gate,
+    /// Entities that are not on MQTT and get a gated twin there.
+    pub twins: Vec<String>,
+    /// `publish_topic` of Home Assistant's `mqtt_eventstream`.
+    pub eventstream: Option<String>,
+    /// The channel of the buttons in Home Assistant, and of the phone behind it.
+    pub channel: Option<String>,
+    pub settle_ms: u64,
+    /// A revert may move a cover.
+    pub revert_covers: bool,
+    /// Home Assistant's own user at the broker, for the canary.
+    pub own: Option<Login>,
+    /// A user without rights, for the canary.
+    pub unprivileged: Option<Login>,
+}
+
+impl Default for HomeAssistant {
+    fn default() -> HomeAssistant {
+        HomeAssistant {
+            discovery: crate::model::topic::DISCOVERY_PREFIX.to_owned(),
+            gate: Gate { all: false, sensitive: true, entities: Vec::new() },
+            twins: Vec::new(),
+            eventstream: None,
+            channel: None,
+            settle_ms: SETTLE_DEFAULT_MS,
+            revert_covers: false,
+            own: None,
+            unprivileged: None,
+        }
+    }
+}
+
+/// Which discovered entities are guarded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gate {
+    pub all: bool,
+    /// Those whose actions open a house or reach people: locks, alarms, garage doors, valves, sirens, messages.
+    pub sensitive: bool,
+    /// And those whose entity ids fit one of these.
+    pub entities: Vec<Glob>,
+}
+
+/// A user of the broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    pub username: String,
+    pub password: Option<Secret>,
 }
 
 /// A speaker that the bridge can mute or speak through. A list that is empty means that it cannot.

@@ -26,6 +26,7 @@ mod confirm;
 mod control;
 mod deadlines;
 mod facts;
+mod guards;
 mod ids;
 mod judge;
 mod mutes;
@@ -148,6 +149,11 @@ impl Engine {
             Event::Connected => self.connected(turn),
             Event::Disconnected { reason } => self.disconnected(turn, reason),
             Event::Dropped { topic, reason } => turn.record(Entry::Dropped { topic, reason }),
+            Event::Guard { topic, guard } => self.guard(turn, topic, guard),
+            Event::Trace(_) => {}
+            Event::Canary(canary) => {
+                turn.record(Entry::Canary { enforcement: canary.enforcement, reason: canary.reason });
+            }
             Event::Reload(sources) => self.reload(turn, sources),
             Event::Tick => {}
         }

@@ -6,6 +6,7 @@ pub mod action;
 pub mod control;
 pub mod decision;
 pub mod durable;
+pub mod entity;
 pub mod event;
 pub mod glob;
 pub mod message;

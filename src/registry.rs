@@ -13,6 +13,7 @@ use crate::config::payload::{Json, Payload, PayloadCondition};
 use crate::config::template::Template;
 use crate::config::{Channel, CommandEntry, EventEntry};
 use crate::model::action::{self, Class};
+use crate::model::entity::Guard;
 use crate::model::message::Message;
 use crate::model::request::{Door, FactChange, HouseEvent, Request, Source};
 use crate::model::topic::TopicFilter;
@@ -165,6 +166,11 @@ impl Registry {
             })
         };
         self.events.iter().filter_map(read).collect()
+    }
+
+    /// The owner accepts what is announced for a guarded topic now.
+    pub fn accept(&self, _topic: &str) -> Guard {
+        Guard::default()
     }
 
     /// What must be subscribed to for facts and events.

@@ -127,8 +127,12 @@ impl Wire {
             ("ask", channel) => self.decode_ask(message, channel),
             ("confirm", rest) => self.decode_confirm(message, rest.unwrap_or_default()),
             ("mode", Some("set")) => self.decode_mode(message),
+            ("relay", Some("set")) => self.decode_relay(message),
+            ("guard", Some("set")) => self.decode_accept(message),
             ("policy" | "mute", Some(rest)) if rest.contains('/') => self.decode_switch(message, first, rest),
-            ("mode" | "policy" | "mute" | "pending" | "status" | "info", _) => no_such_topic(message),
+            ("mode" | "relay" | "guard" | "policy" | "mute" | "pending" | "status" | "info", _) => {
+                no_such_topic(message)
+            }
             // A policy may listen to everything; what the bridge says itself is no news to it.
             _ => Decoded::default(),
         }
@@ -140,7 +144,7 @@ impl Wire {
             return false;
         };
         match below.split_once('/') {
-            None => matches!(below, "status" | "info" | "mode"),
+            None => matches!(below, "status" | "info" | "mode" | "relay"),
             Some(("pending", _)) => true,
             Some(("policy" | "mute", name)) => !name.contains('/'),
             Some(_) => false,

@@ -6,7 +6,7 @@
 use super::pattern::TopicPattern;
 use super::reader::{Cursor, Fields, Reader};
 use super::{Config, is_heard_twice, keys};
-use crate::model::action::{Class, KNOWN_ACTIONS, SET_MODE, TURN_OFF_POLICY, UNMUTE, UNREADABLE};
+use crate::model::action::{ACCEPT, Class, KNOWN_ACTIONS, RELEASE, SET_MODE, TURN_OFF_POLICY, UNMUTE, UNREADABLE};
 use crate::model::glob::Glob;
 use crate::model::mode::Mode;
 use crate::model::topic::{self, DISCOVERY_PREFIX};
@@ -14,7 +14,7 @@ use crate::script::nearest::did_you_mean_one_of;
 
 /// Actions that no floor may let through: with them in it, nobody could stop the bridge from being switched off or
 /// a command that it cannot read.
-const NEVER_FLOOR: [&str; 4] = [SET_MODE, TURN_OFF_POLICY, UNMUTE, UNREADABLE];
+const NEVER_FLOOR: [&str; 6] = [SET_MODE, TURN_OFF_POLICY, UNMUTE, RELEASE, ACCEPT, UNREADABLE];
 
 pub(super) fn check(reader: &mut Reader<'_>, fields: &Fields<'_>, config: &Config) {
     if let (Mode::Enforce, None, Some(cursor)) = (config.mode, fields.get("time_zone"), fields.get("mode")) {
@@ -37,6 +37,7 @@ fn check_channels(reader: &mut Reader<'_>, fields: &Fields<'_>, config: &Config)
     if let Some(cursor) = fields.get("speakers").filter(|cursor| cursor.is_mapping()) {
         users.extend(reader.entries(cursor, usize::MAX).into_iter().map(|(_, entry)| entry));
     }
+    users.extend(fields.get("home_assistant").cloned());
     for user in users {
         let Some(cursor) = user.child("channel") else { continue };
         let Some(name) = reader.peek(&cursor) else { continue };

@@ -19,6 +19,8 @@ pub const ROOT: &[&str] = &[
     "sensitive",
     "ordinary",
     "floor",
+    "home_assistant",
+    "data",
 ];
 pub const BROKER: &[&str] = &["url", "username", "password", "ca_file"];
 pub const COMMAND: &[&str] =
@@ -30,6 +32,10 @@ pub const CHANNEL: &[&str] = &["kind", "independent", "confirms"];
 pub const SPEAKER: &[&str] = &["channel", "mute", "unmute", "announce"];
 pub const OUTGOING: &[&str] = &["topic", "payload", "retain"];
 pub const ASK: &[&str] = &["response_prefixes"];
+pub const HOME_ASSISTANT: &[&str] =
+    &["discovery", "gate", "twins", "eventstream", "channel", "settle", "revert_covers", "canary"];
+pub const CANARY: &[&str] = &["home_assistant", "unprivileged"];
+pub const LOGIN: &[&str] = &["username", "password"];
 
 /// All sections, with the name that the documents give them.
 pub const SECTIONS: &[(&str, &[&str])] = &[
@@ -43,4 +49,7 @@ pub const SECTIONS: &[(&str, &[&str])] = &[
     ("speakers", SPEAKER),
     ("notify", OUTGOING),
     ("ask", ASK),
+    ("home_assistant", HOME_ASSISTANT),
+    ("home_assistant.canary", CANARY),
+    ("home_assistant.canary.home_assistant", LOGIN),
 ];

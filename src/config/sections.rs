@@ -8,7 +8,8 @@ use jiff::tz::TimeZone;
 
 use super::reader::{Cursor, Fields, Reader};
 use super::{
-    BASE_DEFAULT, Broker, Config, Remote, STALE_AFTER_DEFAULT_MS, Secret, Tls, checks, devices, entries, keys,
+    BASE_DEFAULT, Broker, Config, HomeAssistant, Remote, STALE_AFTER_DEFAULT_MS, Secret, Tls, checks, devices, entries,
+    home_assistant, keys,
 };
 use crate::model::action::FLOOR_DEFAULT;
 use crate::model::glob::Glob;
@@ -19,6 +20,8 @@ use crate::time::{Place, parse_duration_ms};
 
 /// Where the embedded broker listens unless the owner says otherwise.
 pub(super) const EMBEDDED_DEFAULT: &str = "127.0.0.1:1883";
+/// Where the bridge keeps what must outlive it, unless the owner says otherwise.
+const DATA_DEFAULT: &str = "hushgate-data";
 /// The bounds of `stale_after`.
 pub(super) const STALE_AFTER_MIN_MS: u64 = 1_000;
 pub(super) const STALE_AFTER_MAX_MS: u64 = 10 * 60_000;
@@ -55,13 +58,17 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &Cursor<'_>) -> Config {
         ordinary: read_globs(reader, &fields, "ordinary").unwrap_or_default(),
         floor: read_globs(reader, &fields, "floor")
             .unwrap_or_else(|| FLOOR_DEFAULT.iter().map(|pattern| Glob::new(*pattern)).collect()),
+        home_assistant: fields
+            .get("home_assistant")
+            .map_or_else(HomeAssistant::default, |cursor| home_assistant::read(reader, cursor)),
+        data: read_text(reader, &fields, "data").map_or_else(|| PathBuf::from(DATA_DEFAULT), PathBuf::from),
         base,
     };
     checks::check(reader, &fields, &config);
     config
 }
 
-fn read_text(reader: &mut Reader<'_>, fields: &Fields<'_>, key: &str) -> Option<String> {
+pub(super) fn read_text(reader: &mut Reader<'_>, fields: &Fields<'_>, key: &str) -> Option<String> {
     let cursor = fields.get(key)?;
     let scalar = reader.text(cursor)?;
     if scalar.text.is_empty() {
@@ -236,7 +243,7 @@ fn read_broker(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Broker {
     default()
 }
 
-fn read_password(reader: &mut Reader<'_>, broker: &Fields<'_>) -> Option<Secret> {
+pub(super) fn read_password(reader: &mut Reader<'_>, broker: &Fields<'_>) -> Option<Secret> {
     let cursor = broker.get("password")?;
     if !cursor.is_text() {
         // What stands there may be a password of digits, so it is not repeated.

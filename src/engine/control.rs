@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{Engine, Turn};
-use crate::model::action::{SET_MODE, TURN_OFF_POLICY, UNMUTE};
+use crate::model::action::{ACCEPT, RELEASE, SET_MODE, TURN_OFF_POLICY, UNMUTE};
 use crate::model::control::{Control, LOOSEN_DEFAULT_MS, LOOSEN_MAX_MS};
 use crate::model::durable::{Change, Switch};
 use crate::model::event::{Entry, Publication};
@@ -45,8 +45,12 @@ impl Engine {
                 let reason = reason.unwrap_or_else(|| "asked for on its control topic".to_owned());
                 self.mute(turn, &speaker, for_ms.unwrap_or(MUTE_DEFAULT_MS), &reason, "control");
             }
-            // Not muted: there is nothing to loosen and nothing to do.
-            Control::Unmute { .. } => {}
+            Control::SetRelay { on, .. } => {
+                let standing = self.world.borrow().durable.relay.filter(|standing| standing.value == on);
+                self.set_relay(turn, on, standing.and_then(|standing| standing.until_ms), "control");
+            }
+            // Not muted, or nothing to accept: there is nothing to loosen and nothing to do.
+            Control::Unmute { .. } | Control::Accept { .. } => {}
         }
     }
 
@@ -65,6 +69,11 @@ impl Engine {
                 self.switch_policy(turn, &policy, on, until_ms, by);
             }
             Control::Unmute { speaker } if self.is_muted(&speaker) => self.unmute(turn, &speaker, by),
+            Control::SetRelay { on, for_ms } => {
+                let until_ms = (!on).then(|| end_ms(turn, for_ms));
+                self.set_relay(turn, on, until_ms, by);
+            }
+            Control::Accept { topic } => self.accept(turn, topic.as_deref(), by),
             Control::Unmute { .. } | Control::Mute { .. } => {}
         }
     }
@@ -82,10 +91,16 @@ impl Engine {
         }
     }
 
+    /// The released mirror's time is over.
+    pub(super) fn relay_ends(&mut self, turn: &mut Turn<'_>) {
+        self.set_relay(turn, true, None, "timer");
+    }
+
     /// Says the state of everything that people watch: after a start.
     pub(super) fn tell_everything(&mut self, turn: &mut Turn<'_>) {
         self.tell_mode(turn);
         self.tell_policies(turn);
+        self.tell_relay(turn);
         for speaker in self.config.speakers.keys() {
             let mute = self.world.borrow().durable.mutes.get(speaker).cloned();
             turn.publish(Publication::MuteState { speaker: speaker.clone(), mute });
@@ -147,6 +162,24 @@ impl Engine {
         self.tell_mode(turn);
     }
 
+    /// Whether the mirrored discovery points at the gate.
+    fn is_relay_on(&self) -> bool {
+        self.world.borrow().durable.relay.is_none_or(|switch| switch.value)
+    }
+
+    fn set_relay(&mut self, turn: &mut Turn<'_>, on: bool, until_ms: Option<u64>, by: &str) {
+        let until = until_ms.map(|until_ms| civil(turn, until_ms));
+        turn.record(Entry::RelaySet { on, by: by.to_owned(), until });
+        self.change(turn, Change::Relay { switch: (!on).then_some(Switch { value: on, until_ms }) });
+        self.tell_relay(turn);
+    }
+
+    fn tell_relay(&self, turn: &mut Turn<'_>) {
+        let switch = self.world.borrow().durable.relay;
+        let until = switch.and_then(|switch| switch.until_ms).map(|until_ms| civil(turn, until_ms));
+        turn.publish(Publication::RelayState { on: self.is_relay_on(), until });
+    }
+
     /// Sets a policy's switch and tells of it. What is held is judged again by the caller.
     fn set_policy(&mut self, turn: &mut Turn<'_>, name: &str, on: bool, until_ms: Option<u64>, by: &str) {
         let Some((enabled, mode)) = self.policies.get(name).map(|policy| (policy.enabled(), policy.mode())) else {
@@ -168,6 +201,8 @@ impl Engine {
             }
             Control::Mute { .. } => false,
             Control::Unmute { speaker } => self.is_muted(speaker),
+            Control::SetRelay { on, .. } => !*on && self.is_relay_on(),
+            Control::Accept { topic } => self.has_problem(topic.as_deref()),
         }
     }
 
@@ -178,14 +213,14 @@ impl Engine {
             return Some(format!("`enforce` needs {needs} in the configuration"));
         }
         let for_ms = match control {
-            Control::SetMode { for_ms, .. } | Control::Mute { for_ms, .. } => for_ms,
+            Control::SetMode { for_ms, .. } | Control::Mute { for_ms, .. } | Control::SetRelay { for_ms, .. } => for_ms,
             Control::SetPolicy { policy, for_ms, .. } => {
                 if self.policies.get(policy).is_none() {
                     return Some(format!("expected the name of a policy, found `{policy}`"));
                 }
                 for_ms
             }
-            Control::Unmute { .. } => &None,
+            Control::Unmute { .. } | Control::Accept { .. } => &None,
         };
         if let Control::Mute { speaker, .. } | Control::Unmute { speaker } = control
             && !self.config.speakers.contains_key(speaker)
@@ -213,6 +248,8 @@ fn topic_of(control: &Control) -> String {
         Control::SetMode { .. } => "mode/set".to_owned(),
         Control::SetPolicy { policy, .. } => format!("policy/{policy}/set"),
         Control::Mute { speaker, .. } | Control::Unmute { speaker } => format!("mute/{speaker}/set"),
+        Control::SetRelay { .. } => "relay/set".to_owned(),
+        Control::Accept { .. } => "guard/set".to_owned(),
     }
 }
 
@@ -222,6 +259,8 @@ fn loosening_request(control: Control) -> Arrival {
         Control::SetMode { mode, for_ms } => (SET_MODE, mode.name().to_owned(), *for_ms),
         Control::SetPolicy { policy, for_ms, .. } => (TURN_OFF_POLICY, policy.clone(), *for_ms),
         Control::Mute { speaker, .. } | Control::Unmute { speaker } => (UNMUTE, speaker.clone(), None),
+        Control::SetRelay { for_ms, .. } => (RELEASE, "discovery".to_owned(), *for_ms),
+        Control::Accept { topic } => (ACCEPT, topic.clone().unwrap_or_else(|| "everything".to_owned()), None),
     };
     let data: BTreeMap<String, Value> = for_ms.map(|for_ms| ("for_ms".to_owned(), for_ms.into())).into_iter().collect();
     let request = Request {

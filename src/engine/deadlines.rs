@@ -9,6 +9,7 @@ use crate::model::durable::Durable;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Due {
     Mode,
+    Relay,
     Policy(String),
     Pending(String),
     Mute(String),
@@ -17,20 +18,22 @@ enum Due {
 /// All deadlines, with what ends at them.
 fn all(durable: &Durable) -> impl Iterator<Item = (u64, Due)> + '_ {
     let mode = durable.mode.and_then(|switch| switch.until_ms).map(|until_ms| (until_ms, Due::Mode));
+    let relay = durable.relay.and_then(|switch| switch.until_ms).map(|until_ms| (until_ms, Due::Relay));
     let policies =
         durable.policies.iter().filter_map(|(name, switch)| Some((switch.until_ms?, Due::Policy(name.clone()))));
     let pendings = durable.pendings.iter().map(|(id, pending)| (pending.expires_ms, Due::Pending(id.clone())));
     let mutes = durable.mutes.iter().map(|(speaker, mute)| (mute.until_ms, Due::Mute(speaker.clone())));
-    mode.into_iter().chain(policies).chain(pendings).chain(mutes)
+    mode.into_iter().chain(relay).chain(policies).chain(pendings).chain(mutes)
 }
 
 /// The earliest deadline, on the monotonic side.
 pub(super) fn next(durable: &Durable) -> Option<u64> {
     let mode = durable.mode.and_then(|switch| switch.until_ms);
+    let relay = durable.relay.and_then(|switch| switch.until_ms);
     let policies = durable.policies.values().filter_map(|switch| switch.until_ms);
     let pendings = durable.pendings.values().map(|pending| pending.expires_ms);
     let mutes = durable.mutes.values().map(|mute| mute.until_ms);
-    mode.into_iter().chain(policies).chain(pendings).chain(mutes).min()
+    mode.into_iter().chain(relay).chain(policies).chain(pendings).chain(mutes).min()
 }
 
 impl Engine {
@@ -47,6 +50,7 @@ impl Engine {
             let due = all(&self.world.borrow().durable).min().filter(|(deadline_ms, _)| *deadline_ms <= now_ms);
             match due {
                 Some((_, Due::Mode)) => self.mode_ends(turn),
+                Some((_, Due::Relay)) => self.relay_ends(turn),
                 Some((_, Due::Policy(name))) => self.policy_switch_ends(turn, &name),
                 Some((_, Due::Pending(id))) => self.expire(turn, &id),
                 Some((_, Due::Mute(speaker))) => self.unmute(turn, &speaker, "timer"),

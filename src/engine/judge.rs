@@ -161,7 +161,7 @@ impl Engine {
     /// Lets an allowed request happen, `held_ms` after it came. The record stands before the forward.
     pub(super) fn release(&mut self, turn: &mut Turn<'_>, mut decision: Decision, arrival: Arrival, held_ms: u64) {
         match arrival.held {
-            Held::Question => conclude(turn, decision, arrival.reply),
+            Held::Question | Held::Seen { .. } => conclude(turn, decision, arrival.reply),
             Held::Control(control) => {
                 let by = decision.id.clone();
                 conclude(turn, decision, arrival.reply);
@@ -239,8 +239,8 @@ pub(super) fn deny(judgement: &mut Judgement, reason: &str) {
 /// How strong a door is.
 fn grade(door: Door) -> Grade {
     match door {
-        Door::Gate | Door::Policy | Door::Control => Grade::Prevented,
-        Door::Ask => Grade::Alerted,
+        Door::Gate | Door::Policy | Door::Control | Door::Twin => Grade::Prevented,
+        Door::Ask | Door::Watch | Door::Bypass => Grade::Alerted,
     }
 }
 

@@ -23,6 +23,8 @@ pub const UNREADABLE: &str = "command.unreadable";
 pub const SET_MODE: &str = "hushgate.set_mode";
 pub const TURN_OFF_POLICY: &str = "hushgate.turn_off_policy";
 pub const UNMUTE: &str = "hushgate.unmute";
+pub const RELEASE: &str = "hushgate.release";
+pub const ACCEPT: &str = "hushgate.accept";
 
 use Class::{Ordinary, Sensitive};
 
@@ -71,6 +73,8 @@ pub const KNOWN_ACTIONS: &[(&str, Class)] = &[
     ("fan.set_preset_mode", Ordinary),
     ("fan.turn_off", Ordinary),
     ("fan.turn_on", Ordinary),
+    (ACCEPT, Sensitive),
+    (RELEASE, Sensitive),
     (SET_MODE, Sensitive),
     (TURN_OFF_POLICY, Sensitive),
     (UNMUTE, Sensitive),

@@ -23,6 +23,10 @@ pub enum Control {
     Mute { speaker: String, for_ms: Option<u64>, reason: Option<String> },
     /// `mute/<speaker>/set`
     Unmute { speaker: String },
+    /// `relay/set`: whether the mirrored discovery points at the gate.
+    SetRelay { on: bool, for_ms: Option<u64> },
+    /// `guard/set`: what is announced now for a guarded topic, or for all, is as the owner wants it.
+    Accept { topic: Option<String> },
 }
 
 /// An answer to a held request, as it came in.

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::entity::Guard;
 use super::mode::Mode;
 use super::request::Arrival;
 use super::time::At;
@@ -82,6 +83,12 @@ pub struct Durable {
     pub memories: BTreeMap<String, Memory>,
     pub mode: Option<Switch<Mode>>,
     pub policies: BTreeMap<String, Switch<bool>>,
+    /// Whether the mirror points at the gate, where that differs from the configuration.
+    #[serde(default)]
+    pub relay: Option<Switch<bool>>,
+    /// Guarded topics.
+    #[serde(default)]
+    pub guards: BTreeMap<String, Guard>,
 }
 
 /// One change of `Durable`.
@@ -123,6 +130,13 @@ pub enum Change {
         name: String,
         switch: Option<Switch<bool>>,
     },
+    Relay {
+        switch: Option<Switch<bool>>,
+    },
+    Guard {
+        topic: String,
+        guard: Guard,
+    },
 }
 
 impl Durable {
@@ -157,6 +171,10 @@ impl Durable {
                     None => self.policies.remove(&name),
                 };
             }
+            Change::Relay { switch } => self.relay = switch,
+            Change::Guard { topic, guard } => {
+                self.guards.insert(topic, guard);
+            }
         }
     }
 
@@ -182,7 +200,9 @@ impl Durable {
             *time_ms = moved(*time_ms);
         }
         let switches = self.policies.values_mut().map(|switch| &mut switch.until_ms);
-        for until_ms in switches.chain(self.mode.as_mut().map(|switch| &mut switch.until_ms)).flatten() {
+        let mode = self.mode.as_mut().map(|switch| &mut switch.until_ms);
+        let relay = self.relay.as_mut().map(|switch| &mut switch.until_ms);
+        for until_ms in switches.chain(mode).chain(relay).flatten() {
             *until_ms = moved(*until_ms);
         }
     }

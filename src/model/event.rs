@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::control::{Answer, Control};
-use super::decision::{Decision, PolicyError, Verdict};
+use super::decision::{Decision, Enforcement, PolicyError, Verdict};
 use super::durable::{Change, Mute, Pending};
+use super::entity::Guard;
 use super::message::Message;
 use super::mode::Mode;
 use super::permit::Permit;
@@ -54,10 +55,41 @@ pub enum Event {
         topic: String,
         reason: String,
     },
+    /// What is announced for a guarded topic is new, has changed, or is again as it was accepted.
+    Guard {
+        topic: String,
+        guard: Guard,
+    },
+    /// A trace of who asked for what, in Home Assistant's streams. It comes before the command itself.
+    Trace(Trace),
+    /// The canary has looked whether the way around the bridge is shut.
+    Canary(Canary),
     /// New policy texts, or why they could not be read.
     Reload(Result<Vec<PolicySource>, String>),
     /// Time has passed; perhaps a deadline with it.
     Tick,
+}
+
+/// What Home Assistant's streams tell of a call that is about to come.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "trace", rename_all = "snake_case")]
+pub enum Trace {
+    /// A service was called, by whom is not said.
+    Call { action: String, entities: Vec<String>, data: serde_json::Map<String, serde_json::Value> },
+    /// A conversation agent has taken a sentence in; the user id of the speaker where Home Assistant knows it.
+    Conversation { user: Option<String> },
+    /// A satellite listens, thinks or answers.
+    Satellite { entity: String, state: String },
+    /// An automation was triggered.
+    Automation { entity: String },
+}
+
+/// What the canary found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Canary {
+    pub enforcement: Enforcement,
+    /// For people: by which user, on which topic, what the broker did.
+    pub reason: String,
 }
 
 /// Input that nothing can be made of: what came, why it is refused, and who waits for an answer.
@@ -128,6 +160,11 @@ pub enum Publication {
     Info {
         revision: String,
         policies: Vec<String>,
+    },
+    /// Whether the mirror points at the gate. Retained.
+    RelayState {
+        on: bool,
+        until: Option<Timestamp>,
     },
     /// The owner is told.
     Notice {
@@ -276,6 +313,30 @@ pub enum Entry {
         table: String,
         limit: u64,
         what: String,
+    },
+    /// A topic is guarded. `problem`: what is announced for it now is not what was accepted; it stays guarded.
+    Guarded {
+        topic: String,
+        entities: Vec<String>,
+        problem: Option<String>,
+    },
+    RelaySet {
+        on: bool,
+        by: String,
+        until: Option<Timestamp>,
+    },
+    /// What the canary found about the way around the bridge.
+    Canary {
+        enforcement: Enforcement,
+        reason: String,
+    },
+    /// An allowed command was sent, and the state did not follow.
+    Unconfirmed {
+        decision: String,
+        action: String,
+        target: String,
+        expected: String,
+        found: Option<String>,
     },
     /// The civil clock cannot be right, or is right again.
     Clock {

@@ -65,6 +65,19 @@ pub enum Door {
     Policy,
     /// A control topic of the bridge itself.
     Control,
+    /// A twin's command: held until it is judged, then carried out by Home Assistant.
+    Twin,
+    /// Seen where it could not be held: a command to an entity that is not guarded, or a call in Home Assistant's streams.
+    Watch,
+    /// A command on the real topic of a guarded entity that is not our own.
+    Bypass,
+}
+
+impl Door {
+    /// Whether the request waits for its verdict. Otherwise it has happened already.
+    pub const fn holds(self) -> bool {
+        !matches!(self, Door::Watch | Door::Bypass)
+    }
 }
 
 /// Somebody wants something done.
@@ -101,6 +114,8 @@ pub enum Held {
     Control(Control),
     /// Nothing: the asker acts for itself on the answer.
     Question,
+    /// Nothing: it has happened. `undo` is the command that would put it right, where there is one.
+    Seen { undo: Option<Command> },
 }
 
 /// A request as it arrives at the engine.

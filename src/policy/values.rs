@@ -228,6 +228,9 @@ const fn door_name(door: Door) -> &'static str {
         Door::Ask => "ask",
         Door::Policy => "policy",
         Door::Control => "control",
+        Door::Twin => "twin",
+        Door::Watch => "watch",
+        Door::Bypass => "bypass",
     }
 }
 

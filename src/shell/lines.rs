@@ -9,7 +9,7 @@ use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::model::decision::{Decision, Outcome, Verdict};
+use crate::model::decision::{Decision, Enforcement, Outcome, Verdict};
 use crate::model::event::{Entry, Record};
 use crate::model::request::Source;
 
@@ -182,6 +182,29 @@ pub fn record(record: &Record, palette: &Palette, zone: Option<&TimeZone>) -> (b
         Entry::Full { table, limit, what } => {
             (true, format!("{} is full ({limit}): {}", harmless(table), harmless(what)))
         }
+        Entry::Guarded { topic, entities, problem: None } => (false, about("guarded", topic, &entities.join(", "))),
+        Entry::Guarded { topic, entities, problem: Some(problem) } => {
+            (true, about("guarded, and changed", topic, problem) + SEPARATOR + harmless(&entities.join(", ")).as_ref())
+        }
+        Entry::RelaySet { on, by: who, until } => {
+            let state = if *on { "points at the gate" } else { "points at the devices" };
+            (!on, format!("the mirrored discovery {state}{}{}", by(who), ends(until)))
+        }
+        Entry::Canary { enforcement, reason } => {
+            let (is_shut, word) = match enforcement {
+                Enforcement::Proven => (true, "proven: the way around is shut"),
+                Enforcement::Unproven => (false, "not proven: the way around may be open"),
+                Enforcement::NotEnforced => (false, "the way around is open"),
+            };
+            (!is_shut, format!("{word}{SEPARATOR}{}", harmless(reason)))
+        }
+        Entry::Unconfirmed { action, target, expected, found, .. } => {
+            let found = found.as_deref().unwrap_or("nothing known");
+            (
+                true,
+                about("did not happen", &format!("{action} {target}"), &format!("expected {expected}, found {found}")),
+            )
+        }
         Entry::Clock { plausible: true, utc } => (false, format!("the clock is right again: {utc:.0}")),
         Entry::Clock { plausible: false, utc } => (true, format!("the clock cannot be right: {utc:.0}")),
         Entry::Event { event, policies } => {
@@ -201,7 +224,7 @@ fn about(strong: Style, word: &str, what: &str, why: &str) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::model::decision::{Enforcement, Grade};
+    use crate::model::decision::Grade;
     use crate::model::mode::Mode;
     use crate::model::request::{Door, Request, SourceKind};
 

@@ -20,6 +20,14 @@ impl Wire {
         decoded(message, read_mode)
     }
 
+    pub(super) fn decode_relay(&self, message: &Message) -> Decoded {
+        decoded(message, read_relay)
+    }
+
+    pub(super) fn decode_accept(&self, message: &Message) -> Decoded {
+        decoded(message, read_accept)
+    }
+
     /// `policy/<name>/set` and `mute/<speaker>/set`.
     pub(super) fn decode_switch(&self, message: &Message, kind: &str, rest: &str) -> Decoded {
         let Some(name) = rest.strip_suffix("/set").filter(|name| !name.is_empty() && !name.contains('/')) else {
@@ -78,17 +86,39 @@ fn read_mode(payload: &[u8]) -> Result<Control, String> {
     }
 }
 
+fn read_relay(payload: &[u8]) -> Result<Control, String> {
+    let (on, for_ms) = read_switch(payload)?;
+    Ok(Control::SetRelay { on, for_ms })
+}
+
+/// `accept` for everything, or `{"accept": "<topic>"}`.
+fn read_accept(payload: &[u8]) -> Result<Control, String> {
+    match read_body(payload, &["accept"])? {
+        Body::Word(word) if word == "accept" => Ok(Control::Accept { topic: None }),
+        Body::Word(word) => Err(unknown("`accept`", &word, ["accept"])),
+        Body::Object(mut object) => {
+            let topic = object.text("accept")?.ok_or("expected the field `accept`, found none")?;
+            Ok(Control::Accept { topic: Some(topic) })
+        }
+    }
+}
+
 fn read_policy(name: &str, payload: &[u8]) -> Result<Control, String> {
-    let (on, for_ms) = match read_body(payload, &["on", "for"])? {
-        Body::Word(word) if word == "on" => (true, None),
-        Body::Word(word) if word == "off" => (false, None),
-        Body::Word(word) => return Err(unknown("`on` or `off`", &word, ["on", "off"])),
+    let (on, for_ms) = read_switch(payload)?;
+    Ok(Control::SetPolicy { policy: name.to_owned(), on, for_ms })
+}
+
+/// `on`, `off`, or `{"on": false, "for": "30m"}`.
+fn read_switch(payload: &[u8]) -> Result<(bool, Option<u64>), String> {
+    match read_body(payload, &["on", "for"])? {
+        Body::Word(word) if word == "on" => Ok((true, None)),
+        Body::Word(word) if word == "off" => Ok((false, None)),
+        Body::Word(word) => Err(unknown("`on` or `off`", &word, ["on", "off"])),
         Body::Object(mut object) => {
             let on = object.flag("on")?.ok_or("expected the field `on`, found none")?;
-            (on, object.duration_ms("for", LOOSEN_MAX_MS)?)
+            Ok((on, object.duration_ms("for", LOOSEN_MAX_MS)?))
         }
-    };
-    Ok(Control::SetPolicy { policy: name.to_owned(), on, for_ms })
+    }
 }
 
 fn read_mute(name: &str, payload: &[u8]) -> Result<Control, String> {

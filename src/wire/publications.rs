@@ -50,6 +50,10 @@ impl Wire {
                 });
                 vec![self.own.store(stored(self.in_base("info"), &body))]
             }
+            Publication::RelayState { on, until } => {
+                let body = without_nulls(json!({"state": if on { "on" } else { "off" }, "until": until}));
+                vec![self.own.store(stored(self.in_base("relay"), &body))]
+            }
             Publication::Notice { text, policy } => self.notice(text, policy),
             Publication::Plain(message) if self.is_plain(&message.topic) => vec![message],
             Publication::Plain(_) => Vec::new(),

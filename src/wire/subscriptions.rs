@@ -29,7 +29,19 @@ pub struct Subscription {
 
 /// The bridge's own topics that others write, or might forge. `info` first: whether another bridge has taken the base
 /// must be known before this one announces itself.
-const OWN: [&str; 9] = ["info", "gate/#", "ask/#", "confirm/#", "mode/#", "policy/#", "mute/#", "pending/#", "status"];
+const OWN: [&str; 11] = [
+    "info",
+    "gate/#",
+    "ask/#",
+    "confirm/#",
+    "mode/#",
+    "relay/#",
+    "guard/#",
+    "policy/#",
+    "mute/#",
+    "pending/#",
+    "status",
+];
 
 pub(super) fn all(base: &str, house: &[TopicFilter], policies: &[TopicFilter]) -> Vec<Subscription> {
     let own: Vec<TopicFilter> =

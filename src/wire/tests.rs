@@ -71,6 +71,7 @@ fn told_event(event: &Event) -> String {
             let held = match &arrival.held {
                 Held::Command(command) => format!("command {} {:?} {:?}", command.topic, command.qos, command.expiry_s),
                 Held::Question => "question".to_owned(),
+                Held::Seen { .. } => "seen".to_owned(),
                 Held::Control(_) => "control".to_owned(),
             };
             let channel = request.source.channel.as_deref().unwrap_or("-");

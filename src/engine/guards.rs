@@ -1,0 +1,42 @@
+//! Guarded topics as they are kept: what was announced when they were guarded, and what differs now.
+//!
+//! The registry compares; this keeps what it found, tells of it, and lets the owner accept.
+
+use super::{Engine, Turn};
+use crate::model::durable::Change;
+use crate::model::entity::{Entity, Guard};
+use crate::model::event::Entry;
+
+impl Engine {
+    /// What is announced for a guarded topic is new, has changed, or is again as it was accepted.
+    pub(super) fn guard(&mut self, turn: &mut Turn<'_>, topic: String, guard: Guard) {
+        if self.world.borrow().durable.guards.get(&topic) == Some(&guard) {
+            return;
+        }
+        turn.record(guarded(&topic, &guard));
+        self.change(turn, Change::Guard { topic, guard });
+    }
+
+    /// Whether something was announced for this guarded topic, or for any, that was not accepted.
+    pub(super) fn has_problem(&self, topic: Option<&str>) -> bool {
+        let world = self.world.borrow();
+        let mut guards = world.durable.guards.iter();
+        guards.any(|(guarded, guard)| topic.is_none_or(|topic| topic == guarded) && guard.problem.is_some())
+    }
+
+    /// The owner accepts what is announced now, by the decision `by`.
+    pub(super) fn accept(&mut self, turn: &mut Turn<'_>, topic: Option<&str>, _by: &str) {
+        let guards = self.world.borrow().durable.guards.clone();
+        for (guarded, guard) in guards {
+            if topic.is_none_or(|topic| topic == guarded) && guard.problem.is_some() {
+                let accepted = self.registry.accept(&guarded);
+                self.guard(turn, guarded, accepted);
+            }
+        }
+    }
+}
+
+fn guarded(topic: &str, guard: &Guard) -> Entry {
+    let entities = guard.accepted.iter().map(|entity: &Entity| entity.entity_id.clone()).collect();
+    Entry::Guarded { topic: topic.to_owned(), entities, problem: guard.problem.clone() }
+}
