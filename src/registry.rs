@@ -4,6 +4,10 @@
 //! messages. What Home Assistant announces by discovery will be learned here too.
 
 mod facts;
+pub mod mirror;
+pub mod platform;
+mod template;
+pub mod twins;
 
 use std::collections::BTreeMap;
 
