@@ -231,3 +231,6 @@ fn read_family(
         Family::Plain => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

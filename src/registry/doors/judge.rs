@@ -28,9 +28,14 @@ impl<'a> Judge<'a> {
         Judge { class_of }
     }
 
-    /// The strictest: what is sensitive goes first, then what could be read, as policies know it by name.
+    /// The strictest of several. Of those that are sensitive one to a program goes first, since no rule for an entity may
+    /// let it slip through; then what could be read, as policies know it by name; then what does not close or stop.
     pub(super) fn strictest(&self, readings: impl IntoIterator<Item = DoorReading>) -> Option<DoorReading> {
-        let rank = |found: &DoorReading| (self.is_sensitive(&found.reading), found.reading.is_readable);
+        let rank = |found: &DoorReading| {
+            let reading = &found.reading;
+            let is_program = found.entity_id.is_none() && self.is_sensitive(reading);
+            (self.is_sensitive(reading), is_program, reading.is_readable, !is_calming(&reading.action))
+        };
         // `max_by_key` would take the last of equals.
         readings.into_iter().reduce(|best, next| if rank(&next) > rank(&best) { next } else { best })
     }
@@ -94,6 +99,12 @@ impl<'a> Judge<'a> {
         reading.entity_id = None;
         reading
     }
+}
+
+/// Whether an action leaves a house more closed, or more still, than it was.
+fn is_calming(action: &str) -> bool {
+    let service = action.split_once('.').map_or(action, |(_, service)| service);
+    service == "lock" || ["turn_off", "close_", "stop_"].iter().any(|start| service.starts_with(start))
 }
 
 /// The name of a request or of a command, in bytes, as it is shown.

@@ -12,14 +12,18 @@ use super::Gap;
 use super::device::{Device, Role};
 use super::judge::{DoorReading, Judge};
 use crate::config::payload::{Json, Payload, scalar_text};
+use crate::model::action;
 use crate::model::entity::Entity;
 
 /// The root of the first generation.
 const FIRST: &str = "shellies";
 /// A call or command that sets the device up or runs code on it.
-const CALL: &str = "shelly.call";
+const CALL: &str = action::SHELLY_CALL;
 /// A call or command that only asks.
 const QUERY: &str = "shelly.query";
+const QUERY_WORDS: [&str; 3] = ["announce", "status_update", "update"];
+/// Installs new firmware.
+const UPDATE: &str = "update_fw";
 /// The parts that move something, in both generations' words.
 const PARTS: [&str; 10] = ["relay", "roller", "light", "color", "white", "switch", "cover", "rgb", "rgbw", "cct"];
 
@@ -78,11 +82,13 @@ pub(super) fn read(
     }
 }
 
-/// `announce` and `update` only ask; `update_fw` installs.
+/// `announce` and `update` only ask; `update_fw` installs. Of a word that is not known nothing is shown.
 fn announce(judge: &Judge<'_>, payload: &Payload<'_>) -> DoorReading {
     let word = payload.text().unwrap_or_default().trim();
-    let is_query = ["announce", "status_update", "update"].contains(&word);
-    judge.program(if is_query { QUERY } else { CALL }, ("command", word), !is_query)
+    match QUERY_WORDS.iter().find(|known| **known == word) {
+        Some(known) => judge.program(QUERY, ("command", known), false),
+        None => judge.program(CALL, ("command", if word == UPDATE { UPDATE } else { "unknown" }), true),
+    }
 }
 
 /// `open`, or `pos,50`: cut into the word and its number.
@@ -115,6 +121,11 @@ fn call(judge: &Judge<'_>, entities: &[&Entity], payload: &Payload<'_>) -> Optio
     if verb.starts_with("get") || verb.starts_with("list") {
         return Some(judge.program(QUERY, ("method", method), false));
     }
+    // An entity that is commanded by calls announced them as its payloads.
+    let announced = entities.iter().filter_map(|entity| announced_call(judge, entity, &value));
+    if let Some(reading) = judge.strictest(announced) {
+        return Some(reading);
+    }
     let word = match verb {
         "set" => match param("on").as_deref() {
             Some("true") => vec!["on".to_owned()],
@@ -130,6 +141,17 @@ fn call(judge: &Judge<'_>, entities: &[&Entity], payload: &Payload<'_>) -> Optio
     }
     let number = param("id").unwrap_or_else(|| "0".to_owned());
     Some(moved(judge, entities, &format!("{kind}:{number}"), &word))
+}
+
+/// The meaning of a call that an entity has as one of its payloads; who calls, and by which number, does not count.
+fn announced_call(judge: &Judge<'_>, entity: &Entity, call: &Value) -> Option<DoorReading> {
+    let is_same = |text: &&str| match Payload::new(text.as_bytes()).json() {
+        Json::Value { value, .. } => ["method", "params"].iter().all(|name| value.get(name) == call.get(name)),
+        _ => false,
+    };
+    let payloads = entity.options.iter().filter(|(key, _)| key.starts_with("payload_"));
+    let payload = payloads.filter_map(|(_, text)| text.as_str()).find(is_same)?;
+    judge.strictest(entity.command_topics().filter_map(|(key, _)| judge.readable(entity, key, payload)))
 }
 
 /// What a word to a part of the device means: on the entity that announced the part, else on all of the device.

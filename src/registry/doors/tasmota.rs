@@ -10,17 +10,18 @@ use super::device::{Device, Role, announced_topics};
 use super::judge::{DoorReading, Judge};
 use super::{Gap, PARTS_MAX};
 use crate::config::payload::Payload;
+use crate::model::action;
 use crate::model::entity::Entity;
 
 const PREFIX: &str = "cmnd";
 /// A command that sets the device up, runs code on it or lets it publish.
-const COMMAND: &str = "tasmota.command";
+const COMMAND: &str = action::TASMOTA_COMMAND;
 /// A command that only asks.
 const QUERY: &str = "tasmota.query";
 /// The group topics that devices come with: today's, and the one of old versions.
 const GROUPS: [&str; 2] = ["tasmotas", "sonoffs"];
-/// Commands that only ask, whatever stands behind them.
-const QUERIES: [&str; 3] = ["state", "status", "devgroupstatus"];
+/// Commands that only ask or wait, whatever stands behind them.
+const QUERIES: [&str; 4] = ["delay", "devgroupstatus", "state", "status"];
 /// Letters and digits of the address that names a device as `DVES_XXXXXX_fb`.
 const ADDRESS_LENGTH: usize = 6;
 

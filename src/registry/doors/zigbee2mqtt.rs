@@ -12,10 +12,11 @@ use super::device::{Device, availability_topics};
 use super::judge::{DoorReading, Judge, any_sensitive};
 use super::{Gap, PARTS_MAX};
 use crate::config::payload::{Json, Payload, scalar_text};
+use crate::model::action;
 use crate::model::entity::Entity;
 
 /// A request that changes the network or the program, or runs code.
-const REQUEST: &str = "zigbee2mqtt.request";
+const REQUEST: &str = action::ZIGBEE2MQTT_REQUEST;
 /// A request that only asks.
 const QUERY: &str = "zigbee2mqtt.query";
 /// Requests that change nothing and tell nothing that is secret. `backup` is not among them: it tells the network key.

@@ -10,11 +10,12 @@ use super::Gap;
 use super::device::{Device, availability_topics};
 use super::judge::{DoorReading, Judge, any_sensitive};
 use crate::config::payload::{Json, Payload, scalar_text};
+use crate::model::action;
 use crate::model::entity::Entity;
 
 const CLIENTS: &str = "_CLIENTS";
 /// A call of the driver: it can admit nodes, write values, keys and codes, and run functions.
-const CALL: &str = "zwave.call";
+const CALL: &str = action::ZWAVE_CALL;
 /// A reading of the node's value is written through to the value that is to be.
 const SAME_VALUES: [(&str, &str); 2] = [("currentValue", "targetValue"), ("currentMode", "targetMode")];
 
