@@ -129,7 +129,7 @@ impl Registry {
         known.map_or_else(Source::default, |(name, channel)| Source {
             kind: channel.kind,
             channel: Some(name.clone()),
-            policy: None,
+            ..Source::default()
         })
     }
 

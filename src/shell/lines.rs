@@ -235,7 +235,7 @@ pub(crate) mod tests {
             request: Request {
                 action: "lock.unlock".to_owned(),
                 target: Some("front_door".to_owned()),
-                source: Source { kind: SourceKind::Voice, channel: Some("kitchen".to_owned()), policy: None },
+                source: Source { kind: SourceKind::Voice, channel: Some("kitchen".to_owned()), ..Source::default() },
                 door: Door::Gate,
                 data: std::collections::BTreeMap::new(),
                 text: None,
