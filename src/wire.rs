@@ -169,7 +169,8 @@ impl Wire {
     fn decode_house(&self, message: &Message, policy_topics: &[TopicFilter]) -> Decoded {
         let facts = self.registry.read_facts(message).into_iter().map(Event::Fact);
         let events = self.registry.read_events(message).into_iter().map(Event::House);
-        let mut events: Vec<Event> = facts.chain(events).collect();
+        let traces = self.registry.read_traces(message).into_iter().map(Event::Trace);
+        let mut events: Vec<Event> = facts.chain(events).chain(traces).collect();
         if !message.retain && policy_topics.iter().any(|filter| filter.matches(&message.topic)) {
             events.push(Event::Message(message.clone()));
         }
