@@ -183,7 +183,8 @@ impl Wire {
         let repairs = facts.iter().filter_map(|fact| self.teach_twins(fact)).collect();
         let facts = facts.into_iter().map(Event::Fact);
         let events = self.registry.read_events(message).into_iter().map(Event::House);
-        let mut events: Vec<Event> = facts.chain(events).collect();
+        let traces = self.registry.read_traces(message).into_iter().map(Event::Trace);
+        let mut events: Vec<Event> = facts.chain(events).chain(traces).collect();
         if !message.retain && policy_topics.iter().any(|filter| filter.matches(&message.topic)) {
             events.push(Event::Message(message.clone()));
         }
