@@ -19,9 +19,9 @@ use crate::registry::mirror::{self, Settings};
 
 /// How long after a connection began, and after the last stored message of discovery, a stored mirror message without an
 /// original is taken for stale. Brokers send what they have stored within seconds.
-pub const STALE_AFTER_MS: u64 = 30_000;
+pub(super) const STALE_AFTER_MS: u64 = 30_000;
 /// Stored mirror messages without an original that are remembered.
-pub const ORPHANS_MAX: usize = 8_192;
+pub(super) const ORPHANS_MAX: usize = 8_192;
 
 /// Moves the entities of a topic to another one, without removing them (Home Assistant's MQTT discovery).
 const MIGRATE: &str = r#"{"migrate_discovery":true}"#;
@@ -161,7 +161,7 @@ impl Wire {
     }
 
     /// A command was forwarded: tells the state that should follow, for entities whose devices tell none.
-    pub(super) fn tell_states(&mut self, topic: &str, payload: &[u8]) -> Vec<Message> {
+    pub fn tell_states(&mut self, topic: &str, payload: &[u8]) -> Vec<Message> {
         if !self.mirror.is_on || !self.registry.is_guarded(topic) {
             return Vec::new();
         }
@@ -196,7 +196,8 @@ impl Wire {
         if !is_heard && !is_ours && !message.payload.is_empty() {
             // Its original may be on its way: what the broker has stored comes in no certain order.
             if self.mirror.orphans.len() >= ORPHANS_MAX && !self.mirror.orphans.contains_key(topic) {
-                let reason = format!("expected at most {ORPHANS_MAX} mirrored messages without an original, found more");
+                let reason =
+                    format!("expected at most {ORPHANS_MAX} mirrored messages without an original, found more");
                 return Decoded::event(Event::Refused(Refusal { topic: topic.to_owned(), reason, reply: None }));
             }
             self.mirror.orphans.insert(topic.to_owned(), message.payload.clone());
