@@ -7,10 +7,14 @@ mod claims;
 mod commands;
 mod discovered;
 pub mod discovery;
+pub mod doors;
 mod facts;
 mod guards;
+pub mod mirror;
 pub mod platform;
+mod streams;
 mod template;
+pub mod twins;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,6 +44,8 @@ pub struct Registry {
     commands: Commands,
     facts: facts::Facts,
     events: Vec<EventEntry>,
+    /// The topic of Home Assistant's event stream.
+    eventstream: Option<String>,
     /// Engine and wire share one registry, and discovery goes on while both use it. Never borrowed across a call out.
     discovered: RefCell<Discovered>,
 }
@@ -50,6 +56,7 @@ impl Registry {
             commands: Commands::new(config),
             facts: facts::Facts::new(config),
             events: config.events.clone(),
+            eventstream: config.home_assistant.eventstream.clone(),
             discovered: RefCell::new(Discovered::new(config)),
             config: config.clone(),
         }
@@ -58,13 +65,14 @@ impl Registry {
     /// What a message on a known command topic asks for. `None`: no known command topic. A known topic whose payload
     /// nobody can read is unreadable, and as sensitive as its topic.
     ///
-    /// The owner's `commands:` read it, and the entities that discovery has announced. Where several readings fit, the
-    /// strictest class wins, then what a policy may block, then what can be read, then the owner's words.
+    /// The owner's `commands:` read it, the entities that discovery has announced, and the other doors to their devices.
+    /// Of these readings the strictest class wins, then what a policy may block, then what can be read, then the order
+    /// in which they stand here.
     pub fn read_command(&self, topic: &str, payload: &[u8], door: Door) -> Option<Request> {
         let owner = self.commands.read(topic, payload, door);
-        let entity = self.understand(topic, payload).map(|understood| self.chosen(understood, door));
+        let discovered = self.understand(topic, payload).map(|understood| self.chosen(understood, door));
         let stricter = |best: Chosen, next: Chosen| if next.strictness > best.strictness { next } else { best };
-        owner.into_iter().chain(entity).reduce(stricter).map(|chosen| chosen.request)
+        owner.into_iter().chain(discovered).reduce(stricter).map(|chosen| chosen.request)
     }
 
     fn understand(&self, topic: &str, payload: &[u8]) -> Option<Understood> {
@@ -72,13 +80,13 @@ impl Registry {
     }
 
     fn chosen(&self, understood: Understood, door: Door) -> Chosen {
-        let Understood { entity, reading, is_sensitive, .. } = understood;
+        let Understood { target, reading, is_sensitive, .. } = understood;
         let class = if is_sensitive { Class::Sensitive } else { Class::Ordinary };
         Chosen {
             strictness: (class, !self.config.is_floor(&reading.action), reading.is_readable),
             request: Request {
                 action: reading.action,
-                target: Some(entity.entity_id.clone()),
+                target,
                 source: Source::default(),
                 door,
                 data: reading.data,
@@ -92,14 +100,14 @@ impl Registry {
     /// The command that would put right what a command on a discovered topic has done. `None`: nothing does.
     pub fn undo(&self, topic: &str, payload: &[u8]) -> Option<Command> {
         let Understood { entity, key, reading, .. } = self.understand(topic, payload)?;
-        let (topic, payload) = platform::undo(&entity, &key, &reading)?;
+        let (topic, payload) = platform::undo(entity.as_deref()?, &key, &reading)?;
         Some(Command { topic, payload: payload.into(), qos: Qos::AtLeastOnce, expiry_s: None })
     }
 
     /// Which entity a command on a discovered topic changes, and the state that should follow.
     pub fn expected(&self, topic: &str, payload: &[u8]) -> Option<(String, String)> {
-        let Understood { entity, reading, .. } = self.understand(topic, payload)?;
-        Some((entity.entity_id.clone(), reading.expected?))
+        let Understood { target, reading, .. } = self.understand(topic, payload)?;
+        Some((target?, reading.expected?))
     }
 
     /// Who asks by a configured channel.
@@ -126,9 +134,17 @@ impl Registry {
         discovered.guards().contains(topic) || discovered.guards().is_above(topic)
     }
 
-    /// Whether discovery has announced an entity that commands on exactly this topic.
-    pub fn is_discovered_command(&self, topic: &str) -> bool {
-        self.discovered.borrow().is_command_topic(topic)
+    /// Whether a message on this topic commands a discovered entity: it is announced as a command topic, or it is
+    /// another door to the device.
+    pub fn is_discovered_command(&self, topic: &str, payload: &[u8]) -> bool {
+        let discovered = self.discovered.borrow();
+        discovered.is_command_topic(topic) || discovered.is_other_door(topic, payload)
+    }
+
+    /// Whether a command on this topic moves a guarded entity.
+    pub fn moves_guarded(&self, topic: &str) -> bool {
+        let discovered = self.discovered.borrow();
+        discovered.guards().contains(topic) || discovered.leads_to_guarded(topic)
     }
 
     /// Whether a topic belongs to discovery.
@@ -206,12 +222,24 @@ impl Registry {
         self.events.iter().filter_map(read).collect()
     }
 
-    /// What must be subscribed to for facts, events and discovery.
+    /// Whether a command topic that is known leads to this entity, so that what is asked of it is judged there.
+    pub fn reaches(&self, entity: &str) -> bool {
+        self.commands.reaches(entity) || self.discovered.borrow().reaches(entity)
+    }
+
+    /// The entity that stands for this one in Home Assistant as its gated twin.
+    pub fn twin_of(&self, _entity: &str) -> Option<String> {
+        None
+    }
+
+    /// What must be subscribed to for facts, events, traces and discovery.
     pub fn subscriptions(&self) -> Vec<TopicFilter> {
-        let configured = self.events.iter().map(|entry| entry.topic.filter().clone());
+        let events = self.events.iter().map(|entry| entry.topic.filter().clone());
+        let stream = self.eventstream.as_ref().and_then(|topic| TopicFilter::new(topic).ok());
+        let configured = self.facts.filters().into_iter().chain(events).chain(stream);
         let discovered = self.discovered.borrow();
         let states = discovered.claims().state_topics().filter_map(|topic| TopicFilter::new(topic).ok());
-        self.discovery_filters().into_iter().chain(self.facts.filters()).chain(configured).chain(states).collect()
+        self.discovery_filters().into_iter().chain(configured).chain(states).collect()
     }
 
     /// The two shapes of a discovery topic.
@@ -224,8 +252,10 @@ impl Registry {
     /// Where commands to discovered entities are seen that do not come by the gate. Stored ones are never wanted.
     pub fn watched_topics(&self) -> Vec<TopicFilter> {
         let discovered = self.discovered.borrow();
-        let topics: BTreeSet<&str> = discovered.claims().command_topics().chain(discovered.guards().topics()).collect();
-        topics.into_iter().filter_map(|topic| TopicFilter::new(topic).ok()).collect()
+        let claimed = discovered.claims().command_topics();
+        let topics: BTreeSet<&str> = claimed.chain(discovered.guards().topics()).collect();
+        let topics = topics.into_iter().filter_map(|topic| TopicFilter::new(topic).ok());
+        topics.chain(discovered.guarded_doors().iter().cloned()).collect()
     }
 }
 

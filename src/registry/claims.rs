@@ -227,6 +227,10 @@ impl Claims {
         self.commands.contains_key(topic)
     }
 
+    pub(super) fn has_state_topic(&self, topic: &str) -> bool {
+        self.states.contains_key(topic)
+    }
+
     /// Who commands on a topic of which this one is a part (`<t>/state` of `<t>`).
     pub(super) fn above(&self, topic: &str) -> Vec<Claim> {
         let roots = topic.match_indices('/').filter_map(|(index, _)| topic.get(..index));

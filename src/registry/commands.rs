@@ -134,10 +134,17 @@ impl Commands {
         known.map_or_else(Source::default, |(name, channel)| Source {
             kind: channel.kind,
             channel: Some(name.clone()),
-            policy: None,
+            ..Source::default()
         })
     }
 
+    /// Whether an entry has this entity for its target.
+    pub(super) fn reaches(&self, entity: &str) -> bool {
+        let is_target = |target: &Template| target.as_str() == entity;
+        self.entries.iter().any(|command| command.entry.target.as_ref().is_some_and(is_target))
+    }
+
+    /// Whether some entry names the topic.
     pub(super) fn is_command_topic(&self, topic: &str) -> bool {
         self.entries.iter().any(|command| command.entry.topic.fits(topic))
     }

@@ -3,11 +3,13 @@
 //! It puts discovery, claims, guards and platforms together. Nothing of it is the configuration's; which of the two is
 //! stricter about a command is decided by the registry.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::claims::{Claim, Claims, Identity};
 use super::discovery::{self, Said};
+use super::doors::Doors;
 use super::guards::{GUARDS_MAX, Guards, Present};
 use super::platform::{self, Reading};
 use crate::config::{Config, Gate};
@@ -15,6 +17,7 @@ use crate::model::action::{self, Class};
 use crate::model::entity::{Announcement, Entity, Guard};
 use crate::model::message::Message;
 use crate::model::request::FactChange;
+use crate::model::topic::TopicFilter;
 
 /// What one message of discovery has taught.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -33,14 +36,24 @@ pub struct Lesson {
     pub changes_topics: bool,
 }
 
-/// An entity's view of a command.
+/// What a command means to the entity that it moves.
 #[derive(Debug, Clone)]
 pub(super) struct Understood {
-    pub(super) entity: Rc<Entity>,
-    /// Empty where a part of a command topic is meant.
+    /// `None`: it moves a whole group, or the program that speaks for the devices.
+    pub(super) entity: Option<Rc<Entity>>,
+    /// Its id.
+    pub(super) target: Option<String>,
+    /// By which of its keys; empty where it came by another door.
     pub(super) key: String,
     pub(super) reading: Reading,
     pub(super) is_sensitive: bool,
+}
+
+/// Other doors to the devices, and those of them that lead to guarded entities.
+#[derive(Debug, Clone)]
+struct Others {
+    doors: Doors,
+    guarded: Vec<TopicFilter>,
 }
 
 #[derive(Debug, Clone)]
@@ -51,6 +64,8 @@ pub(super) struct Discovered {
     gate: Gate,
     claims: Claims,
     guards: Guards,
+    /// Other doors to the devices. Made when they are asked for, and anew when discovery changes.
+    others: OnceCell<Others>,
     /// Entities whose own state topics have told their state.
     told: BTreeSet<String>,
 }
@@ -63,6 +78,7 @@ impl Discovered {
             own_topic: discovery::own_topic(&prefix, &config.base),
             claims: Claims::new(vec![prefix.clone(), config.base.clone()]),
             guards: Guards::default(),
+            others: OnceCell::new(),
             gate: home_assistant.gate.clone(),
             told: BTreeSet::new(),
             prefix,
@@ -114,6 +130,9 @@ impl Discovered {
     }
 
     fn guard(&mut self, topics: BTreeSet<String>) -> Vec<(String, Guard)> {
+        if !topics.is_empty() {
+            self.others = OnceCell::new();
+        }
         let mut changed = Vec::new();
         for topic in topics {
             let entities = present(&self.claims, &topic);
@@ -129,6 +148,7 @@ impl Discovered {
 
     pub(super) fn restore(&mut self, guards: &BTreeMap<String, Guard>) {
         self.guards.restore(guards);
+        self.others = OnceCell::new();
     }
 
     pub(super) fn accept(&mut self, topic: &str) -> Guard {
@@ -156,7 +176,38 @@ impl Discovered {
         self.is_command_topic(topic) || self.guards.is_above(topic) || !self.claims.above(topic).is_empty()
     }
 
-    /// What a command means. `None`: no entity commands there.
+    /// Whether what is asked of an entity comes by a command topic that is known.
+    pub(super) fn reaches(&self, entity_id: &str) -> bool {
+        self.claims.by_entity_id(entity_id).is_some_and(|entity| entity.command_topics().next().is_some())
+    }
+
+    fn others(&self) -> &Others {
+        self.others.get_or_init(|| {
+            let present = self.claims.entities().map(|entity| &**entity);
+            let is_gone = |entity: &&Entity| self.claims.get(&Identity::of(entity)).is_none();
+            let doors = Doors::new(present.chain(self.guards.accepted().filter(is_gone)));
+            let filters = self.guards.accepted().flat_map(|entity| doors.filters(entity));
+            let guarded: BTreeSet<TopicFilter> = filters.map(|door| door.filter).collect();
+            Others { doors, guarded: guarded.into_iter().collect() }
+        })
+    }
+
+    /// Whether a message on a topic that is announced for nothing commands a device that is.
+    pub(super) fn is_other_door(&self, topic: &str, payload: &[u8]) -> bool {
+        !self.claims.has_state_topic(topic) && self.others().doors.read(topic, payload, &action::class_of).is_some()
+    }
+
+    /// The doors to guarded entities.
+    pub(super) fn guarded_doors(&self) -> &[TopicFilter] {
+        &self.others().guarded
+    }
+
+    /// Whether a topic is a door to a guarded entity.
+    pub(super) fn leads_to_guarded(&self, topic: &str) -> bool {
+        self.guarded_doors().iter().any(|filter| filter.matches(topic))
+    }
+
+    /// What a command means. `None`: no entity commands there, and no other door leads to one.
     ///
     /// The accepted entities read it and the present ones. Of those who can read it the strictest counts. Where none of
     /// these is itself sensitive, one that is makes the command sensitive: one on the topic that cannot read it, one
@@ -167,24 +218,42 @@ impl Discovered {
         payload: &[u8],
         class_of: &dyn Fn(&str) -> Class,
     ) -> Option<Understood> {
+        let is_strict = |reading: &Reading| reading.is_sensitive || class_of(&reading.action) == Class::Sensitive;
         let read = |claim: Claim| {
             let reading = platform::read_command(&claim.entity, &claim.key, payload);
-            let is_sensitive = reading.is_sensitive || class_of(&reading.action) == Class::Sensitive;
-            Understood { entity: claim.entity, key: claim.key, reading, is_sensitive }
+            let is_sensitive = is_strict(&reading);
+            let target = Some(claim.entity.entity_id.clone());
+            Understood { entity: Some(claim.entity), target, key: claim.key, reading, is_sensitive }
         };
-        let around: Vec<Claim> = self.around(topic);
-        let understood: Vec<Understood> = self.on(topic).into_iter().map(read).collect();
-        let readers = understood.iter().filter(|one| one.reading.is_readable);
-        let is_read_by_sensitive = readers.clone().any(|one| platform::is_sensitive(&one.entity));
-        let entities = understood.iter().map(|one| &one.entity).chain(around.iter().map(|claim| &claim.entity));
-        let is_among_sensitive = entities.clone().any(|entity| platform::is_sensitive(entity));
+        let claims = self.on(topic);
+        let is_announced = !claims.is_empty();
+        let around = self.around(topic);
+        let is_among_sensitive = claims.iter().chain(&around).any(|claim| platform::is_sensitive(&claim.entity));
+        let understood: Vec<Understood> = claims.into_iter().map(read).collect();
+        let is_reader =
+            |one: &Understood| one.reading.is_readable && one.entity.as_deref().is_some_and(platform::is_sensitive);
+        let is_read_by_sensitive = understood.iter().any(is_reader);
         // `max_by_key` would take the last of equals.
         let strictness = |one: &Understood| (one.reading.is_readable, one.is_sensitive);
         let chosen =
             understood.into_iter().reduce(|best, next| if strictness(&next) > strictness(&best) { next } else { best });
-        let mut chosen = chosen.or_else(|| part_of_a_topic(&around, topic))?;
-        chosen.is_sensitive |= is_among_sensitive && !is_read_by_sensitive;
-        Some(chosen)
+        let chosen = chosen.map(|chosen| {
+            let is_sensitive = chosen.is_sensitive || (is_among_sensitive && !is_read_by_sensitive);
+            Understood { is_sensitive, ..chosen }
+        });
+        let door = self.others().doors.read(topic, payload, class_of).map(|found| Understood {
+            entity: found.entity_id.as_deref().and_then(|entity_id| self.claims.by_entity_id(entity_id)),
+            target: found.entity_id,
+            key: String::new(),
+            is_sensitive: is_strict(&found.reading),
+            reading: found.reading,
+        });
+        match (chosen, door) {
+            // A door may only make the reading of an announced topic stricter.
+            (Some(chosen), Some(door)) if is_announced && door.is_sensitive <= chosen.is_sensitive => Some(chosen),
+            (chosen, None) => chosen.or_else(|| part_of_a_topic(&around, topic)),
+            (_, door) => door,
+        }
     }
 
     /// Who commands on a topic now, and who did when it was accepted and has changed since.
@@ -240,16 +309,17 @@ fn part_of_a_topic(around: &[Claim], topic: &str) -> Option<Understood> {
         let mut topics = claim.entity.command_topics();
         topics.any(|(_, root)| topic.strip_prefix(root).is_some_and(|rest| rest.starts_with('/')))
     };
-    let claim = around.iter().find(is_part)?;
+    let entity = &around.iter().find(is_part)?.entity;
     let reading = Reading {
         action: action::UNREADABLE.to_owned(),
         data: BTreeMap::new(),
         text: None,
         is_readable: false,
         expected: None,
-        is_sensitive: platform::is_sensitive(&claim.entity),
+        is_sensitive: true,
     };
-    Some(Understood { entity: Rc::clone(&claim.entity), key: String::new(), is_sensitive: true, reading })
+    let target = Some(entity.entity_id.clone());
+    Some(Understood { entity: Some(Rc::clone(entity)), target, key: String::new(), is_sensitive: true, reading })
 }
 
 /// Who claims a topic, each entity once.

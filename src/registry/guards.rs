@@ -84,6 +84,11 @@ impl Guards {
         self.table.keys().map(String::as_str)
     }
 
+    /// The entities that were accepted, on all topics.
+    pub(super) fn accepted(&self) -> impl Iterator<Item = &Entity> {
+        self.table.values().flat_map(|guard| &guard.accepted)
+    }
+
     /// Whether so many more topics can be guarded.
     pub(super) fn has_room(&self, more: usize) -> bool {
         self.table.len() + more <= GUARDS_MAX

@@ -53,7 +53,8 @@ pub fn read_command(entity: &Entity, key: &str, payload: &[u8]) -> Reading {
     read.unwrap_or_else(|| unreadable(entity))
 }
 
-fn unreadable(entity: &Entity) -> Reading {
+/// Something that cannot be said. It is as sensitive as its entity.
+pub fn unreadable(entity: &Entity) -> Reading {
     let action = match entity.platform.as_str() {
         platform if PLATFORMS.contains(&platform) => format!("{platform}.unreadable"),
         _ => crate::model::action::UNREADABLE.to_owned(),
