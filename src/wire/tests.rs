@@ -1,5 +1,6 @@
 //! Tables of inbound messages and what the core is told of them.
 
+mod mirrors;
 mod outbound;
 mod questions;
 mod twins;
