@@ -334,7 +334,8 @@ pub enum Entry {
     },
     /// An allowed command was sent, and the state did not follow.
     Unconfirmed {
-        decision: String,
+        /// The decision that allowed it.
+        by: String,
         action: String,
         target: String,
         expected: String,
@@ -342,8 +343,8 @@ pub enum Entry {
     },
     /// What went round the bridge was undone, by the bridge's own command.
     Reverted {
-        /// The decision that it stands in for.
-        decision: String,
+        /// The decision that says so.
+        by: String,
         topic: String,
         action: String,
         target: Option<String>,
