@@ -321,6 +321,8 @@ pub enum Entry {
         topic: String,
         entities: Vec<String>,
         problem: Option<String>,
+        /// The decision by which the owner has accepted what is announced now.
+        by: Option<String>,
     },
     RelaySet {
         on: bool,
