@@ -3,8 +3,13 @@
 //! It knows what the configuration says and nothing else. It judges nothing, sends nothing, and keeps no state between
 //! messages. What Home Assistant announces by discovery will be learned here too.
 
+pub mod doors;
 mod facts;
+pub mod mirror;
+pub mod platform;
 mod streams;
+mod template;
+pub mod twins;
 
 use std::collections::BTreeMap;
 
