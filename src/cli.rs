@@ -6,8 +6,10 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub mod accept;
 pub mod check;
 pub mod completions;
+mod control;
 #[cfg(feature = "embedded-broker")]
 pub mod demo;
 mod log;
@@ -87,6 +89,9 @@ pub enum Command {
     /// Show what a bridge decides, live.
     #[command(after_help = EXIT_CODES)]
     Watch(watch::WatchArguments),
+    /// Accept what is announced for guarded topics now.
+    #[command(after_help = EXIT_CODES)]
+    Accept(accept::AcceptArguments),
     /// Play a night in Portland: an embedded broker, a bridge with the shipped policies, and the devices of a house.
     #[cfg(feature = "embedded-broker")]
     Demo(demo::DemoArguments),

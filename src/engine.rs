@@ -150,12 +150,11 @@ impl Engine {
             Event::Disconnected { reason } => self.disconnected(turn, reason),
             Event::Dropped { topic, reason } => turn.record(Entry::Dropped { topic, reason }),
             Event::Guard { topic, guard } => self.guard(turn, topic, guard),
-            Event::Trace(_) => {}
             Event::Canary(canary) => {
                 turn.record(Entry::Canary { enforcement: canary.enforcement, reason: canary.reason });
             }
             Event::Reload(sources) => self.reload(turn, sources),
-            Event::Tick => {}
+            Event::Trace(_) | Event::Tick => {}
         }
     }
 

@@ -15,3 +15,4 @@ pub mod reload;
 pub mod run;
 pub mod seed;
 pub mod store;
+pub mod visitor;

@@ -116,7 +116,7 @@ impl Rounds {
                 State::Idle => std::future::pending().await,
                 State::Waiting { until, .. } => {
                     until.as_mut().await;
-                    self.begin(guarded())
+                    self.begin(&guarded())
                 }
                 State::Looking { round, again } => {
                     let found = round.as_mut().await;
@@ -131,7 +131,7 @@ impl Rounds {
     }
 
     /// Begins a round, or says at once why there is none.
-    fn begin(&mut self, guarded: Vec<String>) -> Option<Canary> {
+    fn begin(&mut self, guarded: &[String]) -> Option<Canary> {
         self.state = waiting(INTERVAL_S * 1_000, false);
         self.known = guarded.iter().cloned().collect();
         self.open.retain(|topic| self.known.contains(topic));
@@ -139,7 +139,7 @@ impl Rounds {
             // Nothing is guarded in a house without sensitive devices; nobody has to hear of that.
             return None;
         }
-        let topics = self.choose(&guarded);
+        let topics = self.choose(guarded);
         self.count += 1;
         let name = format!("{:016x}", self.seed.wrapping_add(self.count));
         match prepare(&self.broker, self.own.as_ref(), self.unprivileged.as_ref(), topics, name) {

@@ -80,6 +80,11 @@ pub struct Report {
 }
 
 impl Health {
+    /// Whoever reads the report on this connection must not wait for it.
+    pub fn connected(&mut self) {
+        self.has_news = true;
+    }
+
     pub fn received(&mut self) {
         self.received += 1;
     }
