@@ -13,6 +13,7 @@ mod control;
 #[cfg(feature = "embedded-broker")]
 pub mod demo;
 mod log;
+pub mod release;
 pub mod run;
 mod settings;
 mod terminal;
@@ -92,6 +93,9 @@ pub enum Command {
     /// Accept what is announced for guarded topics now.
     #[command(after_help = EXIT_CODES)]
     Accept(accept::AcceptArguments),
+    /// Let Home Assistant command its devices without the gate, with the bridge alive or dead.
+    #[command(after_help = EXIT_CODES)]
+    Release(release::ReleaseArguments),
     /// Play a night in Portland: an embedded broker, a bridge with the shipped policies, and the devices of a house.
     #[cfg(feature = "embedded-broker")]
     Demo(demo::DemoArguments),

@@ -39,6 +39,8 @@ mod life;
 mod login;
 #[path = "real/store.rs"]
 mod store;
+#[path = "real/visit.rs"]
+mod visit;
 
 use broker::Kind;
 use cases::Planned;
@@ -63,7 +65,7 @@ const ANY_BROKER: &[Cases] = &[
     ("commands", commands::CASES),
 ];
 /// Cases that need Mosquitto: passwords, certificates.
-const MOSQUITTO_ONLY: &[Cases] = &[("login", login::CASES), ("canary", canary::CASES)];
+const MOSQUITTO_ONLY: &[Cases] = &[("login", login::CASES), ("canary", canary::CASES), ("visit", visit::CASES)];
 /// Cases that bring their own broker.
 const ALONE: &[Cases] = &[("life", life::ALONE), ("canary", canary::ALONE)];
 

@@ -155,6 +155,19 @@ impl Visitor {
         }
     }
 
+    /// Waits until the broker has taken all that was sent.
+    ///
+    /// # Errors
+    /// It has refused something, or the connection is over.
+    pub async fn settle(&mut self) -> Result<(), VisitError> {
+        let is_settled = self.link.settle().await;
+        // What was refused is told by now; nothing more is waited for.
+        while let Ok(event) = tokio::time::timeout(Duration::ZERO, self.link.next()).await {
+            self.check(event)?;
+        }
+        if is_settled { Ok(()) } else { Err(VisitError::Failed("the connection to the broker is lost".to_owned())) }
+    }
+
     pub async fn leave(self) {
         self.link.close(Vec::new()).await;
     }
