@@ -208,6 +208,7 @@ impl Run {
             LinkEvent::Connected => {
                 self.was_connected = true;
                 self.canary.connected();
+                self.health.connected();
                 self.tell(Event::Connected);
                 self.send(self.bridge.online());
             }
