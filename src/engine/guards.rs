@@ -17,6 +17,15 @@ impl Engine {
         self.change(turn, Change::Guard { topic, guard });
     }
 
+    /// Says again, after a start, which guarded topics wait for the owner.
+    pub(super) fn tell_guards(&self, turn: &mut Turn<'_>) {
+        for (topic, guard) in &self.world.borrow().durable.guards {
+            if guard.problem.is_some() {
+                turn.record(guarded(topic, guard));
+            }
+        }
+    }
+
     /// Whether something was announced for this guarded topic, or for any, that was not accepted.
     pub(super) fn has_problem(&self, topic: Option<&str>) -> bool {
         let world = self.world.borrow();

@@ -283,7 +283,7 @@ impl Oracle {
                 self.seen.count("forwarded for a policy");
                 Some(topic)
             }
-            Door::Ask | Door::Control => None,
+            Door::Ask | Door::Control | Door::Twin | Door::Watch | Door::Bypass => None,
         };
         let mut predicted = self.predicted(&request.action, &target, panel_may_answer);
         // Of one channel, or of nobody known by one door.
@@ -455,7 +455,8 @@ impl Oracle {
         } else if topic == "house/said" {
             trace.check(self.acts("sender"), || "a policy published that does not act".to_owned());
         } else {
-            let own = topic.starts_with("hushgate/") || topic == "owner/notice";
+            let own = topic.starts_with("hushgate/")
+                || ["owner/notice", "homeassistant/device/hushgate/config"].contains(&topic);
             trace.check(own, || format!("`{topic}` was sent, and not by a permit"));
         }
     }
