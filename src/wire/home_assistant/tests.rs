@@ -70,7 +70,7 @@ fn request() -> Request {
     Request {
         action: "lock.unlock".to_owned(),
         target: Some("lock.front_door".to_owned()),
-        source: Source { kind: SourceKind::Voice, channel: Some("echo".to_owned()), policy: None },
+        source: Source { kind: SourceKind::Voice, channel: Some("echo".to_owned()), ..Source::default() },
         door: Door::Gate,
         data: BTreeMap::from([("code".to_owned(), json!("4711"))]),
         text: Some("my words".to_owned()),
