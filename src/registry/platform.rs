@@ -6,13 +6,17 @@
 //! payload; that one was given is all that is said.
 
 mod alarm;
+mod climate;
 mod cover;
 mod grammar;
+mod light;
 mod lock;
 mod matching;
 mod secret;
+mod simple;
 mod states;
 mod switch;
+mod vacuum;
 
 use std::collections::BTreeMap;
 
@@ -21,7 +25,7 @@ use serde_json::Value;
 use self::grammar::Grammar;
 use super::template;
 use crate::config::payload::{Payload, scalar_text};
-use crate::model::action::{Class, class_of};
+use crate::model::action::{Class, UNREADABLE, class_of};
 use crate::model::entity::Entity;
 use crate::model::request::FactChange;
 
@@ -50,19 +54,26 @@ pub struct Reading {
 pub fn read_command(entity: &Entity, key: &str, payload: &[u8]) -> Reading {
     let grammar = grammar_of(entity, key);
     let read = (payload.len() <= PAYLOAD_BYTES_MAX).then(|| grammar.read(entity, &Payload::new(payload))).flatten();
-    read.unwrap_or_else(|| unreadable(entity))
+    read.unwrap_or_else(|| unreadable(entity, payload))
 }
 
-fn unreadable(entity: &Entity) -> Reading {
-    let action = match entity.platform.as_str() {
-        platform if PLATFORMS.contains(&platform) => format!("{platform}.unreadable"),
-        _ => crate::model::action::UNREADABLE.to_owned(),
+/// What cannot be read is as sensitive as its entity, and sensitive wherever it speaks of opening: a light's topic may
+/// be the topic of a lock too.
+fn unreadable(entity: &Entity, payload: &[u8]) -> Reading {
+    let platform = entity.platform.as_str();
+    let action = if takes_commands(entity) && !PLATFORMS.contains(&platform) {
+        UNREADABLE.to_owned()
+    } else {
+        format!("{platform}.unreadable")
     };
-    let is_sensitive = is_sensitive(entity) || class_of(&action) == Class::Sensitive;
+    let text = String::from_utf8_lossy(payload.get(..PAYLOAD_BYTES_MAX).unwrap_or(payload)).to_lowercase();
+    let is_sensitive = is_sensitive(entity)
+        || class_of(&action) == Class::Sensitive
+        || OPENING_WORDS.iter().any(|word| text.contains(word));
     Reading { action, data: BTreeMap::new(), text: None, is_readable: false, expected: None, is_sensitive }
 }
 
-fn grammar_of<'a>(entity: &'a Entity, key: &str) -> Grammar<'a> {
+fn grammar_of<'a>(entity: &'a Entity, key: &'a str) -> Grammar<'a> {
     match (entity.platform.as_str(), key) {
         ("lock", "command_topic") => lock::commands(entity),
         ("alarm_control_panel", "command_topic") => alarm::commands(entity),
@@ -70,6 +81,14 @@ fn grammar_of<'a>(entity: &'a Entity, key: &str) -> Grammar<'a> {
         ("valve", "command_topic") => cover::valve_commands(entity),
         ("switch", "command_topic") => switch::commands(entity),
         ("siren", "command_topic") => switch::siren_commands(entity),
+        ("light", _) => light::commands(entity, key),
+        ("climate", _) => climate::commands(entity, key),
+        ("water_heater", _) => climate::water_heater_commands(entity, key),
+        ("humidifier", _) => climate::humidifier_commands(entity, key),
+        ("fan", _) => climate::fan_commands(entity, key),
+        ("vacuum", _) => vacuum::commands(entity, key),
+        ("lawn_mower", _) => vacuum::mower_commands(entity, key),
+        (_, "command_topic") => simple::commands(entity),
         _ => Grammar::default(),
     }
 }
@@ -100,6 +119,14 @@ pub const PLATFORMS: [&str; 23] = [
     "valve",
     "water_heater",
 ];
+
+/// Home Assistant's MQTT platforms that take none. What a device message says of a command topic for all of its
+/// components does not concern them.
+const SILENT_PLATFORMS: [&str; 8] =
+    ["binary_sensor", "camera", "device_automation", "device_tracker", "event", "image", "sensor", "tag"];
+
+/// Words that make an unreadable payload sensitive wherever they stand.
+const OPENING_WORDS: [&str; 5] = ["disarm", "open", "trigger", "unlatch", "unlock"];
 
 /// Whose every instance is sensitive. An update installs code; a notification leaves the house.
 const SENSITIVE_PLATFORMS: [&str; 6] = ["alarm_control_panel", "lock", "notify", "siren", "update", "valve"];
@@ -141,7 +168,14 @@ const DISGUISES: [&str; 7] = ["button", "cover", "number", "scene", "select", "s
 /// unknown platform is, since nobody can say what it does.
 pub fn is_sensitive(entity: &Entity) -> bool {
     let platform = entity.platform.as_str();
-    SENSITIVE_PLATFORMS.contains(&platform) || !PLATFORMS.contains(&platform) || is_door(entity)
+    let is_unknown = takes_commands(entity) && !PLATFORMS.contains(&platform);
+    SENSITIVE_PLATFORMS.contains(&platform) || is_unknown || is_door(entity)
+}
+
+/// Whether Home Assistant commands the entity at all. Those of an unknown platform do if they have a command topic. A
+/// claim of one that does not, a sensor's, says nothing of what a payload on the topic means.
+pub fn takes_commands(entity: &Entity) -> bool {
+    !SILENT_PLATFORMS.contains(&entity.platform.as_str()) && entity.command_topics().next().is_some()
 }
 
 /// Whether the entity opens a way into the house, or is named as if it did.
@@ -171,6 +205,8 @@ pub fn undo(entity: &Entity, _key: &str, reading: &Reading) -> Option<(String, V
         "valve.open_valve" | "valve.set_valve_position" => cover::close_valve(entity),
         "switch.turn_on" => switch::off(entity),
         "siren.turn_on" => switch::siren_off(entity),
+        "light.turn_on" => light::turn_off(entity),
+        "fan.turn_on" | "humidifier.turn_on" => climate::turn_off(entity),
         _ => None,
     }?;
     let topic = entity.text("command_topic").filter(|topic| !topic.is_empty())?;
@@ -203,6 +239,11 @@ fn option_text(entity: &Entity, key: &str) -> Option<String> {
 /// A payload of the owner's, or Home Assistant's default for it. `None`: it is null, so there is no such command.
 fn payload_text(entity: &Entity, key: &str, default: &str) -> Option<String> {
     if entity.options.contains_key(key) { option_text(entity, key) } else { Some(default.to_owned()) }
+}
+
+/// The texts of a list, each as Home Assistant takes it. `None`: there is no list.
+fn texts(entity: &Entity, key: &str) -> Option<Vec<String>> {
+    Some(entity.options.get(key)?.as_array()?.iter().map(scalar_text).collect())
 }
 
 fn option_number(entity: &Entity, key: &str, default: f64) -> f64 {

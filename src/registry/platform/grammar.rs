@@ -99,6 +99,8 @@ pub(super) struct Grammar<'a> {
     pub(super) words: Vec<Word>,
     pub(super) free: Option<Free<'a>>,
     pub(super) whole: Option<Whole<'a>>,
+    /// What a payload means whose value cannot be found, on a topic that takes one kind of command only.
+    pub(super) otherwise: Option<Meaning>,
     pub(super) template: Option<&'a str>,
     /// Variables of the template besides `value`, made from the value.
     pub(super) variables: Option<fn(&Entity, &Value) -> Vec<(&'static str, Value)>>,
@@ -143,7 +145,7 @@ impl<'a> Grammar<'a> {
         if candidates.is_empty() {
             candidates.extend(self.fits_free(entity, payload));
         }
-        let found = strictest(candidates).or_else(|| self.scan(payload))?;
+        let found = strictest(candidates).or_else(|| self.scan(payload)).or_else(|| self.otherwise.clone())?;
         Some(found.into_reading())
     }
 
