@@ -205,7 +205,8 @@ pub fn undo(entity: &Entity, _key: &str, reading: &Reading) -> Option<(String, V
         "valve.open_valve" | "valve.set_valve_position" => cover::close_valve(entity),
         "switch.turn_on" => switch::off(entity),
         "siren.turn_on" => switch::siren_off(entity),
-        "light.turn_on" => light::turn_off(entity),
+        // A light that was dimmed or colored is not put right by turning it off.
+        "light.turn_on" if reading.data.is_empty() => light::turn_off(entity),
         "fan.turn_on" | "humidifier.turn_on" => climate::turn_off(entity),
         _ => None,
     }?;

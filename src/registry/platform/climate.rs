@@ -1,7 +1,5 @@
 //! Climate, water heaters, humidifiers and fans: each feature has a topic of its own.
 
-use serde_json::Value;
-
 use super::grammar::{Grammar, Kind, Meaning};
 use super::lock::rendered;
 use super::{number_value, option_number, payload_text, texts};
@@ -152,9 +150,4 @@ pub(super) fn turn_off(entity: &Entity) -> Option<String> {
     let off = payload_text(entity, "payload_off", "OFF")?;
     let is_on = payload_text(entity, "payload_on", "ON").is_some_and(|on| on == off);
     if is_on { None } else { rendered(entity, "command_template", off) }
-}
-
-/// A number of a climate or humidifier state.
-pub(super) fn number(payload: &str) -> Option<Value> {
-    payload.trim().parse::<f64>().ok().filter(|number| number.is_finite()).map(number_value)
 }

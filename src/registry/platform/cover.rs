@@ -59,10 +59,24 @@ fn position(entity: &Entity, ranged: f64) -> Option<Meaning> {
 }
 
 /// A position in percent; 0 is closed. `None`: beyond both ends.
-pub(super) fn percent(entity: &Entity, ranged: f64) -> Option<i64> {
-    let closed = option_number(entity, "position_closed", 0.0);
-    let open = option_number(entity, "position_open", 100.0);
+fn percent(entity: &Entity, ranged: f64) -> Option<i64> {
+    let [closed, open] = ends(entity);
     part(ranged, closed, open)
+}
+
+/// The position that a device reports, in percent. What lies beyond an end is at the end.
+pub(super) fn percent_within(entity: &Entity, ranged: f64) -> Option<i64> {
+    let [closed, open] = ends(entity);
+    part(ranged.clamp(closed.min(open), closed.max(open)), closed, open)
+}
+
+fn ends(entity: &Entity) -> [f64; 2] {
+    [option_number(entity, "position_closed", 0.0), option_number(entity, "position_open", 100.0)]
+}
+
+/// A tilt that a device reports or is told, in percent. `None`: beyond both ends.
+pub(super) fn tilt_percent(entity: &Entity, ranged: f64) -> Option<i64> {
+    part(ranged, option_number(entity, "tilt_min", 0.0), option_number(entity, "tilt_max", 100.0))
 }
 
 /// Where a value lies between two ends, in percent. What is open by less than a half percent is open by one.
@@ -89,8 +103,7 @@ pub(super) fn bounds(entity: &Entity) -> [(&'static str, Value); 4] {
 }
 
 fn tilt(entity: &Entity, ranged: f64) -> Option<Meaning> {
-    let (low, high) = (option_number(entity, "tilt_min", 0.0), option_number(entity, "tilt_max", 100.0));
-    let position = part(ranged, low, high)?;
+    let position = tilt_percent(entity, ranged)?;
     let is = |key: &str, default: f64| (option_number(entity, key, default) - ranged).abs() < f64::EPSILON;
     let action = if is("tilt_opened_value", 100.0) {
         "cover.open_cover_tilt"
@@ -104,8 +117,7 @@ fn tilt(entity: &Entity, ranged: f64) -> Option<Meaning> {
 }
 
 fn tilt_variables(entity: &Entity, value: &Value) -> Vec<(&'static str, Value)> {
-    let (low, high) = (option_number(entity, "tilt_min", 0.0), option_number(entity, "tilt_max", 100.0));
-    let position = value.as_f64().and_then(|ranged| part(ranged, low, high));
+    let position = value.as_f64().and_then(|ranged| tilt_percent(entity, ranged));
     let mut variables = vec![("tilt_position", position.map_or(Value::Null, Value::from))];
     variables.extend(bounds(entity));
     variables

@@ -12,8 +12,8 @@ use super::{flag, number_value, option_number, payload_text};
 use crate::config::payload::{Json, Payload, scalar_text};
 use crate::model::entity::Entity;
 
-/// Channels of a color by the number of its parts, as templates name them.
-const CHANNELS: [&str; 5] = ["red", "green", "blue", "white", "warm_white"];
+/// Most channels of a color.
+const CHANNELS_MAX: usize = 5;
 /// What a JSON light can be told besides brightness and color temperature, which are counted anew.
 const PLAIN_FIELDS: [&str; 5] = ["color", "effect", "flash", "transition", "white"];
 
@@ -59,18 +59,18 @@ fn feature<'a>(entity: &'a Entity, key: &str) -> Grammar<'a> {
             grammar.free(Kind::Number, move |value| Some(on().with("white", scaled(value.as_f64()?, scale)?)))
         }
         "effect" => grammar.free(Kind::Text, |value| Some(on().with("effect", value.clone()))),
-        "hs" => color(grammar, "hs_color", 2, &["hue", "sat"]),
-        "xy" => color(grammar, "xy_color", 2, &["x", "y"]),
-        "rgb" => color(grammar, "rgb_color", 3, &CHANNELS),
-        "rgbw" => color(grammar, "rgbw_color", 4, &CHANNELS),
-        "rgbww" => color(grammar, "rgbww_color", 5, &CHANNELS),
+        "hs" => color(grammar, "hs_color", 2),
+        "xy" => color(grammar, "xy_color", 2),
+        "rgb" => color(grammar, "rgb_color", 3),
+        "rgbw" => color(grammar, "rgbw_color", 4),
+        "rgbww" => color(grammar, "rgbww_color", 5),
         _ => Grammar::default(),
     }
 }
 
 /// A color is numbers with commas. Where a template makes something else of it, the light is turned on in a color that
 /// is not known: the topic takes nothing else.
-fn color<'a>(grammar: Grammar<'a>, name: &'static str, parts: usize, _: &[&'static str]) -> Grammar<'a> {
+fn color<'a>(grammar: Grammar<'a>, name: &'static str, parts: usize) -> Grammar<'a> {
     let mut grammar = grammar.free(Kind::Text, move |value| {
         let numbers = numbers(value.as_str()?)?;
         (numbers.len() == parts).then(|| on().with(name, Value::from(numbers)))
@@ -85,7 +85,7 @@ fn numbers(text: &str) -> Option<Vec<Value>> {
 }
 
 /// Brightness from 0 to 255. `None`: beyond the device's scale.
-fn brightness(entity: &Entity, value: f64) -> Option<Value> {
+pub(super) fn brightness(entity: &Entity, value: f64) -> Option<Value> {
     scaled(value, option_number(entity, "brightness_scale", 255.0))
 }
 
@@ -100,7 +100,7 @@ fn with_brightness(meaning: Meaning, brightness: Value) -> Meaning {
 }
 
 /// Devices count in mireds unless they say otherwise.
-fn kelvin(entity: &Entity, value: f64) -> Option<Value> {
+pub(super) fn kelvin(entity: &Entity, value: f64) -> Option<Value> {
     let kelvin = if flag(entity, "color_temp_kelvin") { value } else { (1_000_000.0 / value).floor() };
     (kelvin.is_finite() && kelvin > 0.0).then(|| number_value(kelvin))
 }
@@ -138,7 +138,7 @@ fn read_json(entity: &Entity, payload: &Payload<'_>) -> Option<Meaning> {
 fn is_known(name: &str, field: &Value) -> bool {
     match (name, field) {
         ("color", Value::Object(channels)) => {
-            channels.len() <= CHANNELS.len() && channels.iter().all(|(name, part)| name.len() <= 2 && part.is_number())
+            channels.len() <= CHANNELS_MAX && channels.iter().all(|(name, part)| name.len() <= 2 && part.is_number())
         }
         ("color", _) | (_, Value::Object(_) | Value::Array(_)) => false,
         ("state" | "brightness" | "color_temp", _) => true,
