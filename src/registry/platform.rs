@@ -199,19 +199,24 @@ fn has_door_word(name: &str) -> bool {
 /// The command that puts a reading right again: its topic and payload. `None` where nothing does, or where it would
 /// open, unlock or disarm something: a lock that was locked round the gate stays locked.
 pub fn undo(entity: &Entity, _key: &str, reading: &Reading) -> Option<(String, Vec<u8>)> {
+    let opened = reading.expected.as_deref() == Some("open");
     let payload = match reading.action.as_str() {
         "lock.unlock" | "lock.open" => lock::payload(entity, "payload_lock", "LOCK"),
-        "cover.open_cover" | "cover.open_garage" | "cover.set_cover_position" => cover::close(entity),
+        "cover.open_cover" | "cover.open_garage" => payload_text(entity, "payload_close", "CLOSE"),
+        "cover.set_cover_position" if opened => payload_text(entity, "payload_close", "CLOSE"),
         "valve.open_valve" | "valve.set_valve_position" => cover::close_valve(entity),
-        "switch.turn_on" => switch::off(entity),
+        "switch.turn_on" | "fan.turn_on" | "humidifier.turn_on" => lock::payload(entity, "payload_off", "OFF"),
         "siren.turn_on" => switch::siren_off(entity),
         // A light that was dimmed or colored is not put right by turning it off.
         "light.turn_on" if reading.data.is_empty() => light::turn_off(entity),
-        "fan.turn_on" | "humidifier.turn_on" => climate::turn_off(entity),
         _ => None,
     }?;
     let topic = entity.text("command_topic").filter(|topic| !topic.is_empty())?;
-    Some((topic.to_owned(), payload.into_bytes()))
+    // One payload may be the word for both: then it would do again what it should undo.
+    let undoing = read_command(entity, "command_topic", payload.as_bytes());
+    let puts_right =
+        undoing.is_readable && undoing.action != reading.action && class_of(&undoing.action) == Class::Ordinary;
+    puts_right.then(|| (topic.to_owned(), payload.into_bytes()))
 }
 
 /// The topics on which the entity's states come.

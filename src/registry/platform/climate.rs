@@ -1,7 +1,6 @@
 //! Climate, water heaters, humidifiers and fans: each feature has a topic of its own.
 
 use super::grammar::{Grammar, Kind, Meaning};
-use super::lock::rendered;
 use super::{number_value, option_number, payload_text, texts};
 use crate::model::entity::Entity;
 
@@ -143,11 +142,4 @@ pub(super) fn percentage(entity: &Entity, speed: f64) -> Option<i64> {
     let high = option_number(entity, "speed_range_max", 100.0);
     let percentage = ((speed - low + 1.0) * 100.0 / (high - low + 1.0)).floor();
     (0.0..=100.0).contains(&percentage).then(|| number_value(percentage).as_i64()).flatten()
-}
-
-/// The payload that turns a fan or humidifier off.
-pub(super) fn turn_off(entity: &Entity) -> Option<String> {
-    let off = payload_text(entity, "payload_off", "OFF")?;
-    let is_on = payload_text(entity, "payload_on", "ON").is_some_and(|on| on == off);
-    if is_on { None } else { rendered(entity, "command_template", off) }
 }

@@ -31,6 +31,7 @@ pub(super) fn commands<'a>(entity: &'a Entity, key: &str) -> Grammar<'a> {
 
 fn words(entity: &Entity) -> Grammar<'_> {
     let toggle = if is_door(entity) { opening(entity) } else { Meaning::of("cover.toggle") };
+    let toggle = Meaning { expected: None, ..toggle };
     Grammar::new(None)
         .word(payload_text(entity, "payload_open", "OPEN"), opening(entity))
         .word(payload_text(entity, "payload_close", "CLOSE"), Meaning::of("cover.close_cover").then("closed"))
@@ -123,18 +124,6 @@ fn tilt_variables(entity: &Entity, value: &Value) -> Vec<(&'static str, Value)> 
     variables
 }
 
-/// The payload that closes a cover.
-pub(super) fn close(entity: &Entity) -> Option<String> {
-    payload_text(entity, "payload_close", "CLOSE").filter(|close| !reads_as(&words(entity), close))
-}
-
-/// Whether a payload would open: then it puts nothing right.
-fn reads_as(grammar: &Grammar<'_>, payload: &str) -> bool {
-    let opens =
-        |word: &super::grammar::Word| word.payload == *payload && word.meaning.expected.as_deref() == Some("open");
-    grammar.words.iter().any(opens)
-}
-
 /// A valve has one command topic for words and positions.
 pub(super) fn valve_commands(entity: &Entity) -> Grammar<'_> {
     let mut grammar = Grammar::new(entity.text("command_template"));
@@ -153,7 +142,7 @@ pub(super) fn valve_commands(entity: &Entity) -> Grammar<'_> {
         .word(payload_text(entity, "payload_open", "OPEN"), Meaning::of("valve.open_valve").then("open"))
         .word(payload_text(entity, "payload_close", "CLOSE"), Meaning::of("valve.close_valve").then("closed"))
         .word(option_text(entity, "payload_stop"), Meaning::of("valve.stop_valve"))
-        .word(Some("TOGGLE".to_owned()), Meaning::of("valve.open_valve").then("open"))
+        .word(Some("TOGGLE".to_owned()), Meaning::of("valve.open_valve"))
 }
 
 /// The payload that closes a valve.
@@ -161,7 +150,7 @@ pub(super) fn close_valve(entity: &Entity) -> Option<String> {
     let payload = if flag(entity, "reports_position") {
         number_value(option_number(entity, "position_closed", 0.0)).to_string()
     } else {
-        payload_text(entity, "payload_close", "CLOSE").filter(|close| !reads_as(&valve_commands(entity), close))?
+        payload_text(entity, "payload_close", "CLOSE")?
     };
     rendered(entity, "command_template", payload)
 }

@@ -16,7 +16,7 @@ use crate::model::action::{Class, class_of};
 use crate::model::entity::Entity;
 
 /// Most words of one grammar that are held against a payload. Beyond it, options of a `select` are not known by name.
-pub(super) const WORDS_MAX: usize = 256;
+pub(super) const WORDS_MAX: usize = 128;
 /// Stands in the place of a code while a template is rendered: digits, so that it survives quotes and `int` alike.
 pub(super) const CODE_MARK: &str = "734019825461873";
 
@@ -196,7 +196,11 @@ impl<'a> Grammar<'a> {
                 found.into_iter().filter(is_same).collect()
             }
         };
-        let meaning = values.iter().find_map(|value| (free.meaning)(value))?;
+        let told = |value: &Value| match (free.kind, value.as_f64()) {
+            (Kind::Number, Some(number)) => (free.meaning)(&super::number_value(number)),
+            _ => (free.meaning)(value),
+        };
+        let meaning = values.iter().find_map(told)?;
         Some(Candidate { meaning, is_exact: true })
     }
 
@@ -237,12 +241,14 @@ fn strictest(candidates: Vec<Candidate>) -> Option<Meaning> {
     Some(best.meaning)
 }
 
-/// All scalars of a value, those beneath secret keys left out.
+/// All scalars of a value, codes left out.
 fn collect(value: &Value, scalars: &mut Vec<String>, has_code: &mut bool) {
     match value {
         Value::Object(fields) => {
             for (name, field) in fields {
-                if secret::is_secret(name) {
+                // A code is one value. What stands in its place with fields of its own may be a second command.
+                let is_code = secret::is_secret(name) && !field.is_object() && !field.is_array();
+                if is_code {
                     *has_code |= !field.is_null();
                 } else {
                     collect(field, scalars, has_code);

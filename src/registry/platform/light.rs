@@ -179,7 +179,6 @@ pub(super) fn turn_off(entity: &Entity) -> Option<String> {
             entity.text("command_off_template")?;
             rendered(entity, "command_off_template", "off".to_owned())
         }
-        _ => payload_text(entity, "payload_off", "OFF")
-            .filter(|off| payload_text(entity, "payload_on", "ON").as_ref() != Some(off)),
+        _ => payload_text(entity, "payload_off", "OFF"),
     }
 }

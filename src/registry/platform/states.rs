@@ -55,7 +55,8 @@ pub(super) fn sources(entity: &Entity) -> Vec<Source<'_>> {
         "light" => lights::rows(light::schema(entity)),
         platform => rows(platform),
     };
-    rows.iter().filter_map(source).collect()
+    let is_told = |(_, template, _): &&Row| !lights::ONLY_BY_TEMPLATE.contains(template) || text(template).is_some();
+    rows.iter().filter(is_told).filter_map(source).collect()
 }
 
 fn rows(platform: &str) -> &'static [Row] {

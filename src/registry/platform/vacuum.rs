@@ -16,6 +16,8 @@ const COMMANDS: [(&str, &str, &str, Option<&str>); 6] = [
     ("payload_return_to_base", "return_to_base", "vacuum.return_to_base", None),
     ("payload_locate", "locate", "vacuum.locate", None),
 ];
+/// Longest bare command to a vacuum cleaner, in bytes.
+const COMMAND_BYTES_MAX: usize = 64;
 /// Longest parameters of a command to a vacuum cleaner that are told, in bytes of their JSON.
 const PARAMETERS_BYTES_MAX: usize = 1_024;
 
@@ -61,7 +63,13 @@ fn read_command(payload: &Payload<'_>) -> Option<Meaning> {
         }
         Json::Value { .. } | Json::Ambiguous(_) => None,
         Json::None => {
-            let word = payload.text().map(str::trim).filter(|word| !word.is_empty() && word.len() <= 64)?;
+            // Anything longer or stranger than a word may hold what is not to be shown.
+            let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+            let is_word = |word: &&str| word.len() <= COMMAND_BYTES_MAX && word.bytes().all(is_part);
+            let word = payload.text().map(str::trim).filter(is_word)?;
+            if !word.starts_with(|first: char| first.is_ascii_alphabetic()) {
+                return None;
+            }
             Some(meaning.with("command", word))
         }
     }

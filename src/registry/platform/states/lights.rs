@@ -24,6 +24,9 @@ const TEMPLATE: [Row; 4] = [
     ("state_topic", "effect_template", Form::Text(Some("effect"))),
 ];
 
+/// Templates without which a light of templates does not tell their attribute.
+pub(super) const ONLY_BY_TEMPLATE: [&str; 3] = ["brightness_template", "color_temp_template", "effect_template"];
+
 pub(super) fn rows(schema: &str) -> &'static [Row] {
     match schema {
         "json" => &JSON,
