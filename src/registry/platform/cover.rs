@@ -6,8 +6,7 @@
 
 use serde_json::Value;
 
-use super::grammar::{Grammar, Kind, Meaning};
-use super::lock::rendered;
+use super::grammar::{Grammar, Kind, Meaning, command};
 use super::{flag, is_door, number_value, option_number, option_text, payload_text};
 use crate::model::entity::Entity;
 
@@ -148,9 +147,9 @@ pub(super) fn valve_commands(entity: &Entity) -> Grammar<'_> {
 /// The payload that closes a valve.
 pub(super) fn close_valve(entity: &Entity) -> Option<String> {
     let payload = if flag(entity, "reports_position") {
-        number_value(option_number(entity, "position_closed", 0.0)).to_string()
+        Some(number_value(option_number(entity, "position_closed", 0.0)).to_string())
     } else {
-        payload_text(entity, "payload_close", "CLOSE")?
+        payload_text(entity, "payload_close", "CLOSE")
     };
-    rendered(entity, "command_template", payload)
+    command(entity, "command_template", payload)
 }

@@ -78,10 +78,13 @@ pub(super) enum Kind {
     Text,
 }
 
-/// What any other value means. `None` from the function: nothing.
+/// The meaning of a value. `None`: it has none.
+type MeaningOf<'a> = Box<dyn Fn(&Value) -> Option<Meaning> + 'a>;
+
+/// What any other value means.
 pub(super) struct Free<'a> {
     pub(super) kind: Kind,
-    pub(super) meaning: Box<dyn Fn(&Value) -> Option<Meaning> + 'a>,
+    pub(super) meaning: MeaningOf<'a>,
 }
 
 impl fmt::Debug for Free<'_> {
@@ -93,6 +96,9 @@ impl fmt::Debug for Free<'_> {
 /// Reads a whole payload by rules of its own: JSON with several fields.
 pub(super) type Whole<'a> = Box<dyn Fn(&Payload<'_>) -> Option<Meaning> + 'a>;
 
+/// Variables of a template besides `value`, made from the value.
+pub(super) type Variables = fn(&Entity, &Value) -> Vec<(&'static str, Value)>;
+
 /// What one command topic takes. The default takes nothing.
 #[derive(Default)]
 pub(super) struct Grammar<'a> {
@@ -102,8 +108,7 @@ pub(super) struct Grammar<'a> {
     /// What a payload means whose value cannot be found, on a topic that takes one kind of command only.
     pub(super) otherwise: Option<Meaning>,
     pub(super) template: Option<&'a str>,
-    /// Variables of the template besides `value`, made from the value.
-    pub(super) variables: Option<fn(&Entity, &Value) -> Vec<(&'static str, Value)>>,
+    pub(super) variables: Option<Variables>,
 }
 
 impl fmt::Debug for Grammar<'_> {
@@ -168,12 +173,7 @@ impl<'a> Grammar<'a> {
     }
 
     fn render(&self, entity: &Entity, source: &str, value: &Value, code: &Value) -> Option<String> {
-        let mut variables = vec![
-            ("value", value.clone()),
-            ("code", code.clone()),
-            ("entity_id", Value::from(entity.entity_id.as_str())),
-            ("name", Value::from(entity.name.as_str())),
-        ];
+        let mut variables = variables_of(entity, value, code);
         variables.extend(self.variables.iter().flat_map(|variables| variables(entity, value)));
         template::render(source, &variables)
     }
@@ -232,6 +232,27 @@ impl<'a> Grammar<'a> {
         }
         Some(meaning)
     }
+}
+
+/// The payload that Home Assistant sends for a command of its own, through the template under this key, without a code.
+/// `None`: there is no such command, or its template cannot be rendered.
+pub(super) fn command(entity: &Entity, template: &str, payload: Option<String>) -> Option<String> {
+    let payload = payload?;
+    let Some(source) = entity.text(template).filter(|source| !source.is_empty()) else { return Some(payload) };
+    let value = Value::from(payload);
+    let variables = [("state", value.clone()), ("action", value.clone())];
+    let variables = variables.into_iter().chain(variables_of(entity, &value, &Value::Null));
+    template::render(source, &variables.collect::<Vec<_>>()).filter(|rendered| !rendered.is_empty())
+}
+
+/// What every command template knows.
+fn variables_of(entity: &Entity, value: &Value, code: &Value) -> Vec<(&'static str, Value)> {
+    vec![
+        ("value", value.clone()),
+        ("code", code.clone()),
+        ("entity_id", Value::from(entity.entity_id.as_str())),
+        ("name", Value::from(entity.name.as_str())),
+    ]
 }
 
 fn strictest(candidates: Vec<Candidate>) -> Option<Meaning> {

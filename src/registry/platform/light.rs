@@ -5,8 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use super::grammar::{Grammar, Kind, Meaning};
-use super::lock::rendered;
+use super::grammar::{Grammar, Kind, Meaning, command};
 use super::matching::is_same;
 use super::{flag, number_value, option_number, payload_text};
 use crate::config::payload::{Json, Payload, scalar_text};
@@ -95,7 +94,7 @@ fn scaled(value: f64, scale: f64) -> Option<Value> {
 
 /// No light is no light, though the command is to turn on.
 fn with_brightness(meaning: Meaning, brightness: Value) -> Meaning {
-    let expected = if brightness == Value::from(0) { "off" } else { "on" };
+    let expected = if brightness == 0 { "off" } else { "on" };
     meaning.then(expected).with("brightness", brightness)
 }
 
@@ -177,7 +176,7 @@ pub(super) fn turn_off(entity: &Entity) -> Option<String> {
         "json" => Some(r#"{"state":"OFF"}"#.to_owned()),
         "template" => {
             entity.text("command_off_template")?;
-            rendered(entity, "command_off_template", "off".to_owned())
+            command(entity, "command_off_template", Some("off".to_owned()))
         }
         _ => payload_text(entity, "payload_off", "OFF"),
     }

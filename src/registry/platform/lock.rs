@@ -1,7 +1,7 @@
 //! Locks: lock, unlock, open the latch, each with a code perhaps.
 
 use super::grammar::{Grammar, Meaning};
-use super::{option_text, payload_text, template};
+use super::{option_text, payload_text};
 use crate::model::entity::Entity;
 
 /// Words that open whatever they are configured to mean, where the lock has no other use for them: devices know them
@@ -17,23 +17,4 @@ pub(super) fn commands(entity: &Entity) -> Grammar<'_> {
         grammar = grammar.word(Some(payload.to_owned()), Meaning::of(action));
     }
     grammar
-}
-
-/// A payload as Home Assistant would send it without a code.
-pub(super) fn payload(entity: &Entity, key: &str, default: &str) -> Option<String> {
-    let payload = payload_text(entity, key, default)?;
-    rendered(entity, "command_template", payload)
-}
-
-/// A payload through the template under this key, where there is one.
-pub(super) fn rendered(entity: &Entity, key: &str, payload: String) -> Option<String> {
-    let Some(source) = entity.text(key).filter(|source| !source.is_empty()) else { return Some(payload) };
-    let variables = [
-        ("value", payload.as_str().into()),
-        ("state", payload.as_str().into()),
-        ("code", serde_json::Value::Null),
-        ("entity_id", entity.entity_id.as_str().into()),
-        ("name", entity.name.as_str().into()),
-    ];
-    template::render(source, &variables).filter(|rendered| !rendered.is_empty())
 }

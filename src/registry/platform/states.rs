@@ -12,6 +12,7 @@ use crate::model::entity::Entity;
 use crate::model::request::FactChange;
 
 mod lights;
+mod table;
 
 /// Longest state that is taken in, in bytes. Home Assistant's own bound.
 const STATE_BYTES_MAX: usize = 255;
@@ -53,116 +54,11 @@ pub(super) fn sources(entity: &Entity) -> Vec<Source<'_>> {
     };
     let rows = match entity.platform.as_str() {
         "light" => lights::rows(light::schema(entity)),
-        platform => rows(platform),
+        platform => table::rows(platform),
     };
     let is_told = |(_, template, _): &&Row| !lights::ONLY_BY_TEMPLATE.contains(template) || text(template).is_some();
     rows.iter().filter(is_told).filter_map(source).collect()
 }
-
-fn rows(platform: &str) -> &'static [Row] {
-    match platform {
-        "lock" => &[("state_topic", "value_template", Form::Words(&LOCK))],
-        "alarm_control_panel" => &[("state_topic", "value_template", Form::Words(&ALARM))],
-        "cover" => &COVER,
-        "valve" => &[("state_topic", "value_template", Form::Own(valve))],
-        "switch" => &[("state_topic", "value_template", Form::OnOff)],
-        "binary_sensor" => &[("state_topic", "value_template", Form::OnOff)],
-        "siren" => &[("state_topic", "state_value_template", Form::Own(siren))],
-        "climate" => &CLIMATE,
-        "water_heater" => &WATER_HEATER,
-        "humidifier" => &HUMIDIFIER,
-        "fan" => &FAN,
-        "vacuum" => &[("state_topic", "", Form::Own(vacuum))],
-        "lawn_mower" => &[("activity_state_topic", "activity_value_template", Form::Words(&MOWER))],
-        "number" => &[("state_topic", "value_template", Form::Own(number))],
-        "text" => &[("state_topic", "value_template", Form::Own(text))],
-        "select" | "sensor" | "date" | "time" | "datetime" => &[("state_topic", "value_template", Form::Text(None))],
-        "device_tracker" => &[("state_topic", "value_template", Form::Own(tracker))],
-        "update" => &[
-            ("state_topic", "value_template", Form::Own(update)),
-            ("latest_version_topic", "latest_version_template", Form::Text(Some("latest_version"))),
-        ],
-        _ => &[],
-    }
-}
-
-const LOCK: [(&str, &str, &str); 7] = [
-    ("state_locked", "LOCKED", "locked"),
-    ("state_locking", "LOCKING", "locking"),
-    ("state_unlocked", "UNLOCKED", "unlocked"),
-    ("state_unlocking", "UNLOCKING", "unlocking"),
-    ("state_open", "OPEN", "open"),
-    ("state_opening", "OPENING", "opening"),
-    ("state_jammed", "JAMMED", "jammed"),
-];
-const ALARM: [(&str, &str, &str); 10] = [
-    ("", "disarmed", "disarmed"),
-    ("", "armed_home", "armed_home"),
-    ("", "armed_away", "armed_away"),
-    ("", "armed_night", "armed_night"),
-    ("", "armed_vacation", "armed_vacation"),
-    ("", "armed_custom_bypass", "armed_custom_bypass"),
-    ("", "pending", "pending"),
-    ("", "arming", "arming"),
-    ("", "disarming", "disarming"),
-    ("", "triggered", "triggered"),
-];
-const MOWER: [(&str, &str, &str); 5] = [
-    ("", "mowing", "mowing"),
-    ("", "paused", "paused"),
-    ("", "docked", "docked"),
-    ("", "returning", "returning"),
-    ("", "error", "error"),
-];
-const VACUUM: [&str; 6] = ["cleaning", "docked", "error", "idle", "paused", "returning"];
-const OPENINGS: [(&str, &str, &str); 4] = [
-    ("state_open", "open", "open"),
-    ("state_closed", "closed", "closed"),
-    ("state_opening", "opening", "opening"),
-    ("state_closing", "closing", "closing"),
-];
-const COVER: [Row; 3] = [
-    ("state_topic", "value_template", Form::Own(cover_state)),
-    ("position_topic", "position_template", Form::Own(cover_position)),
-    ("tilt_status_topic", "tilt_status_template", Form::Own(cover_tilt)),
-];
-const CLIMATE: [Row; 12] = [
-    ("mode_state_topic", "mode_state_template", Form::Text(None)),
-    ("action_topic", "action_template", Form::Text(Some("hvac_action"))),
-    ("temperature_state_topic", "temperature_state_template", Form::Number(Some("temperature"))),
-    ("temperature_high_state_topic", "temperature_high_state_template", Form::Number(Some("target_temp_high"))),
-    ("temperature_low_state_topic", "temperature_low_state_template", Form::Number(Some("target_temp_low"))),
-    ("current_temperature_topic", "current_temperature_template", Form::Number(Some("current_temperature"))),
-    ("target_humidity_state_topic", "target_humidity_state_template", Form::Number(Some("humidity"))),
-    ("current_humidity_topic", "current_humidity_template", Form::Number(Some("current_humidity"))),
-    ("fan_mode_state_topic", "fan_mode_state_template", Form::Text(Some("fan_mode"))),
-    ("preset_mode_state_topic", "preset_mode_value_template", Form::Text(Some("preset_mode"))),
-    ("swing_mode_state_topic", "swing_mode_state_template", Form::Text(Some("swing_mode"))),
-    (
-        "swing_horizontal_mode_state_topic",
-        "swing_horizontal_mode_state_template",
-        Form::Text(Some("swing_horizontal_mode")),
-    ),
-];
-const WATER_HEATER: [Row; 3] = [
-    ("mode_state_topic", "mode_state_template", Form::Text(None)),
-    ("temperature_state_topic", "temperature_state_template", Form::Number(Some("temperature"))),
-    ("current_temperature_topic", "current_temperature_template", Form::Number(Some("current_temperature"))),
-];
-const HUMIDIFIER: [Row; 5] = [
-    ("state_topic", "state_value_template", Form::OnOff),
-    ("mode_state_topic", "mode_state_template", Form::Text(Some("mode"))),
-    ("target_humidity_state_topic", "target_humidity_state_template", Form::Number(Some("humidity"))),
-    ("current_humidity_topic", "current_humidity_template", Form::Number(Some("current_humidity"))),
-    ("action_topic", "action_template", Form::Text(Some("action"))),
-];
-const FAN: [Row; 5] = [
-    ("state_topic", "state_value_template", Form::OnOff),
-    ("percentage_state_topic", "percentage_value_template", Form::Own(fan_percentage)),
-    ("preset_mode_state_topic", "preset_mode_value_template", Form::Text(Some("preset_mode"))),
-    ("oscillation_state_topic", "oscillation_value_template", Form::Own(fan_oscillation)),
-    ("direction_state_topic", "direction_value_template", Form::Text(Some("direction"))),
-];
 
 pub(super) fn read(entity: &Entity, topic: &str, payload: &[u8]) -> Vec<FactChange> {
     let Some(text) = std::str::from_utf8(payload).ok().filter(|text| text.len() <= super::PAYLOAD_BYTES_MAX) else {
@@ -249,8 +145,7 @@ fn number_of(payload: &str) -> Read {
 
 fn text_of(payload: &str) -> Read {
     match payload {
-        NONE => Some(None),
-        "unknown" | "unavailable" => Some(None),
+        NONE | "unknown" | "unavailable" => Some(None),
         _ => (payload.len() <= STATE_BYTES_MAX).then(|| Some(Value::from(payload))),
     }
 }
@@ -262,7 +157,7 @@ fn cover_state(entity: &Entity, payload: &str) -> Vec<Told> {
         let has_position = entity.text("position_topic").is_some_and(|topic| !topic.is_empty());
         return if has_position { Vec::new() } else { vec![(None, None)] };
     }
-    state(word(entity, &OPENINGS, payload))
+    state(word(entity, &table::OPENINGS, payload))
 }
 
 /// A position, or `{"position": 50, "tilt_position": 10}`. Without a state topic it is the state too.
@@ -297,7 +192,7 @@ fn valve(entity: &Entity, payload: &str) -> Vec<Told> {
         }
         _ => (Some(payload.to_owned()), Some(payload.to_owned())),
     };
-    let named = named.map(|named| state(word(entity, &OPENINGS, &named))).unwrap_or_default();
+    let named = named.map(|named| state(word(entity, &table::OPENINGS, &named))).unwrap_or_default();
     if !reports_position {
         return named;
     }
@@ -325,7 +220,9 @@ fn vacuum(_: &Entity, payload: &str) -> Vec<Told> {
     let Json::Value { value: Value::Object(fields), .. } = read_json(payload) else { return Vec::new() };
     let named = match fields.get("state") {
         Some(Value::Null) => Some(None),
-        Some(Value::String(named)) if VACUUM.contains(&named.as_str()) => Some(Some(Value::from(named.as_str()))),
+        Some(Value::String(named)) if table::VACUUM.contains(&named.as_str()) => {
+            Some(Some(Value::from(named.as_str())))
+        }
         _ => None,
     };
     let speed = fields.get("fan_speed").and_then(|speed| text_of(&scalar_text(speed)));

@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-use super::grammar::{Grammar, Meaning};
-use super::lock::rendered;
+use super::grammar::{Grammar, Meaning, command};
 use super::matching::is_same;
 use super::{is_sensitive, payload_text};
 use crate::config::payload::{Json, Payload, scalar_text};
@@ -57,13 +56,10 @@ fn read_siren(entity: &Entity, payload: &Payload<'_>) -> Option<Meaning> {
 
 /// The payload that silences a siren, as Home Assistant would send it.
 pub(super) fn siren_off(entity: &Entity) -> Option<String> {
-    let off = payload_text(entity, "payload_off", "OFF")?;
-    let own = |key: &str| entity.text(key).is_some_and(|source| !source.is_empty());
-    if own("command_off_template") {
-        rendered(entity, "command_off_template", off)
-    } else if own("command_template") {
-        rendered(entity, "command_template", off)
-    } else {
-        Some(serde_json::json!({ "state": off }).to_string())
+    let off = payload_text(entity, "payload_off", "OFF");
+    let has_own = |key: &&&str| entity.text(key).is_some_and(|source| !source.is_empty());
+    match ["command_off_template", "command_template"].iter().find(has_own) {
+        Some(template) => command(entity, template, off),
+        None => Some(serde_json::json!({ "state": off? }).to_string()),
     }
 }
