@@ -57,22 +57,27 @@ pub struct Reading {
 pub fn read_command(entity: &Entity, key: &str, payload: &[u8]) -> Reading {
     let grammar = grammar_of(entity, key);
     let read = (payload.len() <= PAYLOAD_BYTES_MAX).then(|| grammar.read(entity, &Payload::new(payload))).flatten();
-    read.unwrap_or_else(|| unreadable(entity, payload))
+    read.unwrap_or_else(|| unreadable_payload(entity, payload))
 }
 
-/// What cannot be read is as sensitive as its entity, and sensitive wherever it speaks of opening: a light's topic may
+/// What cannot be read is as sensitive as its entity, and sensitive wherever it may speak of opening: a light's topic may
 /// be the topic of a lock too.
-fn unreadable(entity: &Entity, payload: &[u8]) -> Reading {
+fn unreadable_payload(entity: &Entity, payload: &[u8]) -> Reading {
+    let text = String::from_utf8_lossy(payload).to_lowercase();
+    let opens = payload.len() > PAYLOAD_BYTES_MAX || OPENING_WORDS.iter().any(|word| text.contains(word));
+    let reading = unreadable(entity);
+    Reading { is_sensitive: reading.is_sensitive || opens, ..reading }
+}
+
+/// Something that cannot be said. It is as sensitive as its entity.
+pub fn unreadable(entity: &Entity) -> Reading {
     let platform = entity.platform.as_str();
     let action = if takes_commands(entity) && !PLATFORMS.contains(&platform) {
         UNREADABLE.to_owned()
     } else {
         format!("{platform}.unreadable")
     };
-    let text = String::from_utf8_lossy(payload.get(..PAYLOAD_BYTES_MAX).unwrap_or(payload)).to_lowercase();
-    let is_sensitive = is_sensitive(entity)
-        || class_of(&action) == Class::Sensitive
-        || OPENING_WORDS.iter().any(|word| text.contains(word));
+    let is_sensitive = is_sensitive(entity) || class_of(&action) == Class::Sensitive;
     Reading { action, data: BTreeMap::new(), text: None, is_readable: false, expected: None, is_sensitive }
 }
 

@@ -36,8 +36,8 @@ pub const PLATFORMS: [&str; 23] = [
 const SILENT_PLATFORMS: [&str; 8] =
     ["binary_sensor", "camera", "device_automation", "device_tracker", "event", "image", "sensor", "tag"];
 
-/// Words that make an unreadable payload sensitive wherever they stand.
-pub(super) const OPENING_WORDS: [&str; 5] = ["disarm", "open", "trigger", "unlatch", "unlock"];
+/// What makes an unreadable payload sensitive wherever it stands. An escape may hide any of the words.
+pub(super) const OPENING_WORDS: [&str; 6] = ["\\u", "disarm", "open", "trigger", "unlatch", "unlock"];
 
 /// Whose every instance is sensitive. An update installs code; a notification leaves the house.
 const SENSITIVE_PLATFORMS: [&str; 6] = ["alarm_control_panel", "lock", "notify", "siren", "update", "valve"];
