@@ -249,12 +249,15 @@ impl Registry {
 
     /// Whether a command topic that is known leads to this entity, so that what is asked of it is judged there.
     pub fn reaches(&self, entity: &str) -> bool {
-        self.commands.reaches(entity) || self.discovered.borrow().reaches(entity)
+        let twins = &self.config.home_assistant.twins;
+        let is_twin = || twins.iter().any(|original| twins::entity_id(original) == entity);
+        self.commands.reaches(entity) || self.discovered.borrow().reaches(entity) || is_twin()
     }
 
     /// The entity that stands for this one in Home Assistant as its gated twin.
-    pub fn twin_of(&self, _entity: &str) -> Option<String> {
-        None
+    pub fn twin_of(&self, entity: &str) -> Option<String> {
+        let has_twin = self.config.home_assistant.twins.iter().any(|original| original == entity);
+        has_twin.then(|| twins::entity_id(entity))
     }
 
     /// What must be subscribed to for facts, events, traces and discovery.
