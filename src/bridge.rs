@@ -56,7 +56,7 @@ impl Bridge {
         let wire = Wire::new(config, engine.registry(), &instance);
         let policy_topics = engine.topic_filters();
         let mut bridge = Bridge { engine, wire, policy_topics, taken_over: false, effects };
-        bridge.drain(out);
+        bridge.drain(at, out);
         Ok(bridge)
     }
 
@@ -65,12 +65,13 @@ impl Bridge {
         if self.taken_over {
             return;
         }
+        self.wire.pass_time(at);
         let decoded = self.wire.decode(message, &self.policy_topics);
         self.taken_over = decoded.taken_over;
         for event in decoded.events {
             self.engine.handle(at, event, &mut self.effects);
         }
-        self.drain(out);
+        self.drain(at, out);
         out.extend(decoded.repairs.into_iter().map(Output::Send));
     }
 
@@ -90,7 +91,7 @@ impl Bridge {
         if reloads {
             self.policy_topics = self.engine.topic_filters();
         }
-        self.drain(out);
+        self.drain(at, out);
     }
 
     /// The monotonic time, in milliseconds, at which `event` must be called with `Event::Tick`.
@@ -98,7 +99,12 @@ impl Bridge {
         if self.taken_over { None } else { self.engine.next_deadline() }
     }
 
-    /// What to subscribe to on every new connection, and again after a reload.
+    /// Whether `subscriptions` gives something else than before, since discovery has changed. It is said once.
+    pub fn take_changed_topics(&mut self) -> bool {
+        self.wire.take_changed_topics()
+    }
+
+    /// What to subscribe to on every new connection, again after a reload, and when discovery has changed.
     pub fn subscriptions(&self) -> Vec<Subscription> {
         self.wire.subscriptions(&self.policy_topics)
     }
@@ -125,7 +131,7 @@ impl Bridge {
     }
 
     /// Writes the effects out, in the order that `Output` promises.
-    fn drain(&mut self, out: &mut Vec<Output>) {
+    fn drain(&mut self, at: At, out: &mut Vec<Output>) {
         let (mut forwards, mut sends) = (Vec::new(), Vec::new());
         for effect in self.effects.drain(..) {
             match effect {
@@ -134,7 +140,10 @@ impl Bridge {
                     out.push(Output::Journal(record));
                 }
                 Effect::Durable(change) => out.push(Output::Store(change)),
-                Effect::Forward(permit) => forwards.push(Output::Forward(permit)),
+                Effect::Forward(permit) => {
+                    self.wire.forwarded(at, permit.topic(), permit.payload());
+                    forwards.push(Output::Forward(permit));
+                }
                 Effect::Publish(publication) => {
                     sends.extend(self.wire.publication(publication).into_iter().map(Output::Send));
                 }

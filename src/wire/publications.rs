@@ -38,6 +38,7 @@ impl Wire {
             }
             Publication::PolicyGone { name } => vec![self.own.clear(self.in_base(&format!("policy/{name}")))],
             Publication::ModeState { mode, until } => {
+                self.see_mode(mode);
                 let body = without_nulls(json!({"mode": mode, "until": until}));
                 vec![self.own.store(stored(self.in_base("mode"), &body))]
             }
@@ -51,6 +52,7 @@ impl Wire {
                 vec![self.own.store(stored(self.in_base("info"), &body))]
             }
             Publication::RelayState { on, until } => {
+                self.sight.is_relaying = on;
                 let body = without_nulls(json!({"state": if on { "on" } else { "off" }, "until": until}));
                 vec![self.own.store(stored(self.in_base("relay"), &body))]
             }
@@ -69,7 +71,7 @@ impl Wire {
     fn is_plain(&self, topic: &str) -> bool {
         topic::check_name(topic).is_ok()
             && !topic::is_under(topic, &self.config.base)
-            && !topic::is_discovery(topic)
+            && !self.is_discovery(topic)
             && !self.registry.is_command_topic(topic)
     }
 
