@@ -16,3 +16,5 @@ mod renewal;
 pub mod run;
 pub mod seed;
 pub mod store;
+pub mod survey;
+pub mod visitor;

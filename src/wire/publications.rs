@@ -1,6 +1,7 @@
 //! What the bridge says: publications and records as topics and payloads.
 //!
-//! The one place that writes JSON for others. The token of a held request leaves by `prompt/<channel>` alone.
+//! The token of a held request leaves by `prompt/<channel>` alone, but for the buttons of `wire::home_assistant`, where
+//! the owner has given them that channel.
 
 use serde_json::{Value, json};
 
@@ -54,7 +55,8 @@ impl Wire {
             Publication::RelayState { on, until } => {
                 self.sight.is_relaying = on;
                 let body = without_nulls(json!({"state": if on { "on" } else { "off" }, "until": until}));
-                vec![self.own.store(stored(self.in_base("relay"), &body))]
+                let state = self.own.store(stored(self.in_base("relay"), &body));
+                std::iter::once(state).chain(self.switch_relay(on)).collect()
             }
             Publication::Bypass(decision) => {
                 let body = serde_json::to_vec(&decision).unwrap_or_default();
@@ -71,7 +73,7 @@ impl Wire {
     fn is_plain(&self, topic: &str) -> bool {
         topic::check_name(topic).is_ok()
             && !topic::is_under(topic, &self.config.base)
-            && !self.is_discovery(topic)
+            && !self.registry.is_discovery(topic)
             && !self.registry.is_command_topic(topic)
     }
 
