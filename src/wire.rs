@@ -6,11 +6,14 @@
 mod ask;
 mod confirm;
 mod control;
+mod discovery;
 mod gate;
+mod mirror;
 mod object;
 mod own;
 mod publications;
 mod subscriptions;
+mod twin;
 
 use std::rc::Rc;
 
@@ -20,7 +23,10 @@ use crate::model::message::Message;
 use crate::model::request::Reply;
 use crate::model::topic::{self, TopicFilter};
 use crate::registry::Registry;
+use crate::registry::mirror::Settings;
+use crate::registry::twins::Twins;
 use crate::script::nearest::nearest;
+use mirror::Mirror;
 use own::Own;
 
 pub use subscriptions::{RetainHandling, Subscription};
@@ -60,6 +66,13 @@ impl Decoded {
             taken_over: false,
         }
     }
+
+    /// Two messages' worth in one.
+    fn extend(&mut self, other: Decoded) {
+        self.events.extend(other.events);
+        self.repairs.extend(other.repairs);
+        self.taken_over |= other.taken_over;
+    }
 }
 
 /// The codec of one bridge. It remembers what of its own is stored by the broker.
@@ -68,12 +81,21 @@ pub struct Wire {
     config: Rc<Config>,
     registry: Rc<Registry>,
     own: Own,
+    twins: Twins,
+    mirror: Mirror,
 }
 
 impl Wire {
     /// `instance` names this run of the bridge among all others. Of two, the one that started later is greater.
     pub fn new(config: Rc<Config>, registry: Rc<Registry>, instance: &str) -> Wire {
-        Wire { own: Own::new(&config.base, instance), config, registry }
+        let discovery = config.home_assistant.discovery.clone();
+        let settings = Settings { base: config.base.clone(), discovery };
+        let twins = Twins::new(&config.home_assistant.twins, settings.clone(), config.statestream.clone());
+        let mut own = Own::new(&config.base, instance);
+        for announcement in twins.announcements() {
+            own.store(announcement);
+        }
+        Wire { own, twins, mirror: Mirror::new(settings), config, registry }
     }
 
     /// What must be subscribed to: the bridge's own topics, those of facts and events, and those of the policies.
@@ -99,12 +121,14 @@ impl Wire {
 
     /// Everything else of the bridge's own that is to be stored, for each new connection.
     pub fn retained(&self) -> Vec<Message> {
-        self.own.stored()
+        let stored = self.own.stored();
+        stored.into_iter().filter(|message| self.mirror.is_missing(message)).collect()
     }
 
     /// The connection is lost. What is stored from now on may be the work of a bridge that has taken the base meanwhile.
     pub fn disconnected(&mut self) {
         self.own.disconnected();
+        self.mirror.disconnected();
     }
 
     /// Reads one inbound message: what the core is told, and repairs of the bridge's own stored topics.
@@ -114,8 +138,14 @@ impl Wire {
         if self.is_own(topic) {
             return self.own.watch(message);
         }
+        if topic::is_under(topic, &self.in_base("homeassistant")) {
+            return self.decode_mirror(message);
+        }
         if message.payload.len() > PAYLOAD_BYTES_MAX {
             return self.decode_large(message);
+        }
+        if self.registry.is_discovery(topic) {
+            return self.decode_discovery(message);
         }
         if !topic::is_under(topic, &self.config.base) {
             return self.decode_house(message, policy_topics);
@@ -124,6 +154,7 @@ impl Wire {
         let (first, rest) = below.split_once('/').map_or((below, None), |(first, rest)| (first, Some(rest)));
         match (first, rest) {
             ("gate", rest) => self.decode_gate(message, rest.unwrap_or_default()),
+            ("twin", rest) => self.decode_twin(message, rest.unwrap_or_default()),
             ("ask", channel) => self.decode_ask(message, channel),
             ("confirm", rest) => self.decode_confirm(message, rest.unwrap_or_default()),
             ("mode", Some("set")) => self.decode_mode(message),
@@ -144,8 +175,8 @@ impl Wire {
             return false;
         };
         match below.split_once('/') {
-            None => matches!(below, "status" | "info" | "mode" | "relay"),
-            Some(("pending", _)) => true,
+            None => matches!(below, "status" | "info" | "mode" | "relay" | "act"),
+            Some(("pending" | "state", _)) => true,
             Some(("policy" | "mute", name)) => !name.contains('/'),
             Some(_) => false,
         }
@@ -166,14 +197,17 @@ impl Wire {
     }
 
     /// Facts, events and what policies listen to. What was stored is a fact at most: it happened some other time.
-    fn decode_house(&self, message: &Message, policy_topics: &[TopicFilter]) -> Decoded {
-        let facts = self.registry.read_facts(message).into_iter().map(Event::Fact);
+    fn decode_house(&mut self, message: &Message, policy_topics: &[TopicFilter]) -> Decoded {
+        let facts = self.registry.read_facts(message);
+        let repairs = facts.iter().filter_map(|fact| self.teach_twins(fact)).collect();
+        let facts = facts.into_iter().map(Event::Fact);
         let events = self.registry.read_events(message).into_iter().map(Event::House);
-        let mut events: Vec<Event> = facts.chain(events).collect();
+        let traces = self.registry.read_traces(message).into_iter().map(Event::Trace);
+        let mut events: Vec<Event> = facts.chain(events).chain(traces).collect();
         if !message.retain && policy_topics.iter().any(|filter| filter.matches(&message.topic)) {
             events.push(Event::Message(message.clone()));
         }
-        Decoded { events, ..Decoded::default() }
+        Decoded { events, repairs, ..Decoded::default() }
     }
 
     /// Writes what the core publishes, and remembers what is stored. A name that is not configured, and a message to a

@@ -8,14 +8,14 @@
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 #![expect(clippy::disallowed_methods, reason = "the tests stand outside: they have files, threads and a clock")]
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
 
+#[path = "real/bridge.rs"]
+mod bridge;
 #[path = "real/broker.rs"]
 mod broker;
+#[path = "support/cases.rs"]
+mod cases;
 #[path = "real/client.rs"]
 mod client;
 #[path = "real/house.rs"]
@@ -23,6 +23,10 @@ mod house;
 
 #[path = "real/ask.rs"]
 mod ask;
+#[path = "real/canary.rs"]
+mod canary;
+#[path = "real/commands.rs"]
+mod commands;
 #[path = "real/control.rs"]
 mod control;
 #[path = "real/crash.rs"]
@@ -33,8 +37,13 @@ mod gate;
 mod life;
 #[path = "real/login.rs"]
 mod login;
+#[path = "real/store.rs"]
+mod store;
+#[path = "real/visit.rs"]
+mod visit;
 
 use broker::Kind;
+use cases::Planned;
 
 /// Cases that run at one time. They wait far more than they compute.
 const PARALLEL_MAX: usize = 3;
@@ -52,84 +61,33 @@ const ANY_BROKER: &[Cases] = &[
     ("control", control::CASES),
     ("life", life::CASES),
     ("crash", crash::CASES),
+    ("store", store::CASES),
+    ("commands", commands::CASES),
 ];
 /// Cases that need Mosquitto: passwords, certificates.
-const MOSQUITTO_ONLY: &[Cases] = &[("login", login::CASES)];
+const MOSQUITTO_ONLY: &[Cases] = &[("login", login::CASES), ("canary", canary::CASES), ("visit", visit::CASES)];
 /// Cases that bring their own broker.
-const ALONE: &[Cases] = &[("life", life::ALONE)];
-
-struct Planned {
-    name: String,
-    kind: Kind,
-    case: fn(Kind),
-}
+const ALONE: &[Cases] = &[("life", life::ALONE), ("canary", canary::ALONE)];
 
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let filters: Vec<&String> = words.iter().filter(|word| !word.starts_with('-')).collect();
-    let wanted = |name: &str| filters.is_empty() || filters.iter().any(|part| name.contains(part.as_str()));
-    let planned: Vec<Planned> = plan().into_iter().filter(|planned| wanted(&planned.name)).collect();
-    if words.iter().any(|word| word == "--list") {
-        planned.iter().for_each(|planned| println!("{}: test", planned.name));
-        return ExitCode::SUCCESS;
-    }
-    run(&planned)
+    cases::wanted(plan()).map_or(ExitCode::SUCCESS, |planned| cases::run(&planned, PARALLEL_MAX))
 }
 
 /// Every case on every broker that it can run on.
 fn plan() -> Vec<Planned> {
     let on = |kind: Kind, sets: &[Cases]| -> Vec<Planned> {
-        let all = sets.iter().flat_map(|(module, cases)| cases.iter().map(move |case| (module, case)));
-        let broker = kind.name();
-        all.map(|(module, (name, case))| Planned { name: format!("{broker}::{module}::{name}"), kind, case: *case })
-            .collect()
+        let all = sets.iter().flat_map(|(module, cases)| cases.iter().map(move |case| (*module, *case)));
+        let (broker, left_out) = (kind.name(), kind.missing());
+        all.map(|(module, (name, case))| Planned {
+            name: format!("{broker}::{module}::{name}"),
+            left_out: left_out.clone(),
+            run: Box::new(move || case(kind)),
+        })
+        .collect()
     };
     let mut planned = on(Kind::Embedded, ALONE);
     planned.extend(on(Kind::Embedded, ANY_BROKER));
     planned.extend(on(Kind::Mosquitto, ANY_BROKER));
     planned.extend(on(Kind::Mosquitto, MOSQUITTO_ONLY));
     planned
-}
-
-/// Runs the cases, a few at a time, and prints one line for each.
-fn run(planned: &[Planned]) -> ExitCode {
-    let began = Instant::now();
-    let missing: Vec<(Kind, String)> =
-        Kind::ALL.into_iter().filter_map(|kind| kind.missing().map(|why| (kind, why))).collect();
-    let next = AtomicUsize::new(0);
-    let (failed, left_out) = (Mutex::new(Vec::new()), AtomicUsize::new(0));
-    println!("\nrunning {} tests", planned.len());
-    std::thread::scope(|scope| {
-        for _ in 0..PARALLEL_MAX {
-            scope.spawn(|| {
-                while let Some(Planned { name, kind, case }) = planned.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if let Some((_, why)) = missing.iter().find(|(without, _)| without == kind) {
-                        left_out.fetch_add(1, Ordering::Relaxed);
-                        println!("test {name} ... ignored, {why}");
-                        continue;
-                    }
-                    let started = Instant::now();
-                    let outcome = catch_unwind(AssertUnwindSafe(|| case(*kind)));
-                    let word = if outcome.is_ok() { "ok" } else { "FAILED" };
-                    println!("test {name} ... {word} ({:.1} s)", started.elapsed().as_secs_f32());
-                    if outcome.is_err() {
-                        failed.lock().expect("no thread panics while it holds this").push(name.clone());
-                    }
-                }
-            });
-        }
-    });
-    let failed = failed.into_inner().expect("no thread panics while it holds this");
-    let left_out = left_out.into_inner();
-    let passed = planned.len() - failed.len() - left_out;
-    if !failed.is_empty() {
-        println!("\nfailures:\n    {}", failed.join("\n    "));
-    }
-    println!(
-        "\ntest result: {}. {passed} passed; {} failed; {left_out} ignored; 0 measured; 0 filtered out; finished in {:.2}s\n",
-        if failed.is_empty() { "ok" } else { "FAILED" },
-        failed.len(),
-        began.elapsed().as_secs_f32()
-    );
-    if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -166,6 +166,8 @@ pub enum Publication {
         on: bool,
         until: Option<Timestamp>,
     },
+    /// A command that went round the bridge, as it was judged.
+    Bypass(Box<Decision>),
     /// The owner is told.
     Notice {
         text: String,
@@ -319,6 +321,8 @@ pub enum Entry {
         topic: String,
         entities: Vec<String>,
         problem: Option<String>,
+        /// The decision by which the owner has accepted what is announced now.
+        by: Option<String>,
     },
     RelaySet {
         on: bool,
@@ -332,11 +336,20 @@ pub enum Entry {
     },
     /// An allowed command was sent, and the state did not follow.
     Unconfirmed {
-        decision: String,
+        /// The decision that allowed it.
+        by: String,
         action: String,
         target: String,
         expected: String,
         found: Option<String>,
+    },
+    /// What went round the bridge was undone, by the bridge's own command.
+    Reverted {
+        /// The decision that says so.
+        by: String,
+        topic: String,
+        action: String,
+        target: Option<String>,
     },
     /// The civil clock cannot be right, or is right again.
     Clock {

@@ -1,16 +1,22 @@
 //! Brokers of the tests: the embedded one, and Mosquitto, each on a free loopback port and gone when the value is.
 
-use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
+use std::process::Child;
 
 use hushgate::shell::broker::EmbeddedBroker;
 use tempfile::TempDir;
 
+#[path = "../support/mosquitto.rs"]
+mod mosquitto;
+
+use mosquitto::free_ports;
+
 /// The user of brokers that ask for a password.
 pub const USER: &str = "hushgate";
-/// That user's password.
+/// Two more users of brokers with rules.
+pub const HOME_ASSISTANT: &str = "homeassistant";
+pub const GUEST: &str = "guest";
+/// The password of them all.
 pub const PASSWORD: &str = "correct horse battery staple";
 /// Tries to find a port that nobody takes between the question and the start.
 const STARTS_MAX: usize = 5;
@@ -22,8 +28,6 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 2] = [Kind::Embedded, Kind::Mosquitto];
-
     pub fn name(self) -> &'static str {
         match self {
             Kind::Embedded => "embedded",
@@ -33,7 +37,7 @@ impl Kind {
 
     /// Why tests with this broker cannot run here. `None`: they can.
     pub fn missing(self) -> Option<String> {
-        let absent = self == Kind::Mosquitto && mosquitto().is_none();
+        let absent = self == Kind::Mosquitto && mosquitto::program().is_none();
         absent.then(|| "`mosquitto` is not installed; `tests/run` installs it, or says how to".to_owned())
     }
 }
@@ -45,6 +49,10 @@ pub enum Access {
     Password,
     /// A second listener with TLS; its authority is in `ca_file`.
     Tls,
+    /// Open, with the queue for each client that Mosquitto has where nobody sets another one.
+    ShortQueue,
+    /// Three users, and the text of an `acl_file`.
+    Rules(&'static str),
 }
 
 /// A broker that can be killed and started again on its port.
@@ -101,12 +109,14 @@ impl Broker {
     pub fn url(&self) -> String {
         match self.access {
             Access::Tls => format!("mqtts://localhost:{}", self.tls_port),
-            Access::Open | Access::Password => format!("mqtt://127.0.0.1:{}", self.port),
+            Access::Open | Access::ShortQueue | Access::Password | Access::Rules(_) => {
+                format!("mqtt://127.0.0.1:{}", self.port)
+            }
         }
     }
 
     pub fn login(&self) -> Option<(&'static str, &'static str)> {
-        (self.access == Access::Password).then_some((USER, PASSWORD))
+        matches!(self.access, Access::Password | Access::Rules(_)).then_some((USER, PASSWORD))
     }
 
     /// The certificate of the authority that signed the broker's.
@@ -143,39 +153,30 @@ impl Broker {
         self.running.is_some()
     }
 
-    /// Starts Mosquitto, and waits for its word that it is running.
     fn run_mosquitto(&self) -> Option<Child> {
         let configuration = self.folder.path().join("mosquitto.conf");
         std::fs::write(&configuration, self.mosquitto_conf()).expect("a writable temporary folder");
-        let mut child = Command::new(mosquitto().expect("asked for before"))
-            .arg("-c")
-            .arg(&configuration)
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("a program that can be run");
-        let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
-        let runs = lines.by_ref().map_while(Result::ok).any(|line| line.ends_with(" running"));
-        if !runs {
-            child.wait().expect("our own child");
-            return None;
-        }
-        // Somebody must read on, or a full pipe stops the broker.
-        std::thread::spawn(move || lines.for_each(drop));
-        Some(child)
+        mosquitto::start(&configuration)
     }
 
     fn mosquitto_conf(&self) -> String {
         let folder = self.folder.path().display();
-        // `user root` keeps the rights of whoever starts it; for anybody but root it says nothing.
-        let common = "user root\nlog_dest stderr\nset_tcp_nodelay true\nmax_queued_messages 0\npersistence false\n";
+        let common = mosquitto::COMMON;
         let listener = format!("listener {} 127.0.0.1\n", self.port);
         match self.access {
             Access::Open => format!("{common}{listener}allow_anonymous true\n"),
+            Access::ShortQueue => format!("{common}max_queued_messages 1000\n{listener}allow_anonymous true\n"),
             Access::Password => {
                 let file = self.folder.path().join("passwords");
-                write_password_file(&file);
+                mosquitto::write_password_file(&file, &[(USER, PASSWORD)]);
                 format!("{common}{listener}allow_anonymous false\npassword_file {}\n", file.display())
+            }
+            Access::Rules(rules) => {
+                let (passwords, acl) = (self.folder.path().join("passwords"), self.folder.path().join("acl"));
+                mosquitto::write_password_file(&passwords, &[USER, HOME_ASSISTANT, GUEST].map(|user| (user, PASSWORD)));
+                std::fs::write(&acl, rules).expect("a writable temporary folder");
+                let (passwords, acl) = (passwords.display(), acl.display());
+                format!("{common}{listener}allow_anonymous false\npassword_file {passwords}\nacl_file {acl}\n")
             }
             Access::Tls => format!(
                 "{common}allow_anonymous true\n{listener}listener {} 127.0.0.1\ncertfile {folder}/server.pem\nkeyfile \
@@ -222,29 +223,4 @@ impl Authority {
         let pem = params.self_signed(&key).expect("a certificate").pem();
         Authority { issuer: rcgen::Issuer::new(params, key), pem }
     }
-}
-
-/// Debian keeps it out of an ordinary user's search path.
-fn mosquitto() -> Option<PathBuf> {
-    find("mosquitto")
-}
-
-fn find(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders =
-        std::env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin"].map(PathBuf::from));
-    folders.map(|folder| folder.join(program)).find(|file| file.is_file())
-}
-
-fn write_password_file(file: &Path) {
-    let program = find("mosquitto_passwd").expect("it is installed with Mosquitto");
-    let made = Command::new(program).arg("-b").arg("-c").arg(file).args([USER, PASSWORD]).status();
-    assert!(made.expect("a program that can be run").success(), "mosquitto_passwd failed");
-}
-
-/// Two ports that nobody listens on.
-fn free_ports() -> (u16, u16) {
-    let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
-    let [first, second] = listeners.map(|listener| listener.local_addr().expect("a bound socket").port());
-    (first, second)
 }

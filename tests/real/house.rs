@@ -1,16 +1,14 @@
 //! A house for one test: a configuration, a folder of policies, and the built bridge run with them.
 
-use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Output, Stdio};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::Instant;
 
 use tempfile::TempDir;
 
+use crate::bridge::{Bridge, command};
 use crate::broker::Broker;
-use crate::client::{Client, PATIENCE};
+use crate::client::Client;
 
 /// What every house of these tests has: two locks' worth of commands, three channels, one speaker.
 const DEVICES: &str = include_str!("house.yaml");
@@ -37,10 +35,48 @@ impl House {
     pub fn with_broker(section: &str) -> House {
         let house = House { folder: Arc::new(tempfile::tempdir().expect("a temporary folder")) };
         std::fs::create_dir(house.policies()).expect("a writable temporary folder");
-        let text = format!("{section}policies: \"{}\"\n{DEVICES}", house.policies().display());
+        let text = format!(
+            "{section}policies: \"{}\"\ndata: \"{}\"\n{DEVICES}",
+            house.policies().display(),
+            house.data().display()
+        );
         std::fs::write(house.config(), text).expect("a writable temporary folder");
         house.policy("cellar", CELLAR);
         house
+    }
+
+    /// Adds sections to the configuration.
+    pub fn add(&self, section: &str) {
+        let text = std::fs::read_to_string(self.config()).expect("it was just written");
+        std::fs::write(self.config(), text + section).expect("a writable temporary folder");
+    }
+
+    /// Where the bridge keeps what must outlive it.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// What an earlier run has kept: these topics are guarded.
+    pub fn guard(&self, topics: &[&str]) {
+        let guards: Vec<(&str, Option<&str>)> = topics.iter().map(|topic| (*topic, None)).collect();
+        self.guard_with(&guards);
+    }
+
+    /// The same, with what differs from what was accepted.
+    pub fn guard_with(&self, guards: &[(&str, Option<&str>)]) {
+        let guard = |problem: &Option<&str>| serde_json::json!({"accepted": [], "problem": problem});
+        let guards: serde_json::Map<String, serde_json::Value> =
+            guards.iter().map(|(topic, problem)| ((*topic).to_owned(), guard(problem))).collect();
+        let saved = serde_json::json!({"monotonic_ms": 1, "utc": "2026-11-22T00:00:00Z"});
+        let kept = serde_json::json!({"version": 1, "saved": saved, "guards": guards});
+        std::fs::create_dir(self.data()).expect("a writable temporary folder");
+        std::fs::write(self.data().join("guards.json"), kept.to_string()).expect("a writable temporary folder");
+    }
+
+    /// Runs another command of the program with this house's configuration, to its end.
+    pub fn command(&self, arguments: &[&str]) -> Output {
+        let mut command = command();
+        command.args(arguments).arg("--config").arg(self.config()).output().expect("the built program")
     }
 
     pub fn config(&self) -> PathBuf {
@@ -80,113 +116,5 @@ impl House {
         let mut child = command.spawn().expect("the built program");
         let log = child.stderr.take().expect("piped");
         Bridge::reading(child, log, Arc::clone(&self.folder))
-    }
-}
-
-/// The program under test.
-fn binary() -> PathBuf {
-    std::env::var_os("HUSHGATE_BIN").map_or_else(|| env!("CARGO_BIN_EXE_hushgate").into(), PathBuf::from)
-}
-
-fn command() -> Command {
-    let mut command = Command::new(binary());
-    command.env("NO_COLOR", "1").env_remove("HUSHGATE_LOG").stdin(Stdio::null());
-    command
-}
-
-/// A running bridge. It is killed when the value is dropped.
-pub struct Bridge {
-    child: Child,
-    lines: Receiver<String>,
-    log: Vec<String>,
-    /// Its configuration and policies: they stay as long as it runs.
-    _folder: Arc<TempDir>,
-}
-
-impl Bridge {
-    /// Runs `demo --stay`; its log is what it tells.
-    pub fn demo_that_stays() -> Bridge {
-        let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
-        let mut command = command();
-        command.args(["demo", "--stay"]).stdout(Stdio::piped()).stderr(Stdio::inherit());
-        let mut child = command.spawn().expect("the built program");
-        let told = child.stdout.take().expect("piped");
-        Bridge::reading(child, told, folder)
-    }
-
-    fn reading(child: Child, log: impl Read + Send + 'static, folder: Arc<TempDir>) -> Bridge {
-        let (tell, lines) = channel();
-        let log = BufReader::new(log);
-        // It ends with the pipe, so with the bridge.
-        std::thread::spawn(move || log.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
-        Bridge { child, lines, log: Vec::new(), _folder: folder }
-    }
-
-    /// Waits for a line of the log, not read before, that has all these words in it.
-    pub fn expect_log(&mut self, words: &[&str]) -> String {
-        let fits = |line: &String| words.iter().all(|word| line.contains(word));
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(line) => {
-                    let found = fits(&line).then(|| line.clone());
-                    self.log.push(line);
-                    if let Some(line) = found {
-                        return line;
-                    }
-                }
-                Err(error) => panic!("no line with {words:?} ({error}); the log:\n{}", self.log.join("\n")),
-            }
-        }
-    }
-
-    /// The whole log of a bridge that has ended.
-    pub fn whole_log(&mut self) -> String {
-        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
-            self.log.push(line);
-        }
-        self.log.join("\n")
-    }
-
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// Ends it without warning, as a crash does.
-    pub fn kill(mut self) {
-        self.child.kill().expect("our own child");
-        self.child.wait().expect("our own child");
-    }
-
-    /// Sends a signal by name: `TERM`, `HUP`.
-    pub fn signal(&self, name: &str) {
-        let sent = Command::new("kill").arg(format!("-{name}")).arg(self.id().to_string()).status();
-        assert!(sent.expect("`kill` is everywhere").success(), "the bridge is gone already");
-    }
-
-    /// Waits until it ends by itself: its log is read to the end, then its status is taken.
-    pub fn wait(&mut self) -> ExitStatus {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(line) => self.log.push(line),
-                Err(RecvTimeoutError::Disconnected) => return self.child.wait().expect("our own child"),
-                Err(RecvTimeoutError::Timeout) => panic!("the bridge did not end; the log:\n{}", self.log.join("\n")),
-            }
-        }
-    }
-}
-
-impl Drop for Bridge {
-    fn drop(&mut self) {
-        // It may have ended already, and then both say so.
-        if self.child.kill().is_ok() {
-            let _ = self.child.wait();
-        }
-        if std::thread::panicking() {
-            let rest: Vec<String> = self.lines.try_iter().collect();
-            self.log.extend(rest);
-            eprintln!("the bridge's log:\n{}\n", self.log.join("\n"));
-        }
     }
 }

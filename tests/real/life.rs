@@ -6,9 +6,10 @@ use std::net::TcpListener;
 use serde_json::Value;
 
 use crate::Case;
+use crate::bridge::Bridge;
 use crate::broker::{Broker, Kind};
 use crate::client::{Client, Version};
-use crate::house::{Bridge, CELLAR, House};
+use crate::house::{CELLAR, House};
 
 pub const CASES: &[Case] = &[
     ("a_typo_leaves_the_old_rules_running", a_typo_leaves_the_old_rules_running),

@@ -1,0 +1,78 @@
+//! The built program beside a real Home Assistant, on a real Mosquitto, in a house of simulated devices.
+//!
+//! Each case has a broker, a Home Assistant and devices of its own, on free loopback ports. It acts as people do, through
+//! Home Assistant's REST interface, and waits for messages and states, never for time to pass. The cases take minutes, so
+//! they run only where `HUSHGATE_HOME_ASSISTANT` is set; what is left out is said by name.
+//!
+//! `tests/home_assistant/setup` installs Home Assistant; `HUSHGATE_HOME_ASSISTANT=1 cargo test --test home_assistant [PART
+//! OF A NAME]` runs the cases.
+#![expect(unreachable_pub, reason = "a test has no outside; `pub` says what a module offers the others")]
+#![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::disallowed_methods, reason = "the tests stand outside: they have files, threads and a clock")]
+
+use std::process::ExitCode;
+use std::sync::OnceLock;
+
+#[expect(dead_code, reason = "`tests/real.rs` uses the rest")]
+#[path = "real/bridge.rs"]
+mod bridge;
+#[path = "home_assistant/broker.rs"]
+mod broker;
+#[path = "support/cases.rs"]
+mod cases;
+#[expect(dead_code, reason = "`tests/real.rs` uses the rest")]
+#[path = "real/client.rs"]
+mod client;
+#[path = "home_assistant/devices.rs"]
+mod devices;
+#[path = "home_assistant/hass.rs"]
+mod hass;
+#[path = "home_assistant/house.rs"]
+mod house;
+#[path = "home_assistant/installed.rs"]
+mod installed;
+#[path = "home_assistant/phone.rs"]
+mod phone;
+#[path = "home_assistant/prepared.rs"]
+mod prepared;
+#[path = "home_assistant/rest.rs"]
+mod rest;
+
+#[path = "home_assistant/rig.rs"]
+mod rig;
+
+use cases::Planned;
+use installed::Installed;
+use prepared::Prepared;
+
+/// Cases that run at one time. Each has a Home Assistant of 240 MiB, which is busy while it starts.
+const PARALLEL_MAX: usize = 2;
+
+/// One case: its name, and what it does with a copy of the prepared Home Assistant.
+type Case = (&'static str, fn(&Prepared));
+
+/// All cases, by the name of their module.
+const CASES: &[(&str, &[Case])] = &[("rig", rig::CASES)];
+
+/// Made by the first case that needs it.
+static PREPARED: OnceLock<Prepared> = OnceLock::new();
+
+fn main() -> ExitCode {
+    let installed = Installed::find();
+    if let Ok(installed) = &installed {
+        println!("Home Assistant {}", installed.version());
+    }
+    let planned = CASES.iter().flat_map(|(module, cases)| cases.iter().map(move |case| (*module, *case)));
+    let planned = planned.map(|(module, (name, case))| {
+        let installed = installed.clone();
+        Planned {
+            name: format!("{module}::{name}"),
+            left_out: installed.as_ref().err().cloned(),
+            run: Box::new(move || {
+                let installed = installed.as_ref().expect("left out otherwise");
+                case(PREPARED.get_or_init(|| Prepared::get(installed)));
+            }),
+        }
+    });
+    cases::wanted(planned.collect()).map_or(ExitCode::SUCCESS, |planned| cases::run(&planned, PARALLEL_MAX))
+}
