@@ -172,6 +172,31 @@ impl Registry {
         self.discovered.borrow().claims().announcements().cloned().collect()
     }
 
+    /// The latest message on one discovery topic.
+    pub fn announcement(&self, topic: &str) -> Option<Rc<Announcement>> {
+        self.discovered.borrow().claims().announcement(topic).cloned()
+    }
+
+    /// What is announced for a command topic, and for parts of it.
+    pub fn announced_for(&self, topic: &str) -> Vec<Rc<Announcement>> {
+        let discovered = self.discovered.borrow();
+        let claims = discovered.claims();
+        let claimants = claims.on(topic).into_iter().chain(claims.below(topic));
+        let topics: BTreeSet<String> = claimants.map(|claim| claim.entity.topic.clone()).collect();
+        topics.iter().filter_map(|topic| claims.announcement(topic).cloned()).collect()
+    }
+
+    /// The states that should follow a command, of entities whose devices tell none: what the bridge tells for them.
+    pub fn silent_states(&self, topic: &str, payload: &[u8]) -> Vec<(Rc<Entity>, String)> {
+        let claims = self.discovered.borrow().claims().on(topic);
+        let silent = claims.into_iter().filter(|claim| mirror::is_silent(&claim.entity));
+        let state = |claim: claims::Claim| {
+            let expected = platform::read_command(&claim.entity, &claim.key, payload).expected?;
+            Some((claim.entity, expected))
+        };
+        silent.filter_map(state).collect()
+    }
+
     /// All entities that are announced.
     pub fn entities(&self) -> Vec<Rc<Entity>> {
         self.discovered.borrow().claims().entities().cloned().collect()
@@ -224,12 +249,15 @@ impl Registry {
 
     /// Whether a command topic that is known leads to this entity, so that what is asked of it is judged there.
     pub fn reaches(&self, entity: &str) -> bool {
-        self.commands.reaches(entity) || self.discovered.borrow().reaches(entity)
+        let twins = &self.config.home_assistant.twins;
+        let is_twin = || twins.iter().any(|original| twins::entity_id(original) == entity);
+        self.commands.reaches(entity) || self.discovered.borrow().reaches(entity) || is_twin()
     }
 
     /// The entity that stands for this one in Home Assistant as its gated twin.
-    pub fn twin_of(&self, _entity: &str) -> Option<String> {
-        None
+    pub fn twin_of(&self, entity: &str) -> Option<String> {
+        let has_twin = self.config.home_assistant.twins.iter().any(|original| original == entity);
+        has_twin.then(|| twins::entity_id(entity))
     }
 
     /// What must be subscribed to for facts, events, traces and discovery.
