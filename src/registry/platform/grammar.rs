@@ -15,7 +15,7 @@ use crate::config::payload::{Json, Payload, scalar_text};
 use crate::model::action::{Class, class_of};
 use crate::model::entity::Entity;
 
-/// Most words of one grammar that are held against a payload. Beyond it, options of a `select` are not known by name.
+/// Most words of one grammar that are held against a payload. Options of a `select` beyond it cannot be read.
 pub(super) const WORDS_MAX: usize = 128;
 /// Stands in the place of a code while a template is rendered: digits, so that it survives quotes and `int` alike.
 pub(super) const CODE_MARK: &str = "734019825461873";
@@ -128,9 +128,17 @@ impl<'a> Grammar<'a> {
         Grammar { template: template.filter(|template| !template.is_empty()), ..Grammar::default() }
     }
 
-    pub(super) fn word(mut self, payload: Option<String>, meaning: Meaning) -> Grammar<'a> {
-        if let Some(payload) = payload.filter(|_| self.words.len() < WORDS_MAX) {
-            self.words.push(Word { payload: Value::from(payload), meaning, template: None });
+    /// `None` adds nothing: there is no such command.
+    pub(super) fn word(self, payload: Option<String>, meaning: Meaning) -> Grammar<'a> {
+        match payload {
+            Some(payload) => self.word_of(Value::from(payload), meaning),
+            None => self,
+        }
+    }
+
+    pub(super) fn word_of(mut self, payload: Value, meaning: Meaning) -> Grammar<'a> {
+        if self.words.len() < WORDS_MAX {
+            self.words.push(Word { payload, meaning, template: None });
         }
         self
     }
