@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::grammar::{Grammar, Kind, Meaning};
-use super::{number_value, option_number, payload_text, texts};
+use super::{number_value, option_number, payload_text, short_text, texts};
 use crate::model::entity::Entity;
 
 /// Climate topics with a free value: the name before `_command_topic`, action, field.
@@ -52,7 +52,7 @@ fn modes<'a>(
         let meaning = meaning(&mode);
         grammar.word(Some(mode), meaning)
     });
-    grammar.free(Kind::Text, move |value| Some(meaning(value.as_str()?)))
+    grammar.free(Kind::Text, move |value| Some(meaning(short_text(value)?)))
 }
 
 fn power<'a>(entity: &Entity, grammar: Grammar<'a>, domain: &str, states: [Option<&str>; 2]) -> Grammar<'a> {

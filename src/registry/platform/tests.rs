@@ -237,6 +237,53 @@ fn a_payload_is_read_up_to_its_bound() {
 }
 
 #[test]
+fn texts_are_told_up_to_their_bound() {
+    let text = |bytes: usize| "a".repeat(bytes);
+    let field = |bytes: usize| format!(r#"{{"state":"ON","effect":"{}"}}"#, text(bytes));
+    let command = |bytes: usize| format!(r#"{{"command":"{}"}}"#, text(bytes));
+    type Make<'a> = &'a dyn Fn(usize) -> String;
+    let cases: [(&str, &str, Make<'_>, usize); 6] = [
+        ("text", "command_topic", &text, TEXT_BYTES_MAX),
+        ("climate", "preset_mode_command_topic", &text, TEXT_BYTES_MAX),
+        ("light", "effect_command_topic", &text, TEXT_BYTES_MAX),
+        (r#"light {"schema":"json"}"#, "command_topic", &field, TEXT_BYTES_MAX),
+        ("vacuum", "set_fan_speed_topic", &text, TEXT_BYTES_MAX),
+        ("vacuum", "send_command_topic", &command, vacuum::COMMAND_BYTES_MAX),
+    ];
+    for (head, key, payload, bytes_max) in cases {
+        let read = |bytes: usize| read_command(&entity(head), key, payload(bytes).as_bytes()).is_readable;
+        assert!(read(bytes_max), "{head} {key}");
+        assert!(!read(bytes_max + 1), "{head} {key}");
+    }
+    let state = |bytes: usize| read_state(&entity(r#"sensor {"state_topic":"s"}"#), "s", text(bytes).as_bytes()).len();
+    assert_eq!((state(TEXT_BYTES_MAX), state(TEXT_BYTES_MAX + 1)), (1, 0));
+}
+
+#[test]
+fn parameters_of_a_vacuum_are_told_up_to_their_bound() {
+    let read = |bytes: usize| {
+        let filling = "a".repeat(bytes - r#"{"a":""}"#.len());
+        let payload = format!(r#"{{"command":"go","a":"{filling}"}}"#);
+        let reading = read_command(&entity("vacuum"), "send_command_topic", payload.as_bytes());
+        assert!(reading.is_readable);
+        reading.data.contains_key("params")
+    };
+    assert!(read(vacuum::PARAMETERS_BYTES_MAX));
+    assert!(!read(vacuum::PARAMETERS_BYTES_MAX + 1));
+}
+
+#[test]
+fn codes_are_recognised_up_to_their_bound() {
+    let lock = entity(r#"lock {"command_template":"{{ value }} {{ code }}"}"#);
+    let read = |bytes: usize| {
+        let payload = format!("LOCK {}", "1".repeat(bytes));
+        shown(&read_command(&lock, "command_topic", payload.as_bytes()))
+    };
+    assert_eq!(read(matching::CODE_BYTES_MAX), "lock.lock {\"code_given\":true} -> locked");
+    assert_eq!(read(matching::CODE_BYTES_MAX + 1), "lock.unreadable ! ?");
+}
+
+#[test]
 fn options_of_a_select_are_known_up_to_the_bound() {
     let options: Vec<String> = (0..=grammar::WORDS_MAX).map(|index| format!("option_{index}")).collect();
     let mut select = entity("select");
