@@ -15,7 +15,7 @@ use crate::model::permit::Permit;
 use crate::model::time::At;
 use crate::model::topic::TopicFilter;
 use crate::script::diagnostics::Diagnostic;
-use crate::wire::{Subscription, Wire};
+use crate::wire::{Decoded, Subscription, Wire};
 
 /// What the shell must do. One call gives them in the order in which they must happen: first what is written down, then
 /// commands to devices, then everything that is said about them.
@@ -56,7 +56,7 @@ impl Bridge {
         let wire = Wire::new(config, engine.registry(), &instance);
         let policy_topics = engine.topic_filters();
         let mut bridge = Bridge { engine, wire, policy_topics, taken_over: false, effects };
-        bridge.drain(out);
+        bridge.drain(at, out);
         Ok(bridge)
     }
 
@@ -65,12 +65,18 @@ impl Bridge {
         if self.taken_over {
             return;
         }
+        self.wire.pass_time(at);
         let decoded = self.wire.decode(message, &self.policy_topics);
+        self.take_in(at, decoded, out);
+    }
+
+    /// Tells the engine what the wire has read.
+    fn take_in(&mut self, at: At, decoded: Decoded, out: &mut Vec<Output>) {
         self.taken_over = decoded.taken_over;
         for event in decoded.events {
             self.engine.handle(at, event, &mut self.effects);
         }
-        self.drain(out);
+        self.drain(at, out);
         out.extend(decoded.repairs.into_iter().map(Output::Send));
     }
 
@@ -82,23 +88,36 @@ impl Bridge {
         }
         let reloads = matches!(event, Event::Reload(_));
         match event {
-            Event::Connected => out.extend(self.wire.retained().into_iter().map(Output::Send)),
+            Event::Connected => {
+                self.wire.connected(at);
+                out.extend(self.wire.retained().into_iter().map(Output::Send));
+            }
             Event::Disconnected { .. } => self.wire.disconnected(),
+            Event::Tick => {
+                let decoded = self.wire.tick(at);
+                self.take_in(at, decoded, out);
+            }
             _ => {}
         }
         self.engine.handle(at, event, &mut self.effects);
         if reloads {
             self.policy_topics = self.engine.topic_filters();
         }
-        self.drain(out);
+        self.drain(at, out);
     }
 
     /// The monotonic time, in milliseconds, at which `event` must be called with `Event::Tick`.
     pub fn next_deadline(&self) -> Option<u64> {
-        if self.taken_over { None } else { self.engine.next_deadline() }
+        let deadlines = [self.engine.next_deadline(), self.wire.next_deadline()];
+        if self.taken_over { None } else { deadlines.into_iter().flatten().min() }
     }
 
-    /// What to subscribe to on every new connection, and again after a reload.
+    /// Whether `subscriptions` gives something else than before, since discovery has changed. It is said once.
+    pub fn take_changed_topics(&mut self) -> bool {
+        self.wire.take_changed_topics()
+    }
+
+    /// What to subscribe to on every new connection, again after a reload, and when discovery has changed.
     pub fn subscriptions(&self) -> Vec<Subscription> {
         self.wire.subscriptions(&self.policy_topics)
     }
@@ -125,16 +144,27 @@ impl Bridge {
     }
 
     /// Writes the effects out, in the order that `Output` promises.
-    fn drain(&mut self, out: &mut Vec<Output>) {
+    fn drain(&mut self, at: At, out: &mut Vec<Output>) {
         let (mut forwards, mut sends) = (Vec::new(), Vec::new());
+        sends.extend(self.wire.time_passes(at.utc).into_iter().map(Output::Send));
         for effect in self.effects.drain(..) {
             match effect {
                 Effect::Record(record) => {
-                    sends.extend(self.wire.record(&record).map(Output::Send));
+                    sends.extend(self.wire.record(&record).into_iter().map(Output::Send));
                     out.push(Output::Journal(record));
                 }
-                Effect::Durable(change) => out.push(Output::Store(change)),
-                Effect::Forward(permit) => forwards.push(Output::Forward(permit)),
+                Effect::Durable(change) => {
+                    if let Change::Guard { topic, .. } = &change {
+                        sends.extend(self.wire.guarded(topic).into_iter().map(Output::Send));
+                    }
+                    out.push(Output::Store(change));
+                }
+                Effect::Forward(permit) => {
+                    self.wire.forwarded(at, permit.topic(), permit.payload());
+                    let states = self.wire.tell_states(permit.topic(), permit.payload());
+                    sends.extend(states.into_iter().map(Output::Send));
+                    forwards.push(Output::Forward(permit));
+                }
                 Effect::Publish(publication) => {
                     sends.extend(self.wire.publication(publication).into_iter().map(Output::Send));
                 }

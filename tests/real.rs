@@ -25,6 +25,8 @@ mod house;
 mod ask;
 #[path = "real/canary.rs"]
 mod canary;
+#[path = "real/commands.rs"]
+mod commands;
 #[path = "real/control.rs"]
 mod control;
 #[path = "real/crash.rs"]
@@ -35,6 +37,10 @@ mod gate;
 mod life;
 #[path = "real/login.rs"]
 mod login;
+#[path = "real/store.rs"]
+mod store;
+#[path = "real/visit.rs"]
+mod visit;
 
 use broker::Kind;
 use cases::Planned;
@@ -55,9 +61,11 @@ const ANY_BROKER: &[Cases] = &[
     ("control", control::CASES),
     ("life", life::CASES),
     ("crash", crash::CASES),
+    ("store", store::CASES),
+    ("commands", commands::CASES),
 ];
 /// Cases that need Mosquitto: passwords, certificates.
-const MOSQUITTO_ONLY: &[Cases] = &[("login", login::CASES), ("canary", canary::CASES)];
+const MOSQUITTO_ONLY: &[Cases] = &[("login", login::CASES), ("canary", canary::CASES), ("visit", visit::CASES)];
 /// Cases that bring their own broker.
 const ALONE: &[Cases] = &[("life", life::ALONE), ("canary", canary::ALONE)];
 

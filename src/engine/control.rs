@@ -101,6 +101,7 @@ impl Engine {
         self.tell_mode(turn);
         self.tell_policies(turn);
         self.tell_relay(turn);
+        self.tell_guards(turn);
         for speaker in self.config.speakers.keys() {
             let mute = self.world.borrow().durable.mutes.get(speaker).cloned();
             turn.publish(Publication::MuteState { speaker: speaker.clone(), mute });
@@ -167,7 +168,8 @@ impl Engine {
         self.world.borrow().durable.relay.is_none_or(|switch| switch.value)
     }
 
-    fn set_relay(&mut self, turn: &mut Turn<'_>, on: bool, until_ms: Option<u64>, by: &str) {
+    /// Points the mirrored discovery at the gate or at the devices, and tells of it.
+    pub(super) fn set_relay(&mut self, turn: &mut Turn<'_>, on: bool, until_ms: Option<u64>, by: &str) {
         let until = until_ms.map(|until_ms| civil(turn, until_ms));
         turn.record(Entry::RelaySet { on, by: by.to_owned(), until });
         self.change(turn, Change::Relay { switch: (!on).then_some(Switch { value: on, until_ms }) });
@@ -226,6 +228,17 @@ impl Engine {
             && !self.config.speakers.contains_key(speaker)
         {
             return Some(format!("expected the name of a speaker, found `{speaker}`"));
+        }
+        if let Control::Accept { topic: Some(topic) } = control
+            && !self.world.borrow().durable.guards.contains_key(topic)
+        {
+            return Some(format!("expected a guarded topic, found `{topic}`"));
+        }
+        if let Control::Accept { topic } = control
+            && !self.has_problem(topic.as_deref())
+        {
+            let place = topic.as_ref().map(|topic| format!(" on `{topic}`")).unwrap_or_default();
+            return Some(format!("expected something new to accept, found nothing{place}"));
         }
         let too_long = for_ms.is_some_and(|for_ms| for_ms > LOOSEN_MAX_MS);
         too_long.then(|| format!("expected at most {} hours", LOOSEN_MAX_MS / 3_600_000))

@@ -320,7 +320,11 @@ pub enum Entry {
     Guarded {
         topic: String,
         entities: Vec<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         problem: Option<String>,
+        /// The decision by which the owner has accepted what is announced now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
     },
     RelaySet {
         on: bool,
@@ -334,18 +338,21 @@ pub enum Entry {
     },
     /// An allowed command was sent, and the state did not follow.
     Unconfirmed {
-        decision: String,
+        /// The decision that allowed it.
+        by: String,
         action: String,
         target: String,
         expected: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         found: Option<String>,
     },
     /// What went round the bridge was undone, by the bridge's own command.
     Reverted {
-        /// The decision that it stands in for.
-        decision: String,
+        /// The decision that says so.
+        by: String,
         topic: String,
         action: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         target: Option<String>,
     },
     /// The civil clock cannot be right, or is right again.

@@ -28,6 +28,11 @@ impl Permit {
         &self.command.topic
     }
 
+    /// What the device is sent.
+    pub fn payload(&self) -> &[u8] {
+        &self.command.payload
+    }
+
     /// Uses the right up. The message is never retained: a stored command would act again at the next restart.
     pub fn into_message(self) -> Message {
         Message {

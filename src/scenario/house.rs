@@ -12,15 +12,17 @@ use serde_json::Value;
 
 use super::header::sources;
 use super::item::Item;
-use super::steps::{AnswerText, Ask, Happening, Publish, Says, Step, Token, payload_text};
+use super::steps::{AnswerText, Ask, Happening, Publish, Says, SeenCommand, Step, Token, payload_text};
 use crate::bridge::{Bridge, Output, Setup};
 use crate::config::Config;
-use crate::model::decision::Verdict;
-use crate::model::event::{Entry, Event, PolicySource};
-use crate::model::message::{Message, Qos, ReplyTo};
-use crate::model::request::FactChange;
+use crate::model::decision::{Grade, Verdict};
+use crate::model::event::{Canary, Entry, Event, PolicySource};
+use crate::model::message::{Command, Message, Qos, ReplyTo};
+use crate::model::request::{Arrival, FactChange, Held};
 use crate::model::time::At;
+use crate::model::topic;
 use crate::script::diagnostics::Diagnostic;
+use crate::wire::announcement_topic;
 
 /// The monotonic clock when a scenario begins, and after each restart: unlike each other.
 const START_MS: u64 = At::MONOTONIC_START_MS + 1_000_000;
@@ -85,9 +87,9 @@ impl House {
         }
     }
 
-    /// Where the bridge's own topics begin.
-    pub(super) fn base(&self) -> &str {
-        &self.config.base
+    /// Whether the bridge says there how it is doing itself.
+    pub(super) fn is_own_topic(&self, topic: &str) -> bool {
+        topic::is_under(topic, &self.config.base) || topic == announcement_topic(&self.config)
     }
 
     /// Lets a step happen, and tells what was seen.
@@ -106,6 +108,11 @@ impl House {
         match happening {
             Happening::Gate(publish) => self.receive(&publish.message(format!("{base}/gate/{}", publish.topic))?, out),
             Happening::Publish(publish) => self.receive(&publish.message(self.with_ids(&publish.topic))?, out),
+            Happening::Seen(seen) => self.see(seen, out)?,
+            Happening::Canary(canary) => {
+                let canary = Canary { enforcement: canary.enforcement, reason: canary.reason.clone() };
+                self.bridge.event(self.at, Event::Canary(canary), out);
+            }
             Happening::Ask(ask) => self.receive(&ask.message(&base), out),
             Happening::Facts(facts) => self.learn(facts, out)?,
             Happening::Event(event) => self.bridge.event(self.at, Event::House(event.clone()), out),
@@ -131,6 +138,25 @@ impl House {
 
     fn receive(&mut self, message: &Message, out: &mut Vec<Output>) {
         self.bridge.message(self.at, message, out);
+    }
+
+    /// A command is seen on a topic of the house, as the wire tells of it.
+    fn see(&mut self, seen: &SeenCommand, out: &mut Vec<Output>) -> Result<(), String> {
+        if seen.door.holds() {
+            return Err("expected `door: watch` or `door: bypass` in `seen`".to_owned());
+        }
+        let payload = payload_text(&seen.payload);
+        let request = self.bridge.engine().registry().read_command(&seen.topic, payload.as_bytes(), seen.door);
+        let request = request.ok_or_else(|| format!("expected a known command topic, found `{}`", seen.topic))?;
+        let undo = seen.undo.as_ref().map(|undo| Command {
+            topic: undo.topic.clone(),
+            payload: payload_text(&undo.payload).into(),
+            qos: Qos::AtLeastOnce,
+            expiry_s: None,
+        });
+        let arrival = Arrival { request, held: Held::Seen { undo }, reply: None };
+        self.bridge.event(self.at, Event::Arrival(Box::new(arrival)), out);
+        Ok(())
     }
 
     /// Lets time pass, and stops at each deadline on the way.
@@ -245,7 +271,9 @@ impl House {
                 Output::Journal(record) => {
                     if let Entry::Decision { decision } = &record.entry {
                         self.decisions.push(decision.id.clone());
-                        if decision.applied == Verdict::Allow {
+                        // A revert is the bridge's own hand: it leaves by the decision that it puts right.
+                        let is_held = decision.request.door.holds() && decision.applied == Verdict::Allow;
+                        if is_held || decision.grade == Grade::Reverted {
                             self.allowed.insert(decision.id.clone());
                         }
                     }
@@ -285,12 +313,16 @@ impl House {
         }
     }
 
-    /// A token is seen by the channel to which it was sent, and by nobody else.
+    /// A token is seen by the channel to which it was sent, and by nobody else: by its prompt, and where the owner has given
+    /// the channel to the buttons in Home Assistant, behind the mirror prefix.
     fn leak(&self, item: &Item) -> Option<Item> {
         let text = Value::Object(item.fields.clone()).to_string();
         let own = item.message_topic().unwrap_or_default();
+        let is_mirrored = topic::is_under(own, &format!("{}/homeassistant", self.config.base));
         let is_told = |((channel, _), tokens): &(&(String, String), &Vec<String>)| {
-            own != format!("{}/prompt/{channel}", self.config.base) && tokens.iter().any(|token| text.contains(token))
+            let is_button = is_mirrored && self.config.home_assistant.channel.as_ref() == Some(channel);
+            let is_prompt = own == format!("{}/prompt/{channel}", self.config.base);
+            !is_prompt && !is_button && tokens.iter().any(|token| text.contains(token))
         };
         let ((channel, _), _) = self.tokens.iter().find(is_told)?;
         Some(Item::fault(&format!("a token of `{channel}` was told elsewhere")))

@@ -122,7 +122,7 @@ fn call(judge: &Judge<'_>, entities: &[&Entity], payload: &Payload<'_>) -> Optio
         return Some(judge.program(QUERY, ("method", method), false));
     }
     // An entity that is commanded by calls announced them as its payloads.
-    let announced = entities.iter().filter_map(|entity| announced_call(judge, entity, &value));
+    let announced = entities.iter().filter_map(|entity| announced_call(judge, entity, value));
     if let Some(reading) = judge.strictest(announced) {
         return Some(reading);
     }
@@ -197,6 +197,8 @@ pub(super) fn filters(device: &Device) -> Vec<(String, &'static str, bool)> {
 pub(super) fn gaps(device: &Device, entity_id: &str) -> Vec<Gap> {
     vec![Gap {
         family: device.family,
+        is_shut_by_rules: true,
+        topic: None,
         what: format!("the web page and the cloud of the Shelly behind `{entity_id}`"),
         reason: "they reach the device without the broker".to_owned(),
         help: "set a password on the device, and switch its cloud off if you do not use it".to_owned(),
