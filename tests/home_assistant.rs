@@ -35,11 +35,25 @@ mod installed;
 mod phone;
 #[path = "home_assistant/prepared.rs"]
 mod prepared;
+#[path = "support/prompt.rs"]
+mod prompt;
 #[path = "home_assistant/rest.rs"]
 mod rest;
+#[path = "home_assistant/settings.rs"]
+mod settings;
 
+#[path = "home_assistant/bypass.rs"]
+mod bypass;
+#[path = "home_assistant/gate.rs"]
+mod gate;
+#[path = "home_assistant/observe.rs"]
+mod observe;
+#[path = "home_assistant/restart.rs"]
+mod restart;
 #[path = "home_assistant/rig.rs"]
 mod rig;
+#[path = "home_assistant/voice.rs"]
+mod voice;
 
 use cases::Planned;
 use installed::Installed;
@@ -52,7 +66,14 @@ const PARALLEL_MAX: usize = 2;
 type Case = (&'static str, fn(&Prepared));
 
 /// All cases, by the name of their module.
-const CASES: &[(&str, &[Case])] = &[("rig", rig::CASES)];
+const CASES: &[(&str, &[Case])] = &[
+    ("rig", rig::CASES),
+    ("observe", observe::CASES),
+    ("gate", gate::CASES),
+    ("voice", voice::CASES),
+    ("bypass", bypass::CASES),
+    ("restart", restart::CASES),
+];
 
 /// Made by the first case that needs it.
 static PREPARED: OnceLock<Prepared> = OnceLock::new();
