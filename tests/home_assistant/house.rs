@@ -68,6 +68,12 @@ impl Plan {
         self
     }
 
+    /// Adds a lock and a speaker that are not on MQTT.
+    pub fn not_on_mqtt(self) -> Plan {
+        let platform = "  - platform: test_house\n";
+        self.package("not_on_mqtt", format!("lock:\n{platform}media_player:\n{platform}"))
+    }
+
     /// Sets everything up and starts Home Assistant.
     pub fn build(self, prepared: &Prepared) -> House {
         let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));

@@ -13,6 +13,8 @@ use crate::rest::{CLIENT_ID, Rest};
 const EDITION: &str = "1";
 /// What every configuration of these tests begins with; a case adds its own.
 const CONFIGURATION: &str = include_str!("configuration.yaml");
+/// Things that are not on MQTT; a case that wants them names their platform.
+const COMPONENTS: &str = "tests/home_assistant/custom_components";
 /// Where the phone is pushed to, until a case puts its own port there.
 const PUSH_URL: &str = "http://127.0.0.1:9/push";
 
@@ -55,6 +57,7 @@ impl Prepared {
     /// Copies it to a folder, for a broker and a phone on these ports. `packages` are files of configuration by name.
     pub fn copy_to(&self, config: &Path, broker: u16, phone: u16, packages: &[(&str, String)]) -> Copy {
         copy_folder(&self.folder, config);
+        copy_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join(COMPONENTS), &config.join("custom_components"));
         let port = free_ports().0;
         write_configuration(config, port, packages);
         change(&config.join(".storage/core.config_entries"), |json| {
