@@ -14,7 +14,7 @@ import sys
 USED = """api automation conversation cover homeassistant http input_boolean intent lock logger media_player mobile_app mqtt
 mqtt_eventstream mqtt_statestream notify script template timer trace""".split()
 # Imported by `mobile_app`, through `cloud` and `alexa`, and never loaded.
-IMPORTED = ["camera", "stream"]
+IMPORTED = ["assist_pipeline", "camera", "ffmpeg", "stream", "tts"]
 # Imported by `analytics`, and in no manifest.
 UNLISTED = ["aiohasupervisor"]
 # Names of sets in bootstrap.py whose members are always loaded.
