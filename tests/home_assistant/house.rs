@@ -74,6 +74,12 @@ impl Plan {
         self.package("not_on_mqtt", format!("lock:\n{platform}media_player:\n{platform}"))
     }
 
+    /// Adds the shipped package, and with it the streams that it configures.
+    pub fn hushgate_package(mut self) -> Plan {
+        self.packages.retain(|(name, _)| *name != "streams");
+        self.package("hushgate", include_str!("../../examples/home-assistant/hushgate.yaml"))
+    }
+
     /// Sets everything up and starts Home Assistant.
     pub fn build(self, prepared: &Prepared) -> House {
         let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
