@@ -54,6 +54,8 @@ mod restart;
 mod rig;
 #[path = "home_assistant/voice.rs"]
 mod voice;
+#[path = "home_assistant/zoo.rs"]
+mod zoo;
 
 use cases::Planned;
 use installed::Installed;
@@ -70,6 +72,7 @@ const CASES: &[(&str, &[Case])] = &[
     ("rig", rig::CASES),
     ("observe", observe::CASES),
     ("gate", gate::CASES),
+    ("zoo", zoo::CASES),
     ("voice", voice::CASES),
     ("bypass", bypass::CASES),
     ("restart", restart::CASES),

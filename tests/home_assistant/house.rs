@@ -77,7 +77,9 @@ impl Plan {
     /// Adds the shipped package, and with it the streams that it configures.
     pub fn hushgate_package(mut self) -> Plan {
         self.packages.retain(|(name, _)| *name != "streams");
-        self.package("hushgate", include_str!("../../examples/home-assistant/hushgate.yaml"))
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/home-assistant/hushgate.yaml");
+        let text = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{file}: {error}"));
+        self.package("hushgate", text)
     }
 
     /// Sets everything up and starts Home Assistant.
