@@ -182,7 +182,7 @@ fn source(rule: &Rule, index: usize) -> PolicySource {
 }
 
 fn arrival() -> Arrival {
-    let source = Source { kind: SourceKind::Voice, channel: Some("kitchen".to_owned()), policy: None };
+    let source = Source { kind: SourceKind::Voice, channel: Some("kitchen".to_owned()), ..Source::default() };
     let request = Request {
         action: "communication.call".to_owned(),
         target: Some("112".to_owned()),

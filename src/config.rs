@@ -276,6 +276,10 @@ pub struct Channel {
     pub independent: bool,
     /// It may answer questions.
     pub confirms: bool,
+    /// The `assist_satellite` that it is in Home Assistant.
+    pub satellite: Option<String>,
+    /// The id of the user whom Home Assistant knows it by.
+    pub person: Option<String>,
 }
 
 /// How long a state may take to follow an allowed command.

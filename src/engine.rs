@@ -30,12 +30,21 @@ mod guards;
 mod ids;
 mod judge;
 mod mutes;
+mod proof;
 mod reload;
+mod seen;
+mod settling;
+mod sources;
+mod traces;
 mod wishes;
 
 pub use confirm::{PENDINGS_MAX, PENDINGS_PER_ASKER_MAX, RECENT_MAX};
 pub use ids::BootSeed;
 pub use mutes::{MUTE_DEFAULT_MS, MUTE_MAX_MS};
+pub use proof::PROOF_AGE_MAX_MS;
+pub use seen::{REVERT_TARGETS_MAX, REVERT_WINDOW_MS, REVERTS_MAX};
+pub use settling::SETTLING_MAX;
+pub use traces::{WATCHED_CALLS_MAX, WATCHED_WINDOW_MS};
 pub use wishes::{PUBLISH_DEPTH_MAX, PUBLISHES_MAX};
 
 /// What the core is made from.
@@ -63,6 +72,11 @@ pub struct Engine {
     clock: clock::Clock,
     recent: confirm::Recent,
     overflows: facts::Overflows,
+    reverts: seen::Reverts,
+    settling: settling::Settling,
+    sources: sources::Sources,
+    watched: traces::Watched,
+    proof: proof::Proof,
     /// While there is no connection: speakers whose mute has ended meanwhile, to be told when there is one.
     unmutes_owed: Option<BTreeSet<String>>,
 }
@@ -110,6 +124,11 @@ impl Engine {
             clock: clock::Clock::since(setup.saved.as_ref().map(|(_, saved)| *saved)),
             recent: confirm::Recent::default(),
             overflows: facts::Overflows::default(),
+            reverts: seen::Reverts::default(),
+            settling: settling::Settling::default(),
+            sources: sources::Sources::default(),
+            watched: traces::Watched::default(),
+            proof: proof::Proof::default(),
             unmutes_owed: Some(BTreeSet::new()),
         };
         let turn = &mut Turn { at, effects, publishes: 0 };
@@ -150,18 +169,11 @@ impl Engine {
             Event::Disconnected { reason } => self.disconnected(turn, reason),
             Event::Dropped { topic, reason } => turn.record(Entry::Dropped { topic, reason }),
             Event::Guard { topic, guard } => self.guard(turn, topic, guard),
-            Event::Trace(_) => {}
-            Event::Canary(canary) => {
-                turn.record(Entry::Canary { enforcement: canary.enforcement, reason: canary.reason });
-            }
+            Event::Trace(trace) => self.trace(turn, trace),
+            Event::Canary(canary) => self.look(turn, canary),
             Event::Reload(sources) => self.reload(turn, sources),
             Event::Tick => {}
         }
-    }
-
-    /// The monotonic time, in milliseconds, at which `handle` must be called even if nothing else happens.
-    pub fn next_deadline(&self) -> Option<u64> {
-        deadlines::next(&self.world.borrow().durable)
     }
 
     /// What topics and payloads mean.

@@ -3,7 +3,13 @@
 //! It knows what the configuration says and nothing else. It judges nothing, sends nothing, and keeps no state between
 //! messages. What Home Assistant announces by discovery will be learned here too.
 
+pub mod doors;
 mod facts;
+pub mod mirror;
+pub mod platform;
+mod streams;
+mod template;
+pub mod twins;
 
 use std::collections::BTreeMap;
 
@@ -29,6 +35,8 @@ pub struct Registry {
     events: Vec<EventEntry>,
     channels: BTreeMap<String, Channel>,
     unreadable_class: Class,
+    /// The topic of Home Assistant's event stream.
+    eventstream: Option<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -61,6 +69,7 @@ impl Registry {
             events: config.events.clone(),
             channels: config.channels.clone(),
             unreadable_class: config.class_of(action::UNREADABLE),
+            eventstream: config.home_assistant.eventstream.clone(),
         }
     }
 
@@ -129,7 +138,7 @@ impl Registry {
         known.map_or_else(Source::default, |(name, channel)| Source {
             kind: channel.kind,
             channel: Some(name.clone()),
-            policy: None,
+            ..Source::default()
         })
     }
 
@@ -173,9 +182,27 @@ impl Registry {
         Guard::default()
     }
 
-    /// What must be subscribed to for facts and events.
+    /// What must be subscribed to for facts, events and traces.
     pub fn subscriptions(&self) -> Vec<TopicFilter> {
-        self.facts.filters().into_iter().chain(self.events.iter().map(|entry| entry.topic.filter().clone())).collect()
+        let events = self.events.iter().map(|entry| entry.topic.filter().clone());
+        let stream = self.eventstream.as_ref().and_then(|topic| TopicFilter::new(topic).ok());
+        self.facts.filters().into_iter().chain(events).chain(stream).collect()
+    }
+
+    /// The state that must follow a command, with its entity. `None`: nothing is known to follow.
+    pub fn expected(&self, _topic: &str, _payload: &[u8]) -> Option<(String, String)> {
+        None
+    }
+
+    /// Whether a command topic that is known leads to this entity, so that what is asked of it is judged there.
+    pub fn reaches(&self, entity: &str) -> bool {
+        let is_target = |target: &Template| target.as_str() == entity;
+        self.commands.iter().any(|command| command.entry.target.as_ref().is_some_and(is_target))
+    }
+
+    /// The entity that stands for this one in Home Assistant as its gated twin.
+    pub fn twin_of(&self, _entity: &str) -> Option<String> {
+        None
     }
 }
 

@@ -4,6 +4,7 @@
 
 #[cfg(feature = "embedded-broker")]
 pub mod broker;
+pub mod canary;
 pub mod clock;
 pub mod files;
 pub mod health;
@@ -13,3 +14,4 @@ pub mod link;
 pub mod reload;
 pub mod run;
 pub mod seed;
+pub mod store;

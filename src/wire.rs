@@ -11,6 +11,7 @@ mod object;
 mod own;
 mod publications;
 mod subscriptions;
+mod twin;
 
 use std::rc::Rc;
 
@@ -20,6 +21,8 @@ use crate::model::message::Message;
 use crate::model::request::Reply;
 use crate::model::topic::{self, TopicFilter};
 use crate::registry::Registry;
+use crate::registry::mirror::Settings;
+use crate::registry::twins::Twins;
 use crate::script::nearest::nearest;
 use own::Own;
 
@@ -68,12 +71,20 @@ pub struct Wire {
     config: Rc<Config>,
     registry: Rc<Registry>,
     own: Own,
+    twins: Twins,
 }
 
 impl Wire {
     /// `instance` names this run of the bridge among all others. Of two, the one that started later is greater.
     pub fn new(config: Rc<Config>, registry: Rc<Registry>, instance: &str) -> Wire {
-        Wire { own: Own::new(&config.base, instance), config, registry }
+        let discovery = config.home_assistant.discovery.clone();
+        let settings = Settings { base: config.base.clone(), discovery };
+        let twins = Twins::new(&config.home_assistant.twins, settings, config.statestream.clone());
+        let mut own = Own::new(&config.base, instance);
+        for announcement in twins.announcements() {
+            own.store(announcement);
+        }
+        Wire { own, twins, config, registry }
     }
 
     /// What must be subscribed to: the bridge's own topics, those of facts and events, and those of the policies.
@@ -124,6 +135,7 @@ impl Wire {
         let (first, rest) = below.split_once('/').map_or((below, None), |(first, rest)| (first, Some(rest)));
         match (first, rest) {
             ("gate", rest) => self.decode_gate(message, rest.unwrap_or_default()),
+            ("twin", rest) => self.decode_twin(message, rest.unwrap_or_default()),
             ("ask", channel) => self.decode_ask(message, channel),
             ("confirm", rest) => self.decode_confirm(message, rest.unwrap_or_default()),
             ("mode", Some("set")) => self.decode_mode(message),
@@ -144,8 +156,8 @@ impl Wire {
             return false;
         };
         match below.split_once('/') {
-            None => matches!(below, "status" | "info" | "mode" | "relay"),
-            Some(("pending", _)) => true,
+            None => matches!(below, "status" | "info" | "mode" | "relay" | "act"),
+            Some(("pending" | "state", _)) => true,
             Some(("policy" | "mute", name)) => !name.contains('/'),
             Some(_) => false,
         }
@@ -166,14 +178,17 @@ impl Wire {
     }
 
     /// Facts, events and what policies listen to. What was stored is a fact at most: it happened some other time.
-    fn decode_house(&self, message: &Message, policy_topics: &[TopicFilter]) -> Decoded {
-        let facts = self.registry.read_facts(message).into_iter().map(Event::Fact);
+    fn decode_house(&mut self, message: &Message, policy_topics: &[TopicFilter]) -> Decoded {
+        let facts = self.registry.read_facts(message);
+        let repairs = facts.iter().filter_map(|fact| self.teach_twins(fact)).collect();
+        let facts = facts.into_iter().map(Event::Fact);
         let events = self.registry.read_events(message).into_iter().map(Event::House);
-        let mut events: Vec<Event> = facts.chain(events).collect();
+        let traces = self.registry.read_traces(message).into_iter().map(Event::Trace);
+        let mut events: Vec<Event> = facts.chain(events).chain(traces).collect();
         if !message.retain && policy_topics.iter().any(|filter| filter.matches(&message.topic)) {
             events.push(Event::Message(message.clone()));
         }
-        Decoded { events, ..Decoded::default() }
+        Decoded { events, repairs, ..Decoded::default() }
     }
 
     /// Writes what the core publishes, and remembers what is stored. A name that is not configured, and a message to a

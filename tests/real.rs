@@ -25,6 +25,8 @@ mod prompt;
 
 #[path = "real/ask.rs"]
 mod ask;
+#[path = "real/canary.rs"]
+mod canary;
 #[path = "real/control.rs"]
 mod control;
 #[path = "real/crash.rs"]
@@ -57,9 +59,9 @@ const ANY_BROKER: &[Cases] = &[
     ("crash", crash::CASES),
 ];
 /// Cases that need Mosquitto: passwords, certificates.
-const MOSQUITTO_ONLY: &[Cases] = &[("login", login::CASES)];
+const MOSQUITTO_ONLY: &[Cases] = &[("login", login::CASES), ("canary", canary::CASES)];
 /// Cases that bring their own broker.
-const ALONE: &[Cases] = &[("life", life::ALONE)];
+const ALONE: &[Cases] = &[("life", life::ALONE), ("canary", canary::ALONE)];
 
 fn main() -> ExitCode {
     cases::wanted(plan()).map_or(ExitCode::SUCCESS, |planned| cases::run(&planned, PARALLEL_MAX))

@@ -121,7 +121,9 @@ fn configure(remote: &Remote, folder: &PolicyFolder) -> Result<Config, String> {
     let config = config::parse("the built-in configuration", config::BUILT_IN, &SystemSecrets)
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
     let policies = folder.path().to_owned();
-    Ok(Config { broker: Broker::Remote(remote.clone()), mode: Mode::Enforce, policies, ..config })
+    // Nothing of a demo is left behind.
+    let data = policies.join("data");
+    Ok(Config { broker: Broker::Remote(remote.clone()), mode: Mode::Enforce, policies, data, ..config })
 }
 
 /// Keeps everything up until Ctrl-C, and says how to join in.

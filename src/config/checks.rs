@@ -61,6 +61,9 @@ fn check_topics(reader: &mut Reader<'_>, fields: &Fields<'_>, base: &str) {
             check_topic(reader, &statestream, base);
         }
     }
+    if let Some(eventstream) = fields.get("home_assistant").and_then(|section| section.child("eventstream")) {
+        check_topic(reader, &eventstream, base);
+    }
     for cursor in heard.iter().filter_map(|entry| entry.child("topic")) {
         check_heard(reader, &cursor, base);
     }

@@ -64,7 +64,47 @@ fn channel(reader: &mut Reader<'_>, cursor: &Cursor<'_>) -> Option<Channel> {
         let help = Some("leave `confirms` out: a program must not answer for a person".to_owned());
         reader.key_error(cursor, "expected a channel with a person behind it, found `kind: agent`", help);
     }
-    Some(Channel { kind, independent, confirms })
+    let satellite = read_satellite(reader, &fields, kind);
+    let person = read_person(reader, &fields);
+    Some(Channel { kind, independent, confirms, satellite, person })
+}
+
+/// Whether a text can be the id of a user of Home Assistant: 32 hexadecimal digits.
+fn is_user(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit() && !byte.is_ascii_uppercase())
+}
+
+fn read_satellite(reader: &mut Reader<'_>, fields: &Fields<'_>, kind: SourceKind) -> Option<String> {
+    let cursor = fields.get("satellite")?;
+    let scalar = reader.text(cursor)?;
+    if kind != SourceKind::Voice {
+        let help = Some("leave `satellite` out, or write `kind: voice`".to_owned());
+        reader.key_error(cursor, format!("expected `kind: voice` beside `satellite`, found `{}`", kind.name()), help);
+        return None;
+    }
+    let object = scalar.text.strip_prefix("assist_satellite.");
+    let is_entity = object.is_some_and(|object| {
+        (1..=NAME_BYTES_MAX).contains(&object.len())
+            && object.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+    });
+    if !is_entity {
+        let help = Some("write its entity id in Home Assistant".to_owned());
+        let message = format!("expected an entity such as `assist_satellite.kitchen`, found {}", scalar.shown());
+        reader.error(cursor, message, help);
+        return None;
+    }
+    Some(scalar.text)
+}
+
+fn read_person(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<String> {
+    let cursor = fields.get("person")?;
+    let scalar = reader.text(cursor)?;
+    if !is_user(&scalar.text) {
+        let help = Some("open the user in Home Assistant, under Settings, People, Users: it shows the id".to_owned());
+        reader.error(cursor, format!("expected the id of a user of Home Assistant, found {}", scalar.shown()), help);
+        return None;
+    }
+    Some(scalar.text)
 }
 
 pub(super) fn speakers(reader: &mut Reader<'_>, cursor: &Cursor<'_>) -> BTreeMap<String, Speaker> {

@@ -134,7 +134,7 @@ mod tests {
         Request {
             action: "a.b".to_owned(),
             target: Some("door".to_owned()),
-            source: Source { kind: SourceKind::Voice, channel: Some("kitchen".to_owned()), policy: None },
+            source: Source { kind: SourceKind::Voice, channel: Some("kitchen".to_owned()), ..Source::default() },
             door: Door::Gate,
             data: BTreeMap::new(),
             text: None,

@@ -1,6 +1,7 @@
-//! Everything that ends by itself: held requests, mutes, loosened switches.
+//! Everything that ends by itself: held requests, mutes, loosened switches, proofs, and the wait for a state.
 //!
-//! Timers are derived from the durable state and stored nowhere, so a restart cannot lose one.
+//! Timers are derived from what they end and stored nowhere, so a restart cannot lose one. The last two are not durable:
+//! they end with the process.
 
 use super::{Engine, Turn};
 use crate::model::durable::Durable;
@@ -13,6 +14,8 @@ enum Due {
     Policy(String),
     Pending(String),
     Mute(String),
+    Proof,
+    Settling(String),
 }
 
 /// All deadlines, with what ends at them.
@@ -26,8 +29,8 @@ fn all(durable: &Durable) -> impl Iterator<Item = (u64, Due)> + '_ {
     mode.into_iter().chain(relay).chain(policies).chain(pendings).chain(mutes)
 }
 
-/// The earliest deadline, on the monotonic side.
-pub(super) fn next(durable: &Durable) -> Option<u64> {
+/// The earliest durable deadline, on the monotonic side.
+fn next(durable: &Durable) -> Option<u64> {
     let mode = durable.mode.and_then(|switch| switch.until_ms);
     let relay = durable.relay.and_then(|switch| switch.until_ms);
     let policies = durable.policies.values().filter_map(|switch| switch.until_ms);
@@ -37,6 +40,22 @@ pub(super) fn next(durable: &Durable) -> Option<u64> {
 }
 
 impl Engine {
+    /// The monotonic time, in milliseconds, at which `handle` must be called even if nothing else happens.
+    pub fn next_deadline(&self) -> Option<u64> {
+        let durable = next(&self.world.borrow().durable);
+        let settling = self.settling.deadlines().map(|(until_ms, _)| until_ms);
+        durable.into_iter().chain(self.proof.until_ms).chain(settling).min()
+    }
+
+    /// All that ends by itself, with its deadline.
+    fn dues(&self) -> Vec<(u64, Due)> {
+        let mut dues: Vec<(u64, Due)> = all(&self.world.borrow().durable).collect();
+        dues.extend(self.proof.until_ms.map(|until_ms| (until_ms, Due::Proof)));
+        let settling = self.settling.deadlines();
+        dues.extend(settling.map(|(until_ms, entity)| (until_ms, Due::Settling(entity.to_owned()))));
+        dues
+    }
+
     /// Ends what is due, earliest first. Ending one thing can end another or give it more time, so the table is read each
     /// time.
     pub(super) fn end_what_is_due(&mut self, turn: &mut Turn<'_>) {
@@ -45,15 +64,17 @@ impl Engine {
             return;
         }
         // Each turn of the loop takes one entry off the table, so there are never more turns than entries.
-        let entries = all(&self.world.borrow().durable).count();
+        let entries = self.dues().len();
         for _ in 0..entries {
-            let due = all(&self.world.borrow().durable).min().filter(|(deadline_ms, _)| *deadline_ms <= now_ms);
+            let due = self.dues().into_iter().min().filter(|(deadline_ms, _)| *deadline_ms <= now_ms);
             match due {
                 Some((_, Due::Mode)) => self.mode_ends(turn),
                 Some((_, Due::Relay)) => self.relay_ends(turn),
                 Some((_, Due::Policy(name))) => self.policy_switch_ends(turn, &name),
                 Some((_, Due::Pending(id))) => self.expire(turn, &id),
                 Some((_, Due::Mute(speaker))) => self.unmute(turn, &speaker, "timer"),
+                Some((_, Due::Proof)) => self.proof_ends(turn),
+                Some((_, Due::Settling(entity))) => self.end_settling(turn, &entity),
                 None => return,
             }
         }

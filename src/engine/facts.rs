@@ -32,6 +32,9 @@ impl Engine {
     /// A state was learned.
     pub(super) fn learn(&mut self, turn: &mut Turn<'_>, change: FactChange) {
         let entity = change.entity.clone();
+        if change.attribute.is_none() {
+            self.note_state(&entity, change.value.as_ref());
+        }
         let folded = self.world.borrow_mut().home.fold(turn.at.monotonic_ms, change);
         let Err(overflow) = folded else { return };
         let (table, limit) = match overflow {
@@ -39,8 +42,13 @@ impl Engine {
             Overflow::Attributes => ("attributes of an entity", home::ATTRIBUTES_MAX),
             Overflow::Value => ("bytes of a value", home::VALUE_BYTES_MAX),
         };
+        self.tell_full(turn, table, limit, &entity);
+    }
+
+    /// A table is full. That is told once an hour.
+    pub(super) fn tell_full(&mut self, turn: &mut Turn<'_>, table: &'static str, limit: usize, what: &str) {
         if self.overflows.is_news(table, turn.at.monotonic_ms) {
-            turn.record(Entry::Full { table: table.to_owned(), limit: limit as u64, what: entity });
+            turn.record(Entry::Full { table: table.to_owned(), limit: limit as u64, what: what.to_owned() });
         }
     }
 

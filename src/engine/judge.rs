@@ -42,16 +42,28 @@ impl Engine {
     pub(super) fn arrive(&mut self, turn: &mut Turn<'_>, mut arrival: Arrival, depth: usize) {
         // What the owner says of the action adds to what its topic says; rules read the sum as `request.sensitive`.
         arrival.request.sensitive |= self.config.class_of(&arrival.request.action) == Class::Sensitive;
+        self.find_source(turn.at, &mut arrival.request);
         let request = Rc::new(arrival.request.clone());
         let mut judgement = self.judge(turn, &request, self.mode());
-        let channels = self.fit_channels(&request, &judgement);
+        let wishes = take(&mut judgement.wishes);
+        match arrival.held {
+            Held::Seen { undo } => self.react(turn, &request, judgement, undo),
+            Held::Command(_) | Held::Control(_) | Held::Question => self.act(turn, &request, judgement, arrival),
+        }
+        for (policy, wish) in wishes {
+            self.fulfil(turn, &policy, wish, depth);
+        }
+    }
+
+    /// Lets a request go, stop or wait, as it was judged.
+    fn act(&mut self, turn: &mut Turn<'_>, request: &Request, mut judgement: Judgement, arrival: Arrival) {
+        let channels = self.fit_channels(request, &judgement);
         if judgement.applied.verdict == Verdict::Confirm
-            && let Some(reason) = self.cannot_hold(&request, &channels)
+            && let Some(reason) = self.cannot_hold(request, &channels)
         {
             deny(&mut judgement, &reason);
         }
-        let mut decision = self.decision(turn.at, &request, &mut judgement);
-        let wishes = take(&mut judgement.wishes);
+        let mut decision = self.decision(turn.at, request, &mut judgement);
         match (judgement.applied.verdict, judgement.applied.terms) {
             (Verdict::Confirm, Some(terms)) => {
                 let until = turn.at.plus_ms(terms.within_ms);
@@ -61,9 +73,6 @@ impl Engine {
             }
             (Verdict::Allow, _) => self.release(turn, decision, arrival, 0),
             (Verdict::Deny | Verdict::Confirm, _) => conclude(turn, decision, arrival.reply),
-        }
-        for (policy, wish) in wishes {
-            self.fulfil(turn, &policy, wish, depth);
         }
     }
 
@@ -119,8 +128,9 @@ impl Engine {
             opinions: take(&mut judgement.opinions),
             facts: take(&mut judgement.facts),
             grade: grade(request.door),
-            enforcement: if acted_on && self.mode() == Mode::Enforce {
-                Enforcement::Unproven
+            // What was only seen went another way than by us, whatever the canary says of the others.
+            enforcement: if acted_on && self.mode() == Mode::Enforce && request.door.holds() {
+                self.proof.enforcement
             } else {
                 Enforcement::NotEnforced
             },
@@ -151,7 +161,7 @@ impl Engine {
             opinions: Vec::new(),
             facts: Vec::new(),
             grade: grade(request.door),
-            enforcement: Enforcement::Unproven,
+            enforcement: self.proof.enforcement,
             revision: self.policies.revision().to_owned(),
             confirm: None,
             settles: Some(settlement),
@@ -160,33 +170,41 @@ impl Engine {
 
     /// Lets an allowed request happen, `held_ms` after it came. The record stands before the forward.
     pub(super) fn release(&mut self, turn: &mut Turn<'_>, mut decision: Decision, arrival: Arrival, held_ms: u64) {
-        match arrival.held {
-            Held::Question | Held::Seen { .. } => conclude(turn, decision, arrival.reply),
+        let Arrival { request, held, reply } = arrival;
+        match held {
+            Held::Question | Held::Seen { .. } => conclude(turn, decision, reply),
             Held::Control(control) => {
                 let by = decision.id.clone();
-                conclude(turn, decision, arrival.reply);
+                conclude(turn, decision, reply);
                 self.loosen(turn, control, &by);
             }
             Held::Command(command) => match self.fresh(command, held_ms) {
                 Some(command) => {
-                    let permit = Permit::grant(command, &decision.id);
-                    let answer = answer(&decision, arrival.reply, None);
+                    let id = decision.id.clone();
+                    let answer = answer(&decision, reply, None);
                     record(turn, decision);
-                    turn.effects.push(Effect::Forward(permit));
+                    self.forward(turn, command, &id, &request);
                     turn.effects.extend(answer);
                 }
                 None => {
                     decision.verdict = Verdict::Deny;
                     decision.applied = Verdict::Deny;
                     "the command expired while it waited".clone_into(&mut decision.reason);
-                    conclude(turn, decision, arrival.reply);
+                    conclude(turn, decision, reply);
                 }
             },
         }
     }
 
+    /// Lets a command leave by a recorded decision.
+    pub(super) fn forward(&mut self, turn: &mut Turn<'_>, command: Command, decision: &str, request: &Request) {
+        self.note_act(turn.at, &command);
+        self.await_state(turn, &command, decision, request);
+        turn.effects.push(Effect::Forward(Permit::grant(command, decision)));
+    }
+
     /// The command with what is left of its time: never more than `stale_after`. `None`: nothing is left.
-    fn fresh(&self, command: Command, held_ms: u64) -> Option<Command> {
+    pub(super) fn fresh(&self, command: Command, held_ms: u64) -> Option<Command> {
         let stale_after_s = u32::try_from(self.config.stale_after_ms.div_ceil(1_000)).unwrap_or(u32::MAX);
         let left_s = match command.expiry_s {
             None => stale_after_s,

@@ -83,7 +83,7 @@ impl Engine {
         let request = self.registry.read_command(&topic, payload.as_bytes(), Door::Policy);
         match request {
             Some(mut request) if applied => {
-                request.source = Source { kind: SourceKind::Policy, channel: None, policy: Some(policy) };
+                request.source = Source { kind: SourceKind::Policy, policy: Some(policy), ..Source::default() };
                 let command = Command { topic, payload: payload.into(), qos: Qos::AtLeastOnce, expiry_s: None };
                 let arrival = Arrival { request, held: Held::Command(command), reply: None };
                 self.arrive(turn, arrival, depth + 1);

@@ -26,6 +26,13 @@ pub const UNMUTE: &str = "hushgate.unmute";
 pub const RELEASE: &str = "hushgate.release";
 pub const ACCEPT: &str = "hushgate.accept";
 
+/// Commands to the firmware or the bridge program of a device: they set it up, rename, admit, or run code. What they are
+/// given is never shown.
+pub const SHELLY_CALL: &str = "shelly.call";
+pub const TASMOTA_COMMAND: &str = "tasmota.command";
+pub const ZIGBEE2MQTT_REQUEST: &str = "zigbee2mqtt.request";
+pub const ZWAVE_CALL: &str = "zwave.call";
+
 use Class::{Ordinary, Sensitive};
 
 /// Known actions and their classes, in alphabetical order.
@@ -107,12 +114,16 @@ pub const KNOWN_ACTIONS: &[(&str, Class)] = &[
     ("scene.turn_on", Ordinary),
     ("script.turn_on", Ordinary),
     ("select.select_option", Ordinary),
+    (SHELLY_CALL, Sensitive),
+    ("shelly.query", Ordinary),
     ("shopping_list.add_item", Ordinary),
     ("siren.turn_off", Ordinary),
     ("siren.turn_on", Sensitive),
     ("switch.toggle", Ordinary),
     ("switch.turn_off", Ordinary),
     ("switch.turn_on", Ordinary),
+    (TASMOTA_COMMAND, Sensitive),
+    ("tasmota.query", Ordinary),
     ("text.set_value", Ordinary),
     ("update.install", Sensitive),
     ("vacuum.pause", Ordinary),
@@ -127,6 +138,9 @@ pub const KNOWN_ACTIONS: &[(&str, Class)] = &[
     ("water_heater.set_temperature", Ordinary),
     ("water_heater.turn_off", Ordinary),
     ("water_heater.turn_on", Ordinary),
+    ("zigbee2mqtt.query", Ordinary),
+    (ZIGBEE2MQTT_REQUEST, Sensitive),
+    (ZWAVE_CALL, Sensitive),
 ];
 
 /// What no policy may block unless the owner's `floor:` says otherwise: it makes a house quieter, drier or still.

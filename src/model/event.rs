@@ -166,6 +166,8 @@ pub enum Publication {
         on: bool,
         until: Option<Timestamp>,
     },
+    /// A command that went round the bridge, as it was judged.
+    Bypass(Box<Decision>),
     /// The owner is told.
     Notice {
         text: String,
@@ -337,6 +339,14 @@ pub enum Entry {
         target: String,
         expected: String,
         found: Option<String>,
+    },
+    /// What went round the bridge was undone, by the bridge's own command.
+    Reverted {
+        /// The decision that it stands in for.
+        decision: String,
+        topic: String,
+        action: String,
+        target: Option<String>,
     },
     /// The civil clock cannot be right, or is right again.
     Clock {

@@ -41,6 +41,41 @@ impl SourceKind {
     }
 }
 
+/// How sure something is that nobody vouches for. There is no word for certain: who may write the streams can forge it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Certainty {
+    /// It fits, and so does something else, or it is long ago.
+    Possible,
+    /// Nothing else fits.
+    Likely,
+}
+
+impl Certainty {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Certainty::Possible => "possible",
+            Certainty::Likely => "likely",
+        }
+    }
+}
+
+/// How sure, and how old when the request was judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    pub certainty: Certainty,
+    pub age_ms: u64,
+}
+
+/// Who seems to have asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clue {
+    /// An entity (`assist_satellite.kitchen`), or the id of a user of Home Assistant.
+    pub name: String,
+    #[serde(flatten)]
+    pub evidence: Evidence,
+}
+
 /// Who asks. What is not known stays `None`; nothing is guessed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Source {
@@ -51,6 +86,26 @@ pub struct Source {
     /// The policy that asks, for `kind: policy`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
+    /// Set where `kind` is known from Home Assistant's streams alone. `None`: the configuration vouches for it, or it is
+    /// not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
+    /// The satellite that seems to have heard it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub satellite: Option<Clue>,
+    /// The user of Home Assistant who seems to have asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<Clue>,
+    /// The configured channels of that satellite and that person. They may not confirm; they are good for nothing else.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub likely_channels: Vec<String>,
+}
+
+impl Source {
+    /// Whether the configuration vouches for who asks: by the topic, or because the bridge itself asks.
+    pub fn is_vouched(&self) -> bool {
+        self.kind != SourceKind::Unknown && self.evidence.is_none()
+    }
 }
 
 /// The door by which a request came.

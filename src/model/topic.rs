@@ -55,6 +55,14 @@ pub fn is_discovery(topic: &str) -> bool {
     topic != DISCOVERY_PREFIX && is_under(topic, DISCOVERY_PREFIX) && topic.ends_with("/config")
 }
 
+/// The level below a guarded topic on which the canary sings. Nothing on it is a command.
+pub const CANARY_LEVEL: &str = "hushgate_canary";
+
+/// Whether the canary sings on `topic`.
+pub fn is_canary(topic: &str) -> bool {
+    topic.rsplit_once('/').is_some_and(|(_, last)| last == CANARY_LEVEL)
+}
+
 /// A valid topic filter.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TopicFilter(String);
@@ -165,6 +173,18 @@ mod tests {
             ("zigbee2mqtt/config", false),
         ] {
             assert_eq!(is_discovery(topic), expected, "{topic}");
+        }
+    }
+
+    #[test]
+    fn the_canary_is_told_by_the_last_level() {
+        for (topic, expected) in [
+            ("a/set/hushgate_canary", true),
+            ("hushgate_canary", false),
+            ("a/hushgate_canary/set", false),
+            ("a/x", false),
+        ] {
+            assert_eq!(is_canary(topic), expected, "{topic}");
         }
     }
 

@@ -67,7 +67,7 @@ pub(super) fn request() -> Request {
     Request {
         action: "notify.send_message".to_owned(),
         target: Some("emma".to_owned()),
-        source: Source { kind: SourceKind::Voice, channel: Some("kitchen".to_owned()), policy: None },
+        source: Source { kind: SourceKind::Voice, channel: Some("kitchen".to_owned()), ..Source::default() },
         door: Door::Gate,
         data: BTreeMap::from([("urgent".to_owned(), json!(true)), ("nothing".to_owned(), Value::Null)]),
         text: None,

@@ -1,18 +1,24 @@
 //! How the bridge is doing: what it has seen and how long it took, for `<base>/health`.
 //!
-//! Numbers only; nothing here is about one request.
+//! Numbers, and what is not as it should be; nothing here is about one request.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::model::decision::Verdict;
-use crate::model::event::Entry;
+use crate::model::decision::{Enforcement, Verdict};
+use crate::model::durable::Durable;
+use crate::model::event::{Canary, Entry};
 
 /// How often it is published.
 pub const INTERVAL_S: u64 = 60;
 /// Evaluations that the percentiles are taken from: the latest ones.
 const SAMPLES_MAX: usize = 4_096;
+/// Problems that are told at one time. Where there are more, the last one says so.
+pub const PROBLEMS_MAX: usize = 64;
+/// Nobody has looked yet.
+const NOT_LOOKED: &str = "nobody has looked yet";
 
 /// Counts since the start.
 #[derive(Debug, Default)]
@@ -23,10 +29,22 @@ pub struct Health {
     /// A ring of microseconds.
     samples: Vec<u32>,
     next_sample: usize,
+    canary: Option<Canary>,
+    /// By what they are about: a guarded topic, a file.
+    problems: BTreeMap<String, String>,
+    has_news: bool,
+}
+
+/// Something that the owner should look at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// A guarded topic, or a file.
+    pub about: String,
+    pub problem: String,
 }
 
 /// Decisions by verdict, as judged.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decisions {
     pub allow: u64,
     pub confirm: u64,
@@ -34,7 +52,7 @@ pub struct Decisions {
 }
 
 /// How long messages took that led to a decision, from their arrival in the core to the last effect.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evaluation {
     pub p50: u32,
     pub p99: u32,
@@ -42,7 +60,7 @@ pub struct Evaluation {
 }
 
 /// What is published.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     pub uptime_s: u64,
     pub received: u64,
@@ -53,8 +71,12 @@ pub struct Report {
     /// Messages that wait for the broker.
     pub queue: usize,
     /// Resident memory, where the system tells it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_kib: Option<u64>,
+    /// Whether the way around the bridge is shut, as the canary found.
+    pub enforcement: Enforcement,
+    pub enforcement_reason: String,
+    pub problems: Vec<Problem>,
 }
 
 impl Health {
@@ -73,8 +95,34 @@ impl Health {
                 *count += 1;
             }
             Entry::Dropped { .. } => self.dropped += 1,
+            Entry::Canary { enforcement, reason } => {
+                self.canary = Some(Canary { enforcement: *enforcement, reason: reason.clone() });
+                self.has_news = true;
+            }
+            Entry::Guarded { topic, problem, .. } => self.problem(topic, problem.as_deref()),
             _ => {}
         }
+    }
+
+    /// What an earlier run left is as it was, without a record.
+    pub fn restored(&mut self, durable: &Durable) {
+        for (topic, guard) in &durable.guards {
+            self.problem(topic, guard.problem.as_deref());
+        }
+    }
+
+    /// Something is not as it should be, or is again.
+    pub fn problem(&mut self, about: &str, problem: Option<&str>) {
+        let earlier = match problem {
+            Some(problem) => self.problems.insert(about.to_owned(), problem.to_owned()),
+            None => self.problems.remove(about),
+        };
+        self.has_news |= earlier.as_deref() != problem;
+    }
+
+    /// Whether something changed since the last call that nobody should wait a minute for.
+    pub fn take_news(&mut self) -> bool {
+        std::mem::take(&mut self.has_news)
     }
 
     pub fn decisions(&self) -> Decisions {
@@ -99,7 +147,24 @@ impl Health {
             evaluation_us: self.evaluation(),
             queue,
             memory_kib: resident_kib(),
+            enforcement: self.canary.as_ref().map_or(Enforcement::Unproven, |canary| canary.enforcement),
+            enforcement_reason: self
+                .canary
+                .as_ref()
+                .map_or_else(|| NOT_LOOKED.to_owned(), |canary| canary.reason.clone()),
+            problems: self.problems(),
         }
+    }
+
+    fn problems(&self) -> Vec<Problem> {
+        let all =
+            self.problems.iter().map(|(about, problem)| Problem { about: about.clone(), problem: problem.clone() });
+        if self.problems.len() <= PROBLEMS_MAX {
+            return all.collect();
+        }
+        let shown = PROBLEMS_MAX - 1;
+        let rest = format!("there are {} more problems; the log has them", self.problems.len() - shown);
+        all.take(shown).chain([Problem { about: "further problems".to_owned(), problem: rest }]).collect()
     }
 
     fn evaluation(&self) -> Evaluation {
@@ -138,6 +203,36 @@ mod tests {
         let expected = Evaluation { p50: 7, p99: 7, max: 7 };
         assert_eq!(health.report(Duration::ZERO, 0).evaluation_us, expected, "old samples have left the ring");
         assert_eq!(health.samples.len(), SAMPLES_MAX);
+    }
+
+    #[test]
+    fn problems_come_and_go_and_are_bounded() {
+        let mut health = Health::default();
+        let guarded = |topic: &str, problem: Option<&str>| Entry::Guarded {
+            topic: topic.to_owned(),
+            entities: Vec::new(),
+            problem: problem.map(str::to_owned),
+        };
+        let report = health.report(Duration::ZERO, 0);
+        assert_eq!((report.enforcement, report.enforcement_reason.as_str()), (Enforcement::Unproven, NOT_LOOKED));
+        health.recorded(&Entry::Canary { enforcement: Enforcement::Proven, reason: "r".to_owned() });
+        assert_eq!(health.report(Duration::ZERO, 0).enforcement, Enforcement::Proven);
+        assert!(health.take_news() && !health.take_news());
+        health.recorded(&guarded("a", None));
+        assert!(!health.take_news(), "a topic that is guarded and as it should be is no news");
+        for index in 0..PROBLEMS_MAX {
+            health.recorded(&guarded(&format!("{index:03}"), Some("p")));
+        }
+        let problems = health.report(Duration::ZERO, 0).problems;
+        assert_eq!((problems.len(), problems[PROBLEMS_MAX - 1].about.as_str()), (PROBLEMS_MAX, "063"));
+        health.recorded(&guarded("064", Some("p")));
+        let problems = health.report(Duration::ZERO, 0).problems;
+        assert_eq!(problems.len(), PROBLEMS_MAX);
+        assert_eq!(problems[PROBLEMS_MAX - 1].problem, "there are 2 more problems; the log has them");
+        for index in 0..=PROBLEMS_MAX {
+            health.recorded(&guarded(&format!("{index:03}"), None));
+        }
+        assert!(health.report(Duration::ZERO, 0).problems.is_empty());
     }
 
     #[cfg(target_os = "linux")]

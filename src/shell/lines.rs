@@ -9,7 +9,7 @@ use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::model::decision::{Decision, Enforcement, Outcome, Verdict};
+use crate::model::decision::{Decision, Enforcement, Grade, Outcome, Verdict};
 use crate::model::event::{Entry, Record};
 use crate::model::request::Source;
 
@@ -95,8 +95,13 @@ pub fn decision(decision: &Decision, palette: &Palette) -> String {
             push(&mut line, " by ", format_args!("{}", harmless(channel)));
         }
     }
-    if decision.applied != decision.verdict {
-        push(&mut line, SEPARATOR, format_args!("{quiet}only observed{quiet:#}"));
+    let aside = match (decision.grade, request.door.holds()) {
+        (Grade::Reverted, _) => Some("undone"),
+        (_, false) => Some("only seen"),
+        (_, true) => (decision.applied != decision.verdict).then_some("only observed"),
+    };
+    if let Some(aside) = aside {
+        push(&mut line, SEPARATOR, format_args!("{quiet}{aside}{quiet:#}"));
     }
     line
 }
@@ -109,9 +114,11 @@ fn push(line: &mut String, separator: &str, part: std::fmt::Arguments<'_>) {
 
 fn source(source: &Source) -> String {
     let name = source.channel.as_deref().or(source.policy.as_deref());
+    let name = name.or(source.satellite.as_ref().map(|satellite| satellite.name.as_str()));
+    let certainty = source.evidence.map_or_else(String::new, |evidence| format!("{} ", evidence.certainty.name()));
     match name {
-        Some(name) => format!("{} {}", source.kind.name(), harmless(name)),
-        None => source.kind.name().to_owned(),
+        Some(name) => format!("{certainty}{} {}", source.kind.name(), harmless(name)),
+        None => format!("{certainty}{}", source.kind.name()),
     }
 }
 
@@ -205,6 +212,10 @@ pub fn record(record: &Record, palette: &Palette, zone: Option<&TimeZone>) -> (b
                 about("did not happen", &format!("{action} {target}"), &format!("expected {expected}, found {found}")),
             )
         }
+        Entry::Reverted { topic, action, target, .. } => {
+            let what = target.as_ref().map_or_else(|| action.clone(), |target| format!("{action} {target}"));
+            (true, about("undone by", &what, topic))
+        }
         Entry::Clock { plausible: true, utc } => (false, format!("the clock is right again: {utc:.0}")),
         Entry::Clock { plausible: false, utc } => (true, format!("the clock cannot be right: {utc:.0}")),
         Entry::Event { event, policies } => {
@@ -235,7 +246,7 @@ pub(crate) mod tests {
             request: Request {
                 action: "lock.unlock".to_owned(),
                 target: Some("front_door".to_owned()),
-                source: Source { kind: SourceKind::Voice, channel: Some("kitchen".to_owned()), policy: None },
+                source: Source { kind: SourceKind::Voice, channel: Some("kitchen".to_owned()), ..Source::default() },
                 door: Door::Gate,
                 data: std::collections::BTreeMap::new(),
                 text: None,

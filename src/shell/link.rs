@@ -43,6 +43,8 @@ pub const KEEP_ALIVE_S: u16 = 30;
 pub const STABLE_MS: u64 = 10_000;
 /// How long a clean farewell may take.
 pub const CLOSE_TIMEOUT_MS: u64 = 2_000;
+/// Why a publish is undelivered that the broker's rules forbid (reason code 0x87 of MQTT 5).
+pub const NOT_AUTHORIZED: &str = "the broker refused it: not authorized";
 
 /// What the link must know to connect.
 #[derive(Clone)]
@@ -202,6 +204,28 @@ impl Link {
                 reason: "there is no connection to the broker".to_owned(),
             }),
         }
+    }
+
+    /// Waits until the broker has answered all that was handed over, or the connection is lost. What happens meanwhile comes
+    /// out of `next`. `false`: there is no connection any more. Cancelling it loses nothing.
+    pub async fn settle(&mut self) -> bool {
+        loop {
+            let mut seen = VecDeque::new();
+            let stepped = match &mut self.state {
+                State::Up(connection) if connection.session().is_settled() => return true,
+                State::Up(connection) => connection.step(&mut seen).await,
+                _ => return false,
+            };
+            self.events.append(&mut seen);
+            if let Err(lost) = stepped {
+                self.lost(lost);
+            }
+        }
+    }
+
+    /// Whether the broker acknowledges what it is sent, and so says what it refuses. `false` too without a connection.
+    pub fn is_acknowledged(&self) -> bool {
+        matches!(&self.state, State::Up(connection) if connection.session().has_qos_1())
     }
 
     /// Replaces the subscriptions, on the connection that is up and on all that follow.

@@ -9,15 +9,18 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::canary::Rounds;
 use super::clock::Clock;
 use super::health::{self, Health};
 use super::journal::Journal;
 use super::link::{Lane, Link, LinkEvent, LinkSettings, Undelivered};
 use super::reload::PolicyWatch;
 use super::seed::Seeds;
+use super::store::{Opened, Store};
 use super::{files, link};
 use crate::bridge::{Bridge, Output, Setup};
 use crate::config::{Broker, Config, Remote};
+use crate::model::durable::Change;
 use crate::model::event::{Entry, Event, Record, Refusal};
 use crate::model::message::Message;
 use crate::model::mode::Mode;
@@ -25,6 +28,10 @@ use crate::script::diagnostics::Diagnostic;
 
 /// How long the timer sleeps where nothing has a deadline.
 const NO_DEADLINE: Duration = Duration::from_secs(3_600);
+/// How soon news goes into the health report. At a start much of it comes together.
+const HEALTH_NEWS_MS: u64 = 1_000;
+/// What a problem of the store is about.
+const STORE: &str = "what is kept on disk";
 
 /// Why the bridge could not start.
 #[derive(Debug)]
@@ -55,6 +62,8 @@ pub struct Run {
     watch: PolicyWatch,
     journal: Journal,
     health: Health,
+    store: Store,
+    canary: Rounds,
     outputs: Vec<Output>,
     was_connected: bool,
     /// Outlives the link, which says farewell to it.
@@ -78,13 +87,17 @@ impl Run {
         let sources = files::read_policies(&config.policies).map_err(StartError::Configuration)?;
         let watch = PolicyWatch::new(&config.policies, sources.clone()).map_err(StartError::Configuration)?;
         let count = sources.len();
-        let setup = Setup {
-            config: Rc::clone(&config),
-            sources,
-            seed: seeds.boot,
-            stopwatch: Some(clock.stopwatch()),
-            saved: None,
-        };
+        let Opened { store, saved, problem } = Store::open(&config.data, clock.now());
+        let mut health = Health::default();
+        if let Some((durable, _)) = &saved {
+            health.restored(durable);
+        }
+        if let Some(problem) = problem {
+            tracing::error!("{}", problem.replace('\n', "; "));
+            health.problem(&config.data.display().to_string(), Some(&problem));
+        }
+        let setup =
+            Setup { config: Rc::clone(&config), sources, seed: seeds.boot, stopwatch: Some(clock.stopwatch()), saved };
         let mut outputs = Vec::new();
         let bridge = Bridge::start(setup, clock.now(), &mut outputs).map_err(StartError::Policies)?;
         tracing::info!("{}", opening(&config, count, bridge.engine().revision()));
@@ -102,6 +115,7 @@ impl Run {
             Broker::Remote(remote) => remote.clone(),
             Broker::Embedded { .. } => return Err(StartError::Configuration(NO_BROKER.to_owned())),
         };
+        let canary = Rounds::new(remote.clone(), &config.home_assistant, seeds.jitter);
         let link = connect(&config, &bridge, remote, seeds.jitter).map_err(StartError::Configuration)?;
         Ok(Run {
             config,
@@ -110,7 +124,9 @@ impl Run {
             link,
             watch,
             journal,
-            health: Health::default(),
+            health,
+            store,
+            canary,
             outputs,
             was_connected: false,
             #[cfg(feature = "embedded-broker")]
@@ -132,6 +148,7 @@ impl Run {
         let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
         let (mut armed_ms, mut is_armed) = (None, false);
         let mut health = tokio::time::interval(Duration::from_secs(health::INTERVAL_S));
+        let mut is_health_soon = false;
         // The bridge has told the state of everything before there was a link.
         self.carry_out();
         loop {
@@ -140,6 +157,11 @@ impl Run {
                 (armed_ms, is_armed) = (deadline_ms, true);
                 let delay = deadline_ms.map_or(NO_DEADLINE, |deadline_ms| self.clock.until(deadline_ms));
                 timer.set(tokio::time::sleep(delay));
+            }
+            // What is due already is not put off by further news.
+            if self.health.take_news() && !is_health_soon {
+                health.reset_after(Duration::from_millis(HEALTH_NEWS_MS));
+                is_health_soon = true;
             }
             let ended = tokio::select! {
                 event = self.link.next() => self.heard(event),
@@ -154,7 +176,16 @@ impl Run {
                     None
                 }
                 _ = health.tick() => {
+                    is_health_soon = false;
                     self.tell_health();
+                    None
+                }
+                written = self.store.next(|| self.clock.now()) => {
+                    self.written(written);
+                    None
+                }
+                canary = self.canary.next(|| self.bridge.engine().guarded_topics()) => {
+                    self.tell(Event::Canary(canary));
                     None
                 }
                 () = stop.as_mut() => Some(Ended::Stopped),
@@ -176,10 +207,16 @@ impl Run {
             }
             LinkEvent::Connected => {
                 self.was_connected = true;
+                self.canary.connected();
                 self.tell(Event::Connected);
                 self.send(self.bridge.online());
             }
-            LinkEvent::Disconnected { reason } => self.tell(Event::Disconnected { reason }),
+            LinkEvent::Disconnected { reason } => {
+                self.tell(Event::Disconnected { reason });
+                if let Some(canary) = self.canary.disconnected() {
+                    self.tell(Event::Canary(canary));
+                }
+            }
             LinkEvent::Undelivered(undelivered) => self.undelivered(undelivered),
             LinkEvent::Unreadable { topic, reason } => {
                 self.tell(Event::Refused(Refusal { topic, reason, reply: None }));
@@ -225,8 +262,7 @@ impl Run {
         for output in outputs.drain(..) {
             match output {
                 Output::Journal(record) => self.write(&record),
-                // The durable state lives in the engine; nothing of it outlives the process yet.
-                Output::Store(_) => {}
+                Output::Store(change) => self.keep(change),
                 Output::Forward(permit) => lost.extend(self.link.send(Lane::Forward, permit.into_message()).err()),
                 Output::Send(message) => self.send(message),
             }
@@ -236,6 +272,21 @@ impl Run {
         for undelivered in lost {
             self.undelivered(undelivered);
         }
+    }
+
+    fn keep(&mut self, change: Change) {
+        if let Change::Guard { topic, .. } = &change {
+            self.canary.guarded(topic);
+        }
+        self.store.keep(change);
+    }
+
+    fn written(&mut self, written: Result<(), String>) {
+        let problem = written.err();
+        if let Some(problem) = &problem {
+            tracing::error!("{problem}; the bridge goes on, and the next change is another attempt");
+        }
+        self.health.problem(STORE, problem.as_deref());
     }
 
     fn send(&mut self, message: Message) {
@@ -290,6 +341,9 @@ impl Run {
         // Where there is no connection, the last will has said it.
         let says_farewell = ended == Ended::Stopped && self.link.is_up();
         let last = if says_farewell { vec![self.bridge.offline()] } else { Vec::new() };
+        if let Err(problem) = self.store.close(self.clock.now()).await {
+            tracing::error!("{problem}");
+        }
         let link = self.link;
         for undelivered in link.close(last).await {
             let entry = Entry::Dropped { topic: undelivered.topic, reason: undelivered.reason };

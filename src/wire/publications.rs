@@ -54,6 +54,10 @@ impl Wire {
                 let body = without_nulls(json!({"state": if on { "on" } else { "off" }, "until": until}));
                 vec![self.own.store(stored(self.in_base("relay"), &body))]
             }
+            Publication::Bypass(decision) => {
+                let body = serde_json::to_vec(&decision).unwrap_or_default();
+                vec![Message::live(self.in_base("bypass"), body)]
+            }
             Publication::Notice { text, policy } => self.notice(text, policy),
             Publication::Plain(message) if self.is_plain(&message.topic) => vec![message],
             Publication::Plain(_) => Vec::new(),

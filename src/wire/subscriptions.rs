@@ -29,7 +29,7 @@ pub struct Subscription {
 
 /// The bridge's own topics that others write, or might forge. `info` first: whether another bridge has taken the base
 /// must be known before this one announces itself.
-const OWN: [&str; 11] = [
+const OWN: [&str; 15] = [
     "info",
     "gate/#",
     "ask/#",
@@ -40,6 +40,10 @@ const OWN: [&str; 11] = [
     "policy/#",
     "mute/#",
     "pending/#",
+    "act",
+    "state/#",
+    "twin/#",
+    "homeassistant/#",
     "status",
 ];
 

@@ -2,6 +2,7 @@
 
 mod outbound;
 mod questions;
+mod twins;
 
 use super::*;
 use crate::config::{self, NoSecrets};

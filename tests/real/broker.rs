@@ -13,7 +13,10 @@ use mosquitto::free_ports;
 
 /// The user of brokers that ask for a password.
 pub const USER: &str = "hushgate";
-/// That user's password.
+/// Two more users of brokers with rules.
+pub const HOME_ASSISTANT: &str = "homeassistant";
+pub const GUEST: &str = "guest";
+/// The password of them all.
 pub const PASSWORD: &str = "correct horse battery staple";
 /// Tries to find a port that nobody takes between the question and the start.
 const STARTS_MAX: usize = 5;
@@ -46,6 +49,8 @@ pub enum Access {
     Password,
     /// A second listener with TLS; its authority is in `ca_file`.
     Tls,
+    /// Three users, and the text of an `acl_file`.
+    Rules(&'static str),
 }
 
 /// A broker that can be killed and started again on its port.
@@ -102,12 +107,12 @@ impl Broker {
     pub fn url(&self) -> String {
         match self.access {
             Access::Tls => format!("mqtts://localhost:{}", self.tls_port),
-            Access::Open | Access::Password => format!("mqtt://127.0.0.1:{}", self.port),
+            Access::Open | Access::Password | Access::Rules(_) => format!("mqtt://127.0.0.1:{}", self.port),
         }
     }
 
     pub fn login(&self) -> Option<(&'static str, &'static str)> {
-        (self.access == Access::Password).then_some((USER, PASSWORD))
+        matches!(self.access, Access::Password | Access::Rules(_)).then_some((USER, PASSWORD))
     }
 
     /// The certificate of the authority that signed the broker's.
@@ -160,6 +165,13 @@ impl Broker {
                 let file = self.folder.path().join("passwords");
                 mosquitto::write_password_file(&file, &[(USER, PASSWORD)]);
                 format!("{common}{listener}allow_anonymous false\npassword_file {}\n", file.display())
+            }
+            Access::Rules(rules) => {
+                let (passwords, acl) = (self.folder.path().join("passwords"), self.folder.path().join("acl"));
+                mosquitto::write_password_file(&passwords, &[USER, HOME_ASSISTANT, GUEST].map(|user| (user, PASSWORD)));
+                std::fs::write(&acl, rules).expect("a writable temporary folder");
+                let (passwords, acl) = (passwords.display(), acl.display());
+                format!("{common}{listener}allow_anonymous false\npassword_file {passwords}\nacl_file {acl}\n")
             }
             Access::Tls => format!(
                 "{common}allow_anonymous true\n{listener}listener {} 127.0.0.1\ncertfile {folder}/server.pem\nkeyfile \

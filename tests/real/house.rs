@@ -1,7 +1,7 @@
 //! A house for one test: a configuration, a folder of policies, and the built bridge run with them.
 
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 use std::sync::Arc;
 
 use tempfile::TempDir;
@@ -35,10 +35,41 @@ impl House {
     pub fn with_broker(section: &str) -> House {
         let house = House { folder: Arc::new(tempfile::tempdir().expect("a temporary folder")) };
         std::fs::create_dir(house.policies()).expect("a writable temporary folder");
-        let text = format!("{section}policies: \"{}\"\n{DEVICES}", house.policies().display());
+        let text = format!(
+            "{section}policies: \"{}\"\ndata: \"{}\"\n{DEVICES}",
+            house.policies().display(),
+            house.data().display()
+        );
         std::fs::write(house.config(), text).expect("a writable temporary folder");
         house.policy("cellar", CELLAR);
         house
+    }
+
+    /// Adds sections to the configuration.
+    pub fn add(&self, section: &str) {
+        let text = std::fs::read_to_string(self.config()).expect("it was just written");
+        std::fs::write(self.config(), text + section).expect("a writable temporary folder");
+    }
+
+    /// Where the bridge keeps what must outlive it.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// What an earlier run has kept: these topics are guarded.
+    pub fn guard(&self, topics: &[&str]) {
+        let guards: serde_json::Map<String, serde_json::Value> =
+            topics.iter().map(|topic| ((*topic).to_owned(), serde_json::json!({"accepted": []}))).collect();
+        let saved = serde_json::json!({"monotonic_ms": 1, "utc": "2026-11-22T00:00:00Z"});
+        let kept = serde_json::json!({"version": 1, "saved": saved, "guards": guards});
+        std::fs::create_dir(self.data()).expect("a writable temporary folder");
+        std::fs::write(self.data().join("guards.json"), kept.to_string()).expect("a writable temporary folder");
+    }
+
+    /// Runs another command of the program with this house's configuration, to its end.
+    pub fn command(&self, arguments: &[&str]) -> Output {
+        let mut command = command();
+        command.args(arguments).arg("--config").arg(self.config()).output().expect("the built program")
     }
 
     pub fn config(&self) -> PathBuf {

@@ -9,7 +9,7 @@ use rumqttc::v5::mqttbytes::v5::{
 };
 use rumqttc::v5::mqttbytes::{Error, QoS};
 
-use super::{Lane, LinkEvent, PACKET_BYTES_MAX, Undelivered};
+use super::{Lane, LinkEvent, NOT_AUTHORIZED, PACKET_BYTES_MAX, Undelivered};
 use crate::model::message::{Message, Qos, ReplyTo};
 
 /// First byte of a DISCONNECT.
@@ -128,7 +128,7 @@ pub(super) fn puback_failure(reason: PubAckReason) -> Option<&'static str> {
         PubAckReason::Success | PubAckReason::NoMatchingSubscribers => None,
         PubAckReason::UnspecifiedError => Some("the broker refused it without a reason"),
         PubAckReason::ImplementationSpecificError => Some("the broker cannot process it"),
-        PubAckReason::NotAuthorized => Some("the broker refused it: not authorized"),
+        PubAckReason::NotAuthorized => Some(NOT_AUTHORIZED),
         PubAckReason::TopicNameInvalid => Some("the broker refused it: the topic is not accepted"),
         PubAckReason::PacketIdentifierInUse => Some("the broker refused it: packet identifier in use"),
         PubAckReason::QuotaExceeded => Some("the broker refused it: quota exceeded"),

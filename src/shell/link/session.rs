@@ -124,6 +124,15 @@ impl Session {
         self.queue.len()
     }
 
+    /// Nothing waits, and the broker has answered everything that it answers.
+    pub(super) fn is_settled(&self) -> bool {
+        self.queue.len() == 0 && self.output.is_empty() && self.in_flight.iter().all(Option::is_none)
+    }
+
+    pub(super) fn has_qos_1(&self) -> bool {
+        self.limits.qos_1
+    }
+
     pub(super) fn lasted_ms(&self) -> u64 {
         self.tick.saturating_mul(TICK_MS)
     }

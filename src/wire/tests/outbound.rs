@@ -21,7 +21,7 @@ fn request() -> Request {
     Request {
         action: "lock.unlock".to_owned(),
         target: Some("front_door".to_owned()),
-        source: Source { kind: SourceKind::Voice, channel: Some("echo".to_owned()), policy: None },
+        source: Source { kind: SourceKind::Voice, channel: Some("echo".to_owned()), ..Source::default() },
         door: Door::Gate,
         data: BTreeMap::new(),
         text: None,

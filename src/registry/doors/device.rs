@@ -1,0 +1,108 @@
+//! Entities gathered to devices, each of the family that its announcement has the shape of.
+//!
+//! The shape is all there is: discovery does not say who sent it, and what it says can be forged. A device that is taken
+//! for the wrong family has the wrong doors, and still its own command topics.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Family, esphome, shelly, tasmota, zigbee2mqtt, zwave};
+use crate::model::entity::Entity;
+
+/// How a device hears what is written below a root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Role {
+    /// It is meant alone.
+    Device,
+    /// All devices of the family are meant.
+    Group,
+    /// The next levels say who is meant.
+    Network,
+}
+
+/// What belongs together: the entities that are commanded by the same name.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Device {
+    pub(super) family: Family,
+    /// Where the topics of its network or of itself begin.
+    pub(super) root: String,
+    /// What it is called below its root. Empty where the root is its own.
+    pub(super) name: String,
+    pub(super) entities: Vec<Entity>,
+}
+
+/// What the family, the root and the name of an entity are.
+type Place = (Family, String, String);
+
+pub(super) fn gather<'a>(entities: impl IntoIterator<Item = &'a Entity>) -> Vec<Device> {
+    let mut devices: BTreeMap<Place, Vec<Entity>> = BTreeMap::new();
+    for entity in entities {
+        let mut places: BTreeSet<Place> = BTreeSet::new();
+        for (_, topic) in entity.command_topics() {
+            places.insert(place(entity, topic));
+        }
+        for place in places {
+            devices.entry(place).or_default().push(entity.clone());
+        }
+    }
+    let device = |((family, root, name), entities)| Device { family, root, name, entities };
+    devices.into_iter().map(device).collect()
+}
+
+fn place(entity: &Entity, topic: &str) -> Place {
+    let with = |family: Family, place: Option<(String, String)>| place.map(|(root, name)| (family, root, name));
+    let root_only = |root: String| (root, String::new());
+    with(Family::Zigbee2mqtt, zigbee2mqtt::place(entity, topic))
+        .or_else(|| with(Family::Zwave, zwave::place(entity, topic)))
+        .or_else(|| with(Family::Shelly, shelly::place(entity, topic).map(root_only)))
+        .or_else(|| with(Family::Tasmota, tasmota::place(topic).map(root_only)))
+        .or_else(|| with(Family::Esphome, esphome::place(entity, topic).map(root_only)))
+        .unwrap_or_else(|| (Family::Plain, String::new(), entity.device.first().cloned().unwrap_or_default()))
+}
+
+impl Device {
+    /// Below which topics its doors lie.
+    pub(super) fn roots(&self) -> Vec<(String, Role)> {
+        match self.family {
+            Family::Zigbee2mqtt | Family::Zwave => vec![(self.root.clone(), Role::Network)],
+            Family::Tasmota => tasmota::roots(self),
+            Family::Shelly => shelly::roots(self),
+            Family::Esphome => vec![(self.root.clone(), Role::Device)],
+            Family::Plain => Vec::new(),
+        }
+    }
+
+    pub(super) fn has(&self, entity: &Entity) -> bool {
+        self.entities.iter().any(|own| own.topic == entity.topic && own.component == entity.component)
+    }
+
+    /// Every command topic of every entity, with its key.
+    pub(super) fn commands(&self) -> impl Iterator<Item = (&Entity, &str, &str)> {
+        self.entities.iter().flat_map(|entity| entity.command_topics().map(move |(key, topic)| (entity, key, topic)))
+    }
+
+    /// The command topics, and what else is announced as read from the device: what every device must read and write.
+    pub(super) fn announced_needs(&self) -> (BTreeSet<String>, BTreeSet<String>) {
+        let reads = self.commands().map(|(_, _, topic)| topic.to_owned()).collect();
+        let writes = self.entities.iter().flat_map(announced_topics).collect();
+        (reads, writes)
+    }
+}
+
+/// The topics on which an entity's device tells something: every key that ends in `topic` and commands nothing, and
+/// those of its availability.
+pub(in crate::registry) fn announced_topics(entity: &Entity) -> BTreeSet<String> {
+    let commands: BTreeSet<&str> = entity.command_topics().map(|(key, _)| key).collect();
+    let plain = entity.options.iter().filter(|(key, _)| key.ends_with("topic") && !commands.contains(key.as_str()));
+    let plain = plain.filter_map(|(_, topic)| topic.as_str());
+    plain.chain(availability_topics(entity)).filter(|topic| !topic.is_empty()).map(str::to_owned).collect()
+}
+
+/// The topics of the list `availability`, and of `availability_topic`.
+pub(super) fn availability_topics(entity: &Entity) -> impl Iterator<Item = &str> {
+    let list = entity.options.get("availability").map_or(&[][..], |list| match list {
+        serde_json::Value::Array(items) => items,
+        single => std::slice::from_ref(single),
+    });
+    let listed = list.iter().filter_map(|item| item.get("topic")?.as_str());
+    listed.chain(entity.text("availability_topic"))
+}

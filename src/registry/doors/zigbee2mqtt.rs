@@ -1,0 +1,227 @@
+//! Zigbee2MQTT: `<base>/<name>[/<endpoint>]/set[/<attribute>]`, where the name may be an address or a group, and
+//! requests to the program itself.
+//!
+//! Which devices a group holds is not announced, so a group is as strict as the strictest device of its base. Values are
+//! read without regard to letter case, as Zigbee2MQTT does.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::device::{Device, availability_topics};
+use super::judge::{DoorReading, Judge, any_sensitive};
+use super::{Gap, PARTS_MAX};
+use crate::config::payload::{Json, Payload, scalar_text};
+use crate::model::action;
+use crate::model::entity::Entity;
+
+/// A request that changes the network or the program, or runs code.
+const REQUEST: &str = action::ZIGBEE2MQTT_REQUEST;
+/// A request that only asks.
+const QUERY: &str = "zigbee2mqtt.query";
+/// Requests that change nothing and tell nothing that is secret. `backup` is not among them: it tells the network key.
+const QUERIES: [&str; 5] =
+    ["health_check", "coordinator_check", "networkmap", "device/ota_update/check", "device/reporting/read"];
+/// What only lamps take: in a group it opens nothing.
+const LIGHT_FIELDS: [&str; 12] = [
+    "brightness",
+    "brightness_move",
+    "brightness_move_onoff",
+    "brightness_percent",
+    "brightness_step",
+    "brightness_step_onoff",
+    "color",
+    "color_mode",
+    "color_temp",
+    "color_temp_move",
+    "color_temp_step",
+    "transition",
+];
+
+/// The base and the name of the device behind a command topic.
+pub(super) fn place(entity: &Entity, topic: &str) -> Option<(String, String)> {
+    if !entity.device.iter().any(|id| id.starts_with("zigbee2mqtt_")) {
+        return None;
+    }
+    // Each of its entities names `<base>/bridge/state`; without that the base is one level.
+    let announced = availability_topics(entity).find_map(|topic| topic.strip_suffix("/bridge/state"));
+    let base = announced.or_else(|| topic.split_once('/').map(|(base, _)| base))?;
+    let rest = topic.strip_prefix(base)?.strip_prefix('/')?;
+    let (name, _) = split_set(rest).unwrap_or((rest, None));
+    // A command topic `<base>/<name>/<endpoint>/set` does not say where the name ends, its state topic does.
+    let state = entity.text("json_attributes_topic").or_else(|| entity.text("state_topic"));
+    let told = state.and_then(|state| state.strip_prefix(base)?.strip_prefix('/'));
+    let told = told.filter(|told| name.strip_prefix(told).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
+    Some((base.to_owned(), told.unwrap_or(name).to_owned()))
+}
+
+/// `front/left/set/state` is (`front/left`, `state`). The first `set` counts, as in Zigbee2MQTT.
+fn split_set(rest: &str) -> Option<(&str, Option<&str>)> {
+    let mut from = 1;
+    loop {
+        let at = from + rest.get(from..)?.find("/set")?;
+        let behind = rest.get(at + "/set".len()..)?;
+        match behind.strip_prefix('/') {
+            _ if behind.is_empty() => return Some((rest.get(..at)?, None)),
+            Some(attribute) if !attribute.is_empty() => return Some((rest.get(..at)?, Some(attribute))),
+            _ => from = at + 1,
+        }
+    }
+}
+
+/// The address, `0x…`, from the identifiers of a device.
+fn address(device: &Device) -> Option<&str> {
+    let ids = device.entities.iter().flat_map(|entity| &entity.device);
+    ids.filter_map(|id| id.strip_prefix("zigbee2mqtt_")).find(|id| id.starts_with("0x"))
+}
+
+/// A group has the base in its identifier and no address.
+fn is_group(device: &Device) -> bool {
+    address(device).is_none() && device.name != "bridge"
+}
+
+pub(super) fn read(judge: &Judge<'_>, devices: &[&Device], rest: &str, payload: &[u8]) -> Option<DoorReading> {
+    if let Some(program) = rest.strip_prefix("bridge/") {
+        return read_program(judge, program);
+    }
+    let (name, attribute) = split_set(rest).filter(|(name, _)| !name.starts_with("bridge"))?;
+    let payload = Payload::new(payload);
+    match find(devices, name) {
+        Some(device) if !is_group(device) => {
+            let entities: Vec<&Entity> = device.entities.iter().collect();
+            read_fields(judge, &entities, attribute, &payload, &[])
+        }
+        group => {
+            // Nobody sensitive is there to be reached: the claims of the group, if there are any, say it all.
+            if !any_sensitive(devices.iter().copied()) {
+                return None;
+            }
+            let entities: Vec<&Entity> = devices.iter().flat_map(|device| &device.entities).collect();
+            let reading = read_fields(judge, &entities, attribute, &payload, &LIGHT_FIELDS)?;
+            let named = group.and_then(|group| group.entities.first()).map(|entity| entity.entity_id.clone());
+            Some(DoorReading { entity_id: named, ..reading })
+        }
+    }
+}
+
+/// Requests to the program. Old versions took `config/…` and `group/…`.
+fn read_program(judge: &Judge<'_>, program: &str) -> Option<DoorReading> {
+    let request = program
+        .strip_prefix("request/")
+        .or_else(|| (program.starts_with("config/") || program.starts_with("group/")).then_some(program))?;
+    let is_query = QUERIES.contains(&request);
+    Some(judge.program(if is_query { QUERY } else { REQUEST }, ("request", request), !is_query))
+}
+
+/// The device of a name or address, with or without an endpoint behind it. `None`: a group, an alias, or nobody.
+fn find<'d>(devices: &[&'d Device], name: &str) -> Option<&'d Device> {
+    let exact = |name: &str| {
+        let fits = |device: &&&Device| device.name == name || address(device) == Some(name);
+        devices.iter().find(fits).copied()
+    };
+    exact(name).or_else(|| exact(name.rsplit_once('/')?.0))
+}
+
+/// Field by field: the strictest of all counts, and a field that nobody can read is as strict as its reach.
+fn read_fields(
+    judge: &Judge<'_>,
+    entities: &[&Entity],
+    attribute: Option<&str>,
+    payload: &Payload<'_>,
+    harmless: &[&str],
+) -> Option<DoorReading> {
+    let Some(fields) = fields_of(attribute, payload) else { return judge.unreadable_by(entities.iter().copied()) };
+    let fields = fields.into_iter().filter(|(name, _)| !harmless.contains(&name.as_str()));
+    judge.strictest(fields.filter_map(|(name, value)| {
+        let read = entities.iter().flat_map(|entity| read_field(judge, entity, &name, &value));
+        judge.strictest(read).or_else(|| judge.unreadable_by(entities.iter().copied()))
+    }))
+}
+
+/// What the message sets. `None`: it has two readings, or no end.
+fn fields_of(attribute: Option<&str>, payload: &Payload<'_>) -> Option<Vec<(String, Value)>> {
+    if payload.is_ambiguous() {
+        return None;
+    }
+    let value = match payload.json() {
+        Json::Value { value, .. } => Some(value.clone()),
+        Json::Ambiguous(_) => return None,
+        Json::None => None,
+    };
+    let text = || payload.text().map(Value::from);
+    match (attribute, value) {
+        (Some(attribute), value) => Some(vec![(attribute.to_owned(), value.or_else(text)?)]),
+        (None, Some(Value::Object(fields))) => {
+            (fields.len() <= PARTS_MAX).then(|| fields.into_iter().collect::<Vec<_>>())
+        }
+        (None, Some(_)) => None,
+        (None, None) => Some(vec![("state".to_owned(), text()?)]),
+    }
+}
+
+/// A field reaches an entity by the key that has it in its topic, and by the key whose topic takes any field.
+fn read_field(judge: &Judge<'_>, entity: &Entity, name: &str, value: &Value) -> Vec<DoorReading> {
+    let text = scalar_text(value);
+    let (plain, _) = name.split_once('_').filter(|(plain, _)| *plain == "state").unwrap_or((name, ""));
+    let mut readings = Vec::new();
+    for (key, topic) in entity.command_topics() {
+        let own = topic.rsplit_once("/set/").map(|(_, attribute)| attribute);
+        let reading = match own {
+            // `state_left` on the device is `state` on its endpoint `left`.
+            Some(own) if own == name || own == plain => judge.word(entity, key, &text),
+            Some(_) => None,
+            None => {
+                let object = json!({ plain: value }).to_string();
+                let upper = json!({ plain: text.to_uppercase() }).to_string();
+                let whole = || judge.readable(entity, key, &object).or_else(|| judge.readable(entity, key, &upper));
+                if plain == "state" { judge.word(entity, key, &text).or_else(whole) } else { whole() }
+            }
+        };
+        readings.extend(reading);
+    }
+    readings
+}
+
+/// Every form in which this device can be commanded. Those of its base alone that run code are shared with all others.
+pub(super) fn filters(device: &Device) -> Vec<(String, &'static str, bool)> {
+    let base = &device.root;
+    let mut filters = vec![
+        (format!("{base}/bridge/request/#"), "requests to Zigbee2MQTT that run code, rename or admit devices", true),
+        (format!("{base}/bridge/config/#"), "requests of old versions of Zigbee2MQTT", true),
+        (format!("{base}/bridge/group/#"), "requests of old versions of Zigbee2MQTT", true),
+    ];
+    for (name, what) in [(Some(device.name.as_str()), "its name"), (address(device), "its address")] {
+        if let Some(name) = name {
+            filters.push((format!("{base}/{name}/set/#"), what, false));
+            filters.push((format!("{base}/{name}/+/set/#"), what, false));
+        }
+    }
+    filters
+}
+
+pub(super) fn gaps(device: &Device, entity_id: &str, devices: &[Device]) -> Vec<Gap> {
+    let base = &device.root;
+    let same_base = devices.iter().filter(|other| other.family == device.family && other.root == *base);
+    let groups: BTreeSet<&str> =
+        same_base.filter(|other| is_group(other) && *other != device).map(|group| group.name.as_str()).collect();
+    let mut gaps = vec![Gap {
+        family: device.family,
+        what: format!("groups of Zigbee2MQTT below `{base}` that are not announced"),
+        reason: format!(
+            "a group can hold `{entity_id}`, and is commanded by its name or number on `{base}/<group>/set`"
+        ),
+        help: "let Home Assistant's user write only the topics that `hushgate acl` lists".to_owned(),
+    }];
+    gaps.extend(groups.into_iter().map(|group| Gap {
+        family: device.family,
+        what: format!("the group `{group}` on `{base}/{group}/set`"),
+        reason: format!("discovery does not say which devices a group holds; it may hold `{entity_id}`"),
+        help: format!("look at its members in Zigbee2MQTT, and take `{entity_id}` out or guard the group by `gate:`"),
+    }));
+    gaps
+}
+
+pub(super) fn needs(device: &Device) -> (BTreeSet<String>, BTreeSet<String>) {
+    let all = BTreeSet::from([format!("{}/#", device.root)]);
+    (all.clone(), all)
+}

@@ -1,0 +1,106 @@
+//! The canary: with rules that hold, with none, with broken ones, and with users that are none.
+
+use serde_json::Value;
+
+use crate::Case;
+use crate::broker::{Access, Broker, GUEST, HOME_ASSISTANT, Kind, PASSWORD};
+use crate::client::Client;
+use crate::house::House;
+
+pub const CASES: &[Case] = &[
+    ("rules_that_hold_are_proven", rules_that_hold_are_proven),
+    ("a_rule_that_forgets_a_topic_is_found", a_rule_that_forgets_a_topic_is_found),
+    ("a_bridge_that_hears_nothing_proves_nothing", a_bridge_that_hears_nothing_proves_nothing),
+    ("a_wrong_password_proves_nothing", a_wrong_password_proves_nothing),
+    ("without_users_nothing_is_tried", without_users_nothing_is_tried),
+    ("a_proof_ends_with_the_connection", a_proof_ends_with_the_connection),
+];
+/// Cases with a broker that has no rules at all.
+pub const ALONE: &[Case] = &[("a_broker_without_rules_is_found_open", a_broker_without_rules_is_found_open)];
+
+const DOOR: &str = "zigbee2mqtt/door/set";
+const SIREN: &str = "zigbee2mqtt/siren/set";
+
+/// Home Assistant reads everything and commands all but what is guarded; a guest may do nothing.
+const HOLDING: &str = "user hushgate\ntopic readwrite #\n\nuser homeassistant\ntopic deny zigbee2mqtt/door/set/#\ntopic \
+                       deny zigbee2mqtt/siren/set/#\ntopic readwrite #\n\nuser guest\ntopic read weather/#\n";
+/// The same, but somebody forgot the siren.
+const FORGETTING: &str = "user hushgate\ntopic readwrite #\n\nuser homeassistant\ntopic deny \
+                          zigbee2mqtt/door/set/#\ntopic readwrite #\n\nuser guest\ntopic read weather/#\n";
+/// The bridge may write what it guards, but not read it.
+const DEAF: &str = "user hushgate\ntopic readwrite hushgate/#\ntopic write zigbee2mqtt/#\n\nuser homeassistant\ntopic \
+                    readwrite hushgate/#\n\nuser guest\ntopic read weather/#\n";
+
+fn users(password: &str) -> String {
+    format!(
+        "home_assistant:\n  canary:\n    home_assistant: {{username: {HOME_ASSISTANT}, password: \"{PASSWORD}\"}}\n    \
+         unprivileged: {{username: {GUEST}, password: \"{password}\"}}\n"
+    )
+}
+
+/// What the bridge finds about two guarded topics: the record, and the health report that follows.
+fn finding(broker: &Broker, section: &str) -> (Value, Value) {
+    let house = House::on(broker);
+    house.guard(&[DOOR, SIREN]);
+    house.add(section);
+    let mut owner = Client::connect(broker, &["hushgate/log", "hushgate/health"]);
+    let _bridge = house.run();
+    let record = owner.expect_where("hushgate/log", |record| record.json()["record"] == "canary").json();
+    let health =
+        owner.expect_where("hushgate/health", |health| health.json()["enforcement_reason"] == record["reason"]);
+    (record, health.json())
+}
+
+fn assert_found(broker: &Broker, section: &str, enforcement: &str, words: &[&str]) {
+    let (record, health) = finding(broker, section);
+    assert_eq!(record["enforcement"], enforcement, "{record}");
+    assert_eq!(health["enforcement"], enforcement, "{health}");
+    let reason = record["reason"].as_str().expect("a text");
+    assert!(words.iter().all(|word| reason.contains(word)), "{words:?} in {reason}");
+    assert!(!reason.contains(PASSWORD), "a password was told: {reason}");
+}
+
+fn rules_that_hold_are_proven(kind: Kind) {
+    let broker = Broker::with(kind, Access::Rules(HOLDING));
+    assert_found(&broker, &users(PASSWORD), "proven", &["refuses `homeassistant` and `guest`", "each of 2 topics"]);
+}
+
+fn a_rule_that_forgets_a_topic_is_found(kind: Kind) {
+    let broker = Broker::with(kind, Access::Rules(FORGETTING));
+    let words = ["user `homeassistant` can command `zigbee2mqtt/siren/set` past the bridge", "1 of 2 topics"];
+    assert_found(&broker, &users(PASSWORD), "not_enforced", &words);
+}
+
+fn a_broker_without_rules_is_found_open(kind: Kind) {
+    let broker = Broker::start(kind);
+    assert_found(&broker, &users(PASSWORD), "not_enforced", &["past the bridge", "2 of 2 topics"]);
+}
+
+fn a_bridge_that_hears_nothing_proves_nothing(kind: Kind) {
+    let broker = Broker::with(kind, Access::Rules(DEAF));
+    assert_found(&broker, &users(PASSWORD), "unproven", &["does not hear its own message"]);
+}
+
+fn a_wrong_password_proves_nothing(kind: Kind) {
+    let broker = Broker::with(kind, Access::Rules(HOLDING));
+    let words = ["as user `guest` nothing could be tried: the broker refused"];
+    assert_found(&broker, &users("a password that nobody has"), "unproven", &words);
+}
+
+fn without_users_nothing_is_tried(kind: Kind) {
+    let broker = Broker::with(kind, Access::Rules(HOLDING));
+    assert_found(&broker, "", "unproven", &["`home_assistant.canary` names no users"]);
+}
+
+fn a_proof_ends_with_the_connection(kind: Kind) {
+    let mut broker = Broker::with(kind, Access::Rules(HOLDING));
+    let house = House::on(&broker);
+    house.guard(&[DOOR]);
+    house.add(&users(PASSWORD));
+    let mut bridge = house.run();
+    bridge.expect_log(&["proven: the way around is shut", "on `zigbee2mqtt/door/set`"]);
+    broker.kill();
+    bridge.expect_log(&["not proven", "the connection to the broker was lost"]);
+    broker.restart();
+    bridge.expect_log(&["proven: the way around is shut", "on `zigbee2mqtt/door/set`"]);
+}
