@@ -30,10 +30,9 @@ fn settings() -> Settings {
 
 /// The rules that the program writes for this house.
 fn written(house: &House) -> String {
-    let output = house.hushgate(&["acl", "--for", "mosquitto"]);
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "`hushgate acl` failed: {told}");
-    String::from_utf8(output.stdout).expect("text")
+    let said = house.hushgate(&["acl", "--for", "mosquitto"]);
+    assert_eq!(said.code, Some(0), "`hushgate acl` failed: {}", said.stderr);
+    said.stdout
 }
 
 /// The broker starts again with these rules; devices and bridge come back.
@@ -102,7 +101,8 @@ fn a_rule_that_forgets_home_assistant_is_found(prepared: &Prepared) {
     let bridge = house.gate(&settings());
     let rules = written(&house);
     let forgetful = format!("{rules}\nuser homeassistant\ntopic readwrite #\n");
-    let forgetful: String = forgetful.lines().filter(|line| !line.starts_with("topic deny")).map(|line| format!("{line}\n")).collect();
+    let forgetful: String =
+        forgetful.lines().filter(|line| !line.starts_with("topic deny")).map(|line| format!("{line}\n")).collect();
     let _bridge = enforce(&mut house, &forgetful, bridge);
     let mut witness = house.witness();
     enforcement(&mut witness, "not_enforced");

@@ -18,9 +18,8 @@ const YAML_LOCK: &str = "mqtt:\n  - lock:\n      name: Cellar door\n      unique
                          cellar/set\n      state_topic: cellar/state\n";
 
 fn doctor(house: &House) -> (String, Option<i32>) {
-    let output = house.hushgate(&["doctor"]);
-    let told = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    (told, output.status.code())
+    let said = house.hushgate(&["doctor"]);
+    (format!("{}{}", said.stdout, said.stderr), said.code)
 }
 
 fn house(prepared: &Prepared) -> House {
@@ -32,8 +31,8 @@ fn house(prepared: &Prepared) -> House {
 
 fn every_door_that_is_not_covered_is_named(prepared: &Prepared) {
     let mut house = house(prepared);
-    let mut streams = house.client("owner", &["statestream/lock/+/state"]);
-    streams.expect("statestream/lock/cellar_door/state");
+    let mut streams = house.client("owner", &["homeassistant_statestream/lock/+/state"]);
+    streams.expect("homeassistant_statestream/lock/cellar_door/state");
     let _bridge = house.gate(&Settings::enforce());
     let (told, code) = doctor(&house);
     assert_eq!(code, Some(UNCOVERED), "{told}");

@@ -173,8 +173,10 @@ fn no_voice_assistant_is_offered_a_control(prepared: &Prepared) {
     let is_offered = |entity: &Value| entity["options"]["conversation"]["should_expose"] == true;
     let light = entities.iter().find(|entity| entity["entity_id"] == "light.kitchen_light").expect("the light");
     assert!(is_offered(light), "nothing at all was offered: {light}");
-    let own: Vec<&Value> =
-        entities.iter().filter(|entity| entity["unique_id"].as_str().is_some_and(|id| id.starts_with("hushgate"))).collect();
+    let own: Vec<&Value> = entities
+        .iter()
+        .filter(|entity| entity["unique_id"].as_str().is_some_and(|id| id.starts_with("hushgate")))
+        .collect();
     assert!(own.len() > SHOWN.len(), "the bridge's own entities were not found: {own:#?}");
     for entity in own {
         let id = entity["entity_id"].as_str().expect("text");

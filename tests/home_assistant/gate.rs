@@ -64,9 +64,9 @@ fn an_unlock_at_night_is_denied(prepared: &Prepared) {
     let mut house = Plan::usual().build(prepared);
     let _bridge = house.gate(&Settings::enforce());
     let mut witness = house.witness();
-    let mut night = house.client("owner", &["statestream/input_boolean/night/state"]);
+    let mut night = house.client("owner", &["homeassistant_statestream/input_boolean/night/state"]);
     house.call("input_boolean.turn_on", "input_boolean.night");
-    night.expect_where("statestream/#", |state| state.payload == "on");
+    night.expect_where("homeassistant_statestream/#", |state| state.payload == "on");
     house.call("lock.unlock", "lock.front_door");
 
     let denied = witness.expect("hushgate/decision/deny/lock.unlock").json();

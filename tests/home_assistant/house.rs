@@ -1,6 +1,6 @@
 //! A house for one case: a broker, devices, Home Assistant, a phone, and a bridge that can be added.
 
-use std::process::{Output, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -12,11 +12,11 @@ use crate::client::Client;
 use crate::devices::{self, Device, Devices};
 use crate::hass::HomeAssistant;
 use crate::phone::Phone;
-use crate::prepared::Prepared;
+use crate::prepared::{ANNAS_ID, Prepared};
 use crate::settings::Settings;
 
 /// Home Assistant tells on MQTT what happens in it. Only where the MQTT entry exists already, or it never does.
-const STREAMS: &str = "mqtt_statestream:\n  base_topic: statestream\n  publish_attributes: true\n  publish_timestamps: false\n\
+const STREAMS: &str = "mqtt_statestream:\n  base_topic: homeassistant_statestream\n  publish_attributes: true\n  publish_timestamps: false\n\
                        mqtt_eventstream:\n  publish_topic: homeassistant_eventstream\n";
 
 /// A switch that says whether it is night: the policy of all houses asks for it.
@@ -35,6 +35,13 @@ const HEARD: [&str; 9] = [
     "hushgate/health",
     "hushgate/log",
 ];
+
+/// What a command of the program has said.
+pub struct Said {
+    pub stdout: String,
+    pub stderr: String,
+    pub code: Option<i32>,
+}
 
 /// Everything of one case. All of it ends when the value is dropped.
 pub struct House {
@@ -79,7 +86,11 @@ impl Plan {
         self.packages.retain(|(name, _)| *name != "streams");
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/home-assistant/hushgate.yaml");
         let text = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{file}: {error}"));
-        self.package("hushgate", text)
+        // The two lines that the owner changes. `ANNAS_ID` stands there already.
+        assert!(text.contains(ANNAS_ID), "{file} names no user");
+        let mine = text.replace("notify.mobile_app_phone", "notify.mobile_app_annas_phone");
+        assert_ne!(mine, text, "{file} names no phone");
+        self.package("hushgate", mine)
     }
 
     /// Sets everything up and starts Home Assistant.
@@ -142,10 +153,12 @@ impl House {
     }
 
     /// Runs another command of the program with the bridge's configuration, to its end.
-    pub fn hushgate(&self, arguments: &[&str]) -> Output {
+    pub fn hushgate(&self, arguments: &[&str]) -> Said {
         let mut command = command();
         command.args(arguments).arg("--config").arg(self.folder.path().join("home.yaml"));
-        command.output().expect("the built program")
+        let output = command.output().expect("the built program");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Said { stdout: text(&output.stdout), stderr: text(&output.stderr), code: output.status.code() }
     }
 
     /// Runs the bridge and lets Home Assistant read its mirror, as the owner does who has seen enough.

@@ -48,7 +48,7 @@ impl Settings {
         let text = format!(
             "broker:\n  url: mqtt://127.0.0.1:{port}\n  username: hushgate\n  password: {password}\nmode: {mode}\n\
              time_zone: America/Los_Angeles\npolicies: \"{policies}\"\ndata: \"{data}\"\nfacts:\n  statestream: \
-             statestream\nchannels:\n  phone: {{kind: person, independent: true, confirms: true}}\n  panel: {{kind: \
+             homeassistant_statestream\nchannels:\n  phone: {{kind: person, independent: true, confirms: true}}\n  panel: {{kind: \
              person, confirms: true}}\nhome_assistant:\n  eventstream: homeassistant_eventstream\n  channel: phone\n  \
              settle: 3s\n{lines}",
             port = broker.port(),
