@@ -15,7 +15,7 @@ use crate::model::permit::Permit;
 use crate::model::time::At;
 use crate::model::topic::TopicFilter;
 use crate::script::diagnostics::Diagnostic;
-use crate::wire::{Subscription, Wire};
+use crate::wire::{Decoded, Subscription, Wire};
 
 /// What the shell must do. One call gives them in the order in which they must happen: first what is written down, then
 /// commands to devices, then everything that is said about them.
@@ -66,6 +66,11 @@ impl Bridge {
             return;
         }
         let decoded = self.wire.decode(message, &self.policy_topics);
+        self.take_in(at, decoded, out);
+    }
+
+    /// Tells the engine what the wire has read.
+    fn take_in(&mut self, at: At, decoded: Decoded, out: &mut Vec<Output>) {
         self.taken_over = decoded.taken_over;
         for event in decoded.events {
             self.engine.handle(at, event, &mut self.effects);
@@ -82,8 +87,15 @@ impl Bridge {
         }
         let reloads = matches!(event, Event::Reload(_));
         match event {
-            Event::Connected => out.extend(self.wire.retained().into_iter().map(Output::Send)),
+            Event::Connected => {
+                self.wire.connected(at);
+                out.extend(self.wire.retained().into_iter().map(Output::Send));
+            }
             Event::Disconnected { .. } => self.wire.disconnected(),
+            Event::Tick => {
+                let decoded = self.wire.tick(at);
+                self.take_in(at, decoded, out);
+            }
             _ => {}
         }
         self.engine.handle(at, event, &mut self.effects);
@@ -95,7 +107,8 @@ impl Bridge {
 
     /// The monotonic time, in milliseconds, at which `event` must be called with `Event::Tick`.
     pub fn next_deadline(&self) -> Option<u64> {
-        if self.taken_over { None } else { self.engine.next_deadline() }
+        let deadlines = [self.engine.next_deadline(), self.wire.next_deadline()];
+        if self.taken_over { None } else { deadlines.into_iter().flatten().min() }
     }
 
     /// What to subscribe to on every new connection, and again after a reload.
@@ -133,8 +146,17 @@ impl Bridge {
                     sends.extend(self.wire.record(&record).map(Output::Send));
                     out.push(Output::Journal(record));
                 }
-                Effect::Durable(change) => out.push(Output::Store(change)),
-                Effect::Forward(permit) => forwards.push(Output::Forward(permit)),
+                Effect::Durable(change) => {
+                    if let Change::Guard { topic, .. } = &change {
+                        sends.extend(self.wire.guarded(topic).into_iter().map(Output::Send));
+                    }
+                    out.push(Output::Store(change));
+                }
+                Effect::Forward(permit) => {
+                    let states = self.wire.tell_states(permit.topic(), permit.payload());
+                    sends.extend(states.into_iter().map(Output::Send));
+                    forwards.push(Output::Forward(permit));
+                }
                 Effect::Publish(publication) => {
                     sends.extend(self.wire.publication(publication).into_iter().map(Output::Send));
                 }

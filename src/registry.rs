@@ -1,155 +1,225 @@
 //! What topics and payloads mean: commands, facts and events of the house.
 //!
-//! It knows what the configuration says and nothing else. It judges nothing, sends nothing, and keeps no state between
-//! messages. What Home Assistant announces by discovery will be learned here too.
+//! It knows what the configuration says, and what devices have announced to Home Assistant by discovery. It judges
+//! nothing, sends nothing, and stores nothing: a guard that must outlive the process leaves in a lesson.
 
+mod claims;
+mod commands;
+mod discovered;
+pub mod discovery;
 pub mod doors;
 mod facts;
+mod guards;
 pub mod mirror;
 pub mod platform;
 mod streams;
 mod template;
 pub mod twins;
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
-use crate::config::Config;
 use crate::config::pattern::Names;
-use crate::config::payload::{Json, Payload, PayloadCondition};
+use crate::config::payload::{Json, Payload};
 use crate::config::template::Template;
-use crate::config::{Channel, CommandEntry, EventEntry};
-use crate::model::action::{self, Class};
-use crate::model::entity::Guard;
-use crate::model::message::Message;
+use crate::config::{Config, EventEntry};
+use crate::model::action::Class;
+use crate::model::entity::{Announcement, Entity, Guard};
+use crate::model::message::{Command, Message, Qos};
 use crate::model::request::{Door, FactChange, HouseEvent, Request, Source};
 use crate::model::topic::TopicFilter;
+use commands::{Chosen, Commands};
+use discovered::{Discovered, Understood};
+
+pub use discovered::Lesson;
 
 /// Longest name of a speaker that an event tells, in bytes. A longer one is left out.
 pub const SPEAKER_BYTES_MAX: usize = 64;
 
-/// The meaning of topics, as the configuration says.
+/// The meaning of topics: as the configuration says, and as devices have announced.
 #[derive(Debug, Clone)]
 pub struct Registry {
-    commands: Vec<Command>,
+    config: Config,
+    commands: Commands,
     facts: facts::Facts,
     events: Vec<EventEntry>,
-    channels: BTreeMap<String, Channel>,
-    unreadable_class: Class,
     /// The topic of Home Assistant's event stream.
     eventstream: Option<String>,
-}
-
-#[derive(Debug, Clone)]
-struct Command {
-    entry: CommandEntry,
-    class: Class,
-    /// No policy may block its action.
-    is_floor: bool,
-    /// What of the payload it reads, or knows to be harmless beside that. An empty path is the whole payload.
-    paths: Vec<Vec<String>>,
-    /// It looks into the fields of the payload, so the payload must have one reading only.
-    reads_fields: bool,
+    /// Engine and wire share one registry, and discovery goes on while both use it. Never borrowed across a call out.
+    discovered: RefCell<Discovered>,
 }
 
 impl Registry {
     pub fn new(config: &Config) -> Registry {
-        let command = |entry: &CommandEntry| {
-            let templates = entry.target.iter().chain(&entry.text).chain(entry.data.values());
-            Command {
-                class: if entry.sensitive { Class::Sensitive } else { config.class_of(&entry.action) },
-                is_floor: config.is_floor(&entry.action),
-                paths: paths(entry, templates.clone()),
-                reads_fields: reads_fields(entry.when.as_ref(), templates),
-                entry: entry.clone(),
-            }
-        };
         Registry {
-            commands: config.commands.iter().map(command).collect(),
+            commands: Commands::new(config),
             facts: facts::Facts::new(config),
             events: config.events.clone(),
-            channels: config.channels.clone(),
-            unreadable_class: config.class_of(action::UNREADABLE),
             eventstream: config.home_assistant.eventstream.clone(),
+            discovered: RefCell::new(Discovered::new(config)),
+            config: config.clone(),
         }
     }
 
     /// What a message on a known command topic asks for. `None`: no known command topic. A known topic whose payload
-    /// no entry can read is `command.unreadable`, sensitive if any action on that topic is.
+    /// nobody can read is unreadable, and as sensitive as its topic.
     ///
-    /// Where several entries fit, the strictest class wins, then what a policy may block, then the owner's order: a
-    /// payload that says two things is judged by the more dangerous one. A payload that says more than the fitting
-    /// entries know is unreadable too, unless what they know is sensitive already: a lock takes a new code beside `LOCK`.
+    /// The owner's `commands:` read it, the entities that discovery has announced, and the other doors to their devices.
+    /// Of these readings the strictest class wins, then what a policy may block, then what can be read, then the order
+    /// in which they stand here.
     pub fn read_command(&self, topic: &str, payload: &[u8], door: Door) -> Option<Request> {
-        let on_topic: Vec<&Command> = self.commands.iter().filter(|command| command.entry.topic.fits(topic)).collect();
-        let first = on_topic.first()?;
-        let payload = Payload::new(payload);
-        let fitting = on_topic.iter().filter(|command| command.fits(&payload));
-        // `max_by_key` would take the last of equals.
-        let chosen =
-            fitting.clone().reduce(|best, next| if next.strictness() > best.strictness() { next } else { best });
-        let chosen = chosen.filter(|chosen| {
-            let paths: Vec<&[String]> = fitting.flat_map(|command| command.paths.iter().map(Vec::as_slice)).collect();
-            chosen.class == Class::Sensitive || payload.has_only(&paths)
-        });
-        let names = chosen.unwrap_or(first).entry.topic.read(topic).unwrap_or_default();
-        Some(match chosen {
-            Some(command) => self.request(command, &names, &payload, door),
-            None => self.unreadable(&on_topic, &names, &payload, door),
-        })
+        let owner = self.commands.read(topic, payload, door);
+        let discovered = self.understand(topic, payload).map(|understood| self.chosen(understood, door));
+        let stricter = |best: Chosen, next: Chosen| if next.strictness > best.strictness { next } else { best };
+        owner.into_iter().chain(discovered).reduce(stricter).map(|chosen| chosen.request)
     }
 
-    fn request(&self, command: &Command, names: &Names, payload: &Payload<'_>, door: Door) -> Request {
-        let entry = &command.entry;
-        Request {
-            action: entry.action.clone(),
-            target: entry.target.as_ref().and_then(|template| template.text(names, payload)),
-            source: self.source(entry.channel.as_deref()),
-            door,
-            data: read_data(&entry.data, names, payload),
-            text: entry.text.as_ref().and_then(|template| template.text(names, payload)),
-            confidence: None,
-            sensitive: entry.sensitive,
+    fn understand(&self, topic: &str, payload: &[u8]) -> Option<Understood> {
+        self.discovered.borrow().understand(topic, payload, &|action| self.config.class_of(action))
+    }
+
+    fn chosen(&self, understood: Understood, door: Door) -> Chosen {
+        let Understood { target, reading, is_sensitive, .. } = understood;
+        let class = if is_sensitive { Class::Sensitive } else { Class::Ordinary };
+        Chosen {
+            strictness: (class, !self.config.is_floor(&reading.action), reading.is_readable),
+            request: Request {
+                action: reading.action,
+                target,
+                source: Source::default(),
+                door,
+                data: reading.data,
+                text: reading.text,
+                confidence: None,
+                sensitive: is_sensitive,
+            },
         }
     }
 
-    /// `names` are those of the first entry on the topic; its target is the best guess of what the command is about.
-    fn unreadable(&self, on_topic: &[&Command], names: &Names, payload: &Payload<'_>, door: Door) -> Request {
-        let channels: Vec<Option<&str>> = on_topic.iter().map(|command| command.entry.channel.as_deref()).collect();
-        let first = channels.first().copied().flatten();
-        // Entries that name different channels leave it open who asks.
-        let channel = first.filter(|_| channels.iter().all(|channel| *channel == first));
-        let target = on_topic.first().and_then(|command| command.entry.target.as_ref()?.text(names, payload));
-        let is_sensitive = on_topic.iter().any(|command| command.class == Class::Sensitive);
-        Request {
-            action: action::UNREADABLE.to_owned(),
-            target,
-            source: self.source(channel),
-            door,
-            data: BTreeMap::new(),
-            text: None,
-            confidence: None,
-            sensitive: is_sensitive || self.unreadable_class == Class::Sensitive,
-        }
+    /// The command that would put right what a command on a discovered topic has done. `None`: nothing does.
+    pub fn undo(&self, topic: &str, payload: &[u8]) -> Option<Command> {
+        let Understood { entity, key, reading, .. } = self.understand(topic, payload)?;
+        let (topic, payload) = platform::undo(entity.as_deref()?, &key, &reading)?;
+        Some(Command { topic, payload: payload.into(), qos: Qos::AtLeastOnce, expiry_s: None })
+    }
+
+    /// Which entity a command on a discovered topic changes, and the state that should follow.
+    pub fn expected(&self, topic: &str, payload: &[u8]) -> Option<(String, String)> {
+        let Understood { target, reading, .. } = self.understand(topic, payload)?;
+        Some((target?, reading.expected?))
     }
 
     /// Who asks by a configured channel.
     pub fn source(&self, channel: Option<&str>) -> Source {
-        let known = channel.and_then(|name| self.channels.get_key_value(name));
-        known.map_or_else(Source::default, |(name, channel)| Source {
-            kind: channel.kind,
-            channel: Some(name.clone()),
-            ..Source::default()
-        })
+        self.commands.source(channel)
     }
 
-    /// Whether some `commands:` entry names the topic.
+    /// Whether something commands on the topic, or on one of which it is a part.
     pub fn is_command_topic(&self, topic: &str) -> bool {
-        self.commands.iter().any(|command| command.entry.topic.fits(topic))
+        self.commands.is_command_topic(topic) || self.discovered.borrow().commands_on(topic)
     }
 
-    /// The facts that a message tells, live or stored.
+    /// Whether the gate carries commands to the topic: the owner names it in `commands:`, or it is guarded.
+    ///
+    /// What is only announced is not enough. Who may announce devices would otherwise make the bridge, which may write
+    /// everywhere, write for him.
+    pub fn passes_gate(&self, topic: &str) -> bool {
+        self.commands.is_command_topic(topic) || self.is_guarded(topic)
+    }
+
+    /// Whether the topic is guarded, or a part of one that is.
+    pub fn is_guarded(&self, topic: &str) -> bool {
+        let discovered = self.discovered.borrow();
+        discovered.guards().contains(topic) || discovered.guards().is_above(topic)
+    }
+
+    /// Whether a message on this topic commands a discovered entity: it is announced as a command topic, or it is
+    /// another door to the device.
+    pub fn is_discovered_command(&self, topic: &str, payload: &[u8]) -> bool {
+        let discovered = self.discovered.borrow();
+        discovered.is_command_topic(topic) || discovered.is_other_door(topic, payload)
+    }
+
+    /// Whether a command on this topic moves a guarded entity.
+    pub fn moves_guarded(&self, topic: &str) -> bool {
+        let discovered = self.discovered.borrow();
+        discovered.guards().contains(topic) || discovered.leads_to_guarded(topic)
+    }
+
+    /// Whether a topic belongs to discovery.
+    pub fn is_discovery(&self, topic: &str) -> bool {
+        self.discovered.borrow().is_discovery(topic)
+    }
+
+    /// Takes in a message, live or stored, of discovery. Any other message teaches nothing.
+    pub fn learn(&self, message: &Message) -> Lesson {
+        self.discovered.borrow_mut().learn(message)
+    }
+
+    /// The guards that an earlier run has kept.
+    pub fn restore(&self, guards: &BTreeMap<String, Guard>) {
+        self.discovered.borrow_mut().restore(guards);
+    }
+
+    /// The owner accepts what is announced for a guarded topic now. A guard that accepts nobody is none any more.
+    pub fn accept(&self, topic: &str) -> Guard {
+        self.discovered.borrow_mut().accept(topic)
+    }
+
+    /// The latest message on each discovery topic.
+    pub fn announcements(&self) -> Vec<Rc<Announcement>> {
+        self.discovered.borrow().claims().announcements().cloned().collect()
+    }
+
+    /// The latest message on one discovery topic.
+    pub fn announcement(&self, topic: &str) -> Option<Rc<Announcement>> {
+        self.discovered.borrow().claims().announcement(topic).cloned()
+    }
+
+    /// What is announced for a command topic, and for parts of it.
+    pub fn announced_for(&self, topic: &str) -> Vec<Rc<Announcement>> {
+        let discovered = self.discovered.borrow();
+        let claims = discovered.claims();
+        let claimants = claims.on(topic).into_iter().chain(claims.below(topic));
+        let topics: BTreeSet<String> = claimants.map(|claim| claim.entity.topic.clone()).collect();
+        topics.iter().filter_map(|topic| claims.announcement(topic).cloned()).collect()
+    }
+
+    /// The states that should follow a command, of entities whose devices tell none: what the bridge tells for them.
+    pub fn silent_states(&self, topic: &str, payload: &[u8]) -> Vec<(Rc<Entity>, String)> {
+        let claims = self.discovered.borrow().claims().on(topic);
+        let silent = claims.into_iter().filter(|claim| mirror::is_silent(&claim.entity));
+        let state = |claim: claims::Claim| {
+            let expected = platform::read_command(&claim.entity, &claim.key, payload).expected?;
+            Some((claim.entity, expected))
+        };
+        silent.filter_map(state).collect()
+    }
+
+    /// All entities that are announced.
+    pub fn entities(&self) -> Vec<Rc<Entity>> {
+        self.discovered.borrow().claims().entities().cloned().collect()
+    }
+
+    /// The entity with this id.
+    pub fn entity(&self, entity_id: &str) -> Option<Rc<Entity>> {
+        self.discovered.borrow().claims().by_entity_id(entity_id)
+    }
+
+    /// Guarded topics.
+    pub fn guarded_topics(&self) -> Vec<String> {
+        self.discovered.borrow().guards().topics().map(str::to_owned).collect()
+    }
+
+    /// The facts that a message tells, live or stored. Where an entity tells its state itself, nobody else's word for it
+    /// counts.
     pub fn read_facts(&self, message: &Message) -> Vec<FactChange> {
-        self.facts.read(message)
+        let mut discovered = self.discovered.borrow_mut();
+        let own = discovered.read_states(message);
+        let (others, mapped) = self.facts.read(message);
+        let counts = |fact: &FactChange| fact.attribute.is_some() || !discovered.tells_itself(&fact.entity);
+        others.into_iter().filter(counts).chain(own).chain(mapped).collect()
     }
 
     /// The events that a live message tells. A stored message tells none: it happened some other time.
@@ -177,56 +247,44 @@ impl Registry {
         self.events.iter().filter_map(read).collect()
     }
 
-    /// The owner accepts what is announced for a guarded topic now.
-    pub fn accept(&self, _topic: &str) -> Guard {
-        Guard::default()
-    }
-
-    /// What must be subscribed to for facts, events and traces.
-    pub fn subscriptions(&self) -> Vec<TopicFilter> {
-        let events = self.events.iter().map(|entry| entry.topic.filter().clone());
-        let stream = self.eventstream.as_ref().and_then(|topic| TopicFilter::new(topic).ok());
-        self.facts.filters().into_iter().chain(events).chain(stream).collect()
-    }
-
-    /// The state that must follow a command, with its entity. `None`: nothing is known to follow.
-    pub fn expected(&self, _topic: &str, _payload: &[u8]) -> Option<(String, String)> {
-        None
-    }
-
     /// Whether a command topic that is known leads to this entity, so that what is asked of it is judged there.
     pub fn reaches(&self, entity: &str) -> bool {
-        let is_target = |target: &Template| target.as_str() == entity;
-        self.commands.iter().any(|command| command.entry.target.as_ref().is_some_and(is_target))
+        let twins = &self.config.home_assistant.twins;
+        let is_twin = || twins.iter().any(|original| twins::entity_id(original) == entity);
+        self.commands.reaches(entity) || self.discovered.borrow().reaches(entity) || is_twin()
     }
 
     /// The entity that stands for this one in Home Assistant as its gated twin.
-    pub fn twin_of(&self, _entity: &str) -> Option<String> {
-        None
-    }
-}
-
-impl Command {
-    /// Of two that fit one payload, the greater one counts.
-    fn strictness(&self) -> (Class, bool) {
-        (self.class, !self.is_floor)
+    pub fn twin_of(&self, entity: &str) -> Option<String> {
+        let has_twin = self.config.home_assistant.twins.iter().any(|original| original == entity);
+        has_twin.then(|| twins::entity_id(entity))
     }
 
-    fn fits(&self, payload: &Payload<'_>) -> bool {
-        let has_one_reading = !self.reads_fields || !payload.is_ambiguous();
-        has_one_reading && self.entry.when.as_ref().is_none_or(|condition| condition.holds(payload))
+    /// What must be subscribed to for facts, events, traces and discovery.
+    pub fn subscriptions(&self) -> Vec<TopicFilter> {
+        let events = self.events.iter().map(|entry| entry.topic.filter().clone());
+        let stream = self.eventstream.as_ref().and_then(|topic| TopicFilter::new(topic).ok());
+        let configured = self.facts.filters().into_iter().chain(events).chain(stream);
+        let discovered = self.discovered.borrow();
+        let states = discovered.claims().state_topics().filter_map(|topic| TopicFilter::new(topic).ok());
+        self.discovery_filters().into_iter().chain(configured).chain(states).collect()
     }
-}
 
-/// An entry without fields in `when` reads the payload as a whole: it says what every payload on its topic means.
-fn paths<'a>(entry: &CommandEntry, templates: impl Iterator<Item = &'a Template>) -> Vec<Vec<String>> {
-    let Some(PayloadCondition::Fields(fields)) = &entry.when else { return vec![Vec::new()] };
-    let read = fields.iter().map(|(path, _)| path).chain(&entry.beside).cloned();
-    read.chain(templates.flat_map(Template::payload_paths).map(<[String]>::to_vec)).collect()
-}
+    /// The two shapes of a discovery topic.
+    fn discovery_filters(&self) -> Vec<TopicFilter> {
+        let prefix = &self.config.home_assistant.discovery;
+        let shapes = [format!("{prefix}/+/+/config"), format!("{prefix}/+/+/+/config")];
+        shapes.iter().filter_map(|shape| TopicFilter::new(shape).ok()).collect()
+    }
 
-fn reads_fields<'a>(when: Option<&PayloadCondition>, mut templates: impl Iterator<Item = &'a Template>) -> bool {
-    matches!(when, Some(PayloadCondition::Fields(_))) || templates.any(Template::reads_fields)
+    /// Where commands to discovered entities are seen that do not come by the gate. Stored ones are never wanted.
+    pub fn watched_topics(&self) -> Vec<TopicFilter> {
+        let discovered = self.discovered.borrow();
+        let claimed = discovered.claims().command_topics();
+        let topics: BTreeSet<&str> = claimed.chain(discovered.guards().topics()).collect();
+        let topics = topics.into_iter().filter_map(|topic| TopicFilter::new(topic).ok());
+        topics.chain(discovered.guarded_doors().iter().cloned()).collect()
+    }
 }
 
 fn read_data(

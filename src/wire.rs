@@ -6,7 +6,9 @@
 mod ask;
 mod confirm;
 mod control;
+mod discovery;
 mod gate;
+mod mirror;
 mod object;
 mod own;
 mod publications;
@@ -24,6 +26,7 @@ use crate::registry::Registry;
 use crate::registry::mirror::Settings;
 use crate::registry::twins::Twins;
 use crate::script::nearest::nearest;
+use mirror::Mirror;
 use own::Own;
 
 pub use subscriptions::{RetainHandling, Subscription};
@@ -63,6 +66,13 @@ impl Decoded {
             taken_over: false,
         }
     }
+
+    /// Two messages' worth in one.
+    fn extend(&mut self, other: Decoded) {
+        self.events.extend(other.events);
+        self.repairs.extend(other.repairs);
+        self.taken_over |= other.taken_over;
+    }
 }
 
 /// The codec of one bridge. It remembers what of its own is stored by the broker.
@@ -72,6 +82,7 @@ pub struct Wire {
     registry: Rc<Registry>,
     own: Own,
     twins: Twins,
+    mirror: Mirror,
 }
 
 impl Wire {
@@ -79,12 +90,12 @@ impl Wire {
     pub fn new(config: Rc<Config>, registry: Rc<Registry>, instance: &str) -> Wire {
         let discovery = config.home_assistant.discovery.clone();
         let settings = Settings { base: config.base.clone(), discovery };
-        let twins = Twins::new(&config.home_assistant.twins, settings, config.statestream.clone());
+        let twins = Twins::new(&config.home_assistant.twins, settings.clone(), config.statestream.clone());
         let mut own = Own::new(&config.base, instance);
         for announcement in twins.announcements() {
             own.store(announcement);
         }
-        Wire { own, twins, config, registry }
+        Wire { own, twins, mirror: Mirror::new(settings), config, registry }
     }
 
     /// What must be subscribed to: the bridge's own topics, those of facts and events, and those of the policies.
@@ -110,12 +121,14 @@ impl Wire {
 
     /// Everything else of the bridge's own that is to be stored, for each new connection.
     pub fn retained(&self) -> Vec<Message> {
-        self.own.stored()
+        let stored = self.own.stored();
+        stored.into_iter().filter(|message| self.mirror.is_missing(message)).collect()
     }
 
     /// The connection is lost. What is stored from now on may be the work of a bridge that has taken the base meanwhile.
     pub fn disconnected(&mut self) {
         self.own.disconnected();
+        self.mirror.disconnected();
     }
 
     /// Reads one inbound message: what the core is told, and repairs of the bridge's own stored topics.
@@ -125,8 +138,14 @@ impl Wire {
         if self.is_own(topic) {
             return self.own.watch(message);
         }
+        if topic::is_under(topic, &self.in_base("homeassistant")) {
+            return self.decode_mirror(message);
+        }
         if message.payload.len() > PAYLOAD_BYTES_MAX {
             return self.decode_large(message);
+        }
+        if self.registry.is_discovery(topic) {
+            return self.decode_discovery(message);
         }
         if !topic::is_under(topic, &self.config.base) {
             return self.decode_house(message, policy_topics);

@@ -15,6 +15,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("config", &["model", "home", "time", "script"]),
     ("policy", &["model", "home", "time", "script", "config"]),
     ("registry", &["model", "home", "time", "script", "config"]),
+    ("access", &["model", "home", "time", "script", "config", "registry"]),
     ("engine", &["model", "home", "time", "script", "config", "policy", "registry"]),
     ("wire", &["model", "time", "script", "config", "registry"]),
     ("bridge", &["model", "home", "time", "script", "config", "policy", "registry", "engine", "wire"]),

@@ -88,8 +88,11 @@ fn in_one_line(text: &str, characters_max: usize) -> String {
 fn question(request: &Request) -> String {
     let target = request.target.as_deref().map(|target| in_one_line(target, TARGET_CHARACTERS_MAX));
     let target = target.map(|target| format!(" for `{target}`")).unwrap_or_default();
-    let channel = request.source.channel.as_ref().map(|channel| format!(" (`{channel}`)")).unwrap_or_default();
-    format!("Allow `{}`{target}? Asked by: {}{channel}.", request.action, request.source.kind.name())
+    let source = &request.source;
+    let seeming = source.evidence.map_or_else(String::new, |evidence| format!("{} ", evidence.certainty.name()));
+    let by = source.channel.as_ref().or(source.satellite.as_ref().map(|satellite| &satellite.name));
+    let by = by.map(|name| format!(" (`{name}`)")).unwrap_or_default();
+    format!("Allow `{}`{target}? Asked by: {seeming}{}{by}.", request.action, source.kind.name())
 }
 
 /// All who ask for a confirmation must be satisfied: the shortest time, and the channels that all of them name.

@@ -60,6 +60,10 @@ impl Engine {
         };
         match &request.source.channel {
             Some(asker) if asker == name => Some("the channel that asked cannot confirm"),
+            // The streams can only take a channel away. Who asked is as unknown as before.
+            _ if request.source.likely_channels.iter().any(|channel| channel == name) => {
+                Some("this channel seems to have asked, so it cannot confirm")
+            }
             _ if !channel.confirms => Some("this channel may not confirm"),
             None if !channel.independent => Some("it is not known who asked, and this channel is not independent"),
             _ if request.sensitive && request.source.kind == SourceKind::Voice && channel.kind == SourceKind::Voice => {

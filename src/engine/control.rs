@@ -167,7 +167,8 @@ impl Engine {
         self.world.borrow().durable.relay.is_none_or(|switch| switch.value)
     }
 
-    fn set_relay(&mut self, turn: &mut Turn<'_>, on: bool, until_ms: Option<u64>, by: &str) {
+    /// Points the mirrored discovery at the gate or at the devices, and tells of it.
+    pub(super) fn set_relay(&mut self, turn: &mut Turn<'_>, on: bool, until_ms: Option<u64>, by: &str) {
         let until = until_ms.map(|until_ms| civil(turn, until_ms));
         turn.record(Entry::RelaySet { on, by: by.to_owned(), until });
         self.change(turn, Change::Relay { switch: (!on).then_some(Switch { value: on, until_ms }) });
@@ -226,6 +227,11 @@ impl Engine {
             && !self.config.speakers.contains_key(speaker)
         {
             return Some(format!("expected the name of a speaker, found `{speaker}`"));
+        }
+        if let Control::Accept { topic: Some(topic) } = control
+            && !self.world.borrow().durable.guards.contains_key(topic)
+        {
+            return Some(format!("expected a guarded topic, found `{topic}`"));
         }
         let too_long = for_ms.is_some_and(|for_ms| for_ms > LOOSEN_MAX_MS);
         too_long.then(|| format!("expected at most {} hours", LOOSEN_MAX_MS / 3_600_000))

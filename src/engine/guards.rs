@@ -4,16 +4,21 @@
 
 use super::{Engine, Turn};
 use crate::model::durable::Change;
-use crate::model::entity::{Entity, Guard};
+use crate::model::entity::Guard;
 use crate::model::event::Entry;
 
 impl Engine {
     /// What is announced for a guarded topic is new, has changed, or is again as it was accepted.
     pub(super) fn guard(&mut self, turn: &mut Turn<'_>, topic: String, guard: Guard) {
-        if self.world.borrow().durable.guards.get(&topic) == Some(&guard) {
-            return;
+        if self.world.borrow().durable.guards.get(&topic) != Some(&guard) {
+            self.keep(turn, topic, guard, None);
         }
-        turn.record(guarded(&topic, &guard));
+    }
+
+    fn keep(&mut self, turn: &mut Turn<'_>, topic: String, guard: Guard, by: Option<&str>) {
+        let entities = guard.accepted.iter().map(|entity| entity.entity_id.clone()).collect();
+        let (problem, by) = (guard.problem.clone(), by.map(str::to_owned));
+        turn.record(Entry::Guarded { topic: topic.clone(), entities, problem, by });
         self.change(turn, Change::Guard { topic, guard });
     }
 
@@ -30,18 +35,13 @@ impl Engine {
     }
 
     /// The owner accepts what is announced now, by the decision `by`.
-    pub(super) fn accept(&mut self, turn: &mut Turn<'_>, topic: Option<&str>, _by: &str) {
+    pub(super) fn accept(&mut self, turn: &mut Turn<'_>, topic: Option<&str>, by: &str) {
         let guards = self.world.borrow().durable.guards.clone();
         for (guarded, guard) in guards {
             if topic.is_none_or(|topic| topic == guarded) && guard.problem.is_some() {
                 let accepted = self.registry.accept(&guarded);
-                self.guard(turn, guarded, accepted);
+                self.keep(turn, guarded, accepted, Some(by));
             }
         }
     }
-}
-
-fn guarded(topic: &str, guard: &Guard) -> Entry {
-    let entities = guard.accepted.iter().map(|entity: &Entity| entity.entity_id.clone()).collect();
-    Entry::Guarded { topic: topic.to_owned(), entities, problem: guard.problem.clone() }
 }

@@ -51,6 +51,10 @@ impl Engine {
             self.set_mode(turn, self.config.mode, None, "restart");
         }
         self.end_loosened_policies(turn, "restart");
+        let is_released = self.world.borrow().durable.relay.is_some_and(|switch| !switch.value);
+        if is_released {
+            self.set_relay(turn, true, None, "restart");
+        }
         self.end_what_is_due(turn);
         self.judge_pendings_again(turn, "the bridge was restarted", true);
     }

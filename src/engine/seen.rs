@@ -87,7 +87,7 @@ impl Engine {
         record(turn, decision);
         if let Some(Ok(undo)) = undo.take() {
             turn.record(Entry::Reverted {
-                decision: id.clone(),
+                by: id.clone(),
                 topic: undo.command.topic.clone(),
                 action: undo.request.action.clone(),
                 target: undo.request.target.clone(),

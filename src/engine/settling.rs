@@ -23,7 +23,7 @@ const UNCONFIRMED: &str = "command.unconfirmed";
 /// A command that has left, and the state that must follow.
 #[derive(Debug)]
 struct Awaited {
-    decision: String,
+    by: String,
     action: String,
     expected: String,
     until_ms: u64,
@@ -63,8 +63,8 @@ impl Engine {
             return;
         }
         let until_ms = turn.at.plus_ms(self.config.home_assistant.settle_ms).monotonic_ms;
-        let (decision, action) = (decision.to_owned(), request.action.clone());
-        self.settling.0.insert(entity, Awaited { decision, action, expected, until_ms });
+        let (by, action) = (decision.to_owned(), request.action.clone());
+        self.settling.0.insert(entity, Awaited { by, action, expected, until_ms });
     }
 
     /// A state was told.
@@ -82,9 +82,9 @@ impl Engine {
         if found.as_deref().is_some_and(|found| leads_to(found, &awaited.expected)) {
             return;
         }
-        let Awaited { decision, action, expected, .. } = awaited;
+        let Awaited { by, action, expected, .. } = awaited;
         let fields = [
-            ("decision", Some(&decision)),
+            ("decision", Some(&by)),
             ("action", Some(&action)),
             ("expected", Some(&expected)),
             ("found", found.as_ref()),
@@ -92,7 +92,7 @@ impl Engine {
         let mut data: BTreeMap<String, Value> =
             fields.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?.as_str().into()))).collect();
         data.insert("target".to_owned(), entity.into());
-        turn.record(Entry::Unconfirmed { decision, action, target: entity.to_owned(), expected, found });
+        turn.record(Entry::Unconfirmed { by, action, target: entity.to_owned(), expected, found });
         self.hear(turn, HouseEvent { name: UNCONFIRMED.to_owned(), data, ..HouseEvent::default() });
     }
 

@@ -321,6 +321,8 @@ pub enum Entry {
         topic: String,
         entities: Vec<String>,
         problem: Option<String>,
+        /// The decision by which the owner has accepted what is announced now.
+        by: Option<String>,
     },
     RelaySet {
         on: bool,
@@ -334,7 +336,8 @@ pub enum Entry {
     },
     /// An allowed command was sent, and the state did not follow.
     Unconfirmed {
-        decision: String,
+        /// The decision that allowed it.
+        by: String,
         action: String,
         target: String,
         expected: String,
@@ -342,8 +345,8 @@ pub enum Entry {
     },
     /// What went round the bridge was undone, by the bridge's own command.
     Reverted {
-        /// The decision that it stands in for.
-        decision: String,
+        /// The decision that says so.
+        by: String,
         topic: String,
         action: String,
         target: Option<String>,

@@ -28,6 +28,10 @@ impl Permit {
         &self.command.topic
     }
 
+    pub fn payload(&self) -> &[u8] {
+        &self.command.payload
+    }
+
     /// Uses the right up. The message is never retained: a stored command would act again at the next restart.
     pub fn into_message(self) -> Message {
         Message {

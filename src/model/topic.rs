@@ -97,6 +97,22 @@ impl TopicFilter {
         &self.0
     }
 
+    /// Whether some topic is matched by both filters. A topic is a filter too.
+    pub fn overlaps(&self, other: &TopicFilter) -> bool {
+        let is_open = |filter: &TopicFilter| filter.0.starts_with(['+', '#']);
+        if (self.0.starts_with('$') && is_open(other)) || (other.0.starts_with('$') && is_open(self)) {
+            return false;
+        }
+        let (mut own, mut others) = (self.0.split('/'), other.0.split('/'));
+        loop {
+            match (own.next(), others.next()) {
+                (Some("#"), _) | (_, Some("#")) | (None, None) => return true,
+                (Some(one), Some(two)) if one == two || one == "+" || two == "+" => {}
+                _ => return false,
+            }
+        }
+    }
+
     /// Whether the filter matches a topic name. A leading wildcard does not match a topic that begins with `$`.
     pub fn matches(&self, topic: &str) -> bool {
         if topic.starts_with('$') && self.0.starts_with(['+', '#']) {
@@ -185,6 +201,26 @@ mod tests {
             ("a/x", false),
         ] {
             assert_eq!(is_canary(topic), expected, "{topic}");
+        }
+    }
+
+    #[test]
+    fn filters_overlap_where_a_topic_fits_both() {
+        for (one, two, expected) in [
+            ("a/b", "a/b", true),
+            ("a/b", "a/c", false),
+            ("a/+", "+/b", true),
+            ("a/#", "a", true),
+            ("a/#", "b/#", false),
+            ("a/+/set", "a/b/c/set", false),
+            ("a/+/set/#", "a/b/set", true),
+            ("#", "a/b", true),
+            ("#", "$SYS/x", false),
+            ("a", "a/b", false),
+        ] {
+            let filter = |text| TopicFilter::new(text).expect("a valid filter");
+            assert_eq!(filter(one).overlaps(&filter(two)), expected, "{one} and {two}");
+            assert_eq!(filter(two).overlaps(&filter(one)), expected, "{two} and {one}");
         }
     }
 

@@ -7,8 +7,9 @@ use std::collections::BTreeSet;
 use crate::config::Config;
 use crate::model::action::KNOWN_ACTIONS;
 
-/// Events that the integrations tell of, besides those that the configuration names.
+/// Events that the bridge and the integrations tell of, besides those that the configuration names.
 pub const KNOWN_EVENTS: &[&str] = &[
+    "command.unconfirmed",
     "voice.intent",
     "voice.intent_not_recognized",
     "voice.session_ended",

@@ -6,7 +6,7 @@
 use std::rc::Rc;
 
 use bytes::Bytes;
-use rhai::{Dynamic, Engine, ImmutableString, Map};
+use rhai::{Array, Dynamic, Engine, ImmutableString, Map};
 
 use crate::model::message::Message;
 use crate::model::request::{Door, HouseEvent, Request, SourceKind};
@@ -52,6 +52,7 @@ pub(super) const REQUEST_FIELDS: &[Field] = &[
     ("by_policy", Some(Kind::Truth)),
     ("by_unknown", Some(Kind::Truth)),
     ("by_voice", Some(Kind::Truth)),
+    ("certainty", Some(Kind::Text)),
     ("channel", Some(Kind::Text)),
     ("confidence", Some(Kind::Number)),
     ("data", Some(Kind::Map)),
@@ -59,8 +60,14 @@ pub(super) const REQUEST_FIELDS: &[Field] = &[
     ("door", Some(Kind::Text)),
     ("has_channel", Some(Kind::Truth)),
     ("has_confidence", Some(Kind::Truth)),
+    ("has_person", Some(Kind::Truth)),
+    ("has_satellite", Some(Kind::Truth)),
     ("has_target", Some(Kind::Truth)),
     ("has_text", Some(Kind::Truth)),
+    ("likely_channels", Some(Kind::List)),
+    ("likely_source", Some(Kind::Text)),
+    ("person", Some(Kind::Text)),
+    ("satellite", Some(Kind::Text)),
     ("sensitive", Some(Kind::Truth)),
     ("service", Some(Kind::Text)),
     ("source", Some(Kind::Text)),
@@ -83,7 +90,8 @@ pub(super) const MESSAGE_FIELDS: &[Field] =
     &[("is_json", Some(Kind::Truth)), ("json", None), ("payload", Some(Kind::Text)), ("topic", Some(Kind::Text))];
 
 /// Words that are said of a request or event only: `request.text_or("")`.
-pub(super) const REQUEST_WORDS: &[&str] = &["channel_or", "confidence_or", "data_or", "target_or", "text_or"];
+pub(super) const REQUEST_WORDS: &[&str] =
+    &["channel_or", "confidence_or", "data_or", "person_or", "satellite_or", "target_or", "text_or"];
 pub(super) const EVENT_WORDS: &[&str] = &["confidence_or", "data_or", "speaker_or", "text_or"];
 
 /// Registers the types and their fields.
@@ -122,6 +130,27 @@ macro_rules! closed {
     };
 }
 
+/// A name in the request's source that need not be there, with `has_…` and `…_or`.
+macro_rules! named {
+    ($engine:ident, $($field:ident $has:literal $or:literal |$source:ident| $name:expr;)*) => { $(
+        $engine.register_get(stringify!($field), |request: &mut RequestValue| -> Outcome<ImmutableString> {
+            let $source = &request.0.source;
+            match $name {
+                Some(name) => Ok(name.into()),
+                None => fail(concat!("this request has no `", stringify!($field), "`; ask `", $has, "` first, or use `", $or, "(default)`")),
+            }
+        });
+        $engine.register_get($has, |request: &mut RequestValue| {
+            let $source = &request.0.source;
+            $name.is_some()
+        });
+        $engine.register_fn($or, |request: &mut RequestValue, default: ImmutableString| {
+            let $source = &request.0.source;
+            $name.map_or(default, Into::into)
+        });
+    )* };
+}
+
 fn register_request(engine: &mut Engine, meter: &Rc<Meter>) {
     engine.register_type_with_name::<RequestValue>("a request");
     engine.register_get("action", |request: &mut RequestValue| ImmutableString::from(request.0.action.as_str()));
@@ -132,40 +161,61 @@ fn register_request(engine: &mut Engine, meter: &Rc<Meter>) {
     engine.register_get("service", |request: &mut RequestValue| {
         ImmutableString::from(request.0.action.split_once('.').map_or("", |(_, service)| service))
     });
-    engine.register_get("source", |request: &mut RequestValue| ImmutableString::from(request.0.source.kind.name()));
     engine.register_get("door", |request: &mut RequestValue| ImmutableString::from(door_name(request.0.door)));
     engine.register_get("sensitive", |request: &mut RequestValue| request.0.sensitive);
-    for (name, kind) in [
-        ("by_voice", SourceKind::Voice),
-        ("by_person", SourceKind::Person),
-        ("by_automation", SourceKind::Automation),
-        ("by_agent", SourceKind::Agent),
-        ("by_policy", SourceKind::Policy),
-        ("by_unknown", SourceKind::Unknown),
-    ] {
-        engine.register_get(name, move |request: &mut RequestValue| request.0.source.kind == kind);
-    }
+    register_source(engine);
     optional! { engine, RequestValue, "request", ImmutableString,
         target "has_target" "target_or";
         text "has_text" "text_or";
     }
     optional! { engine, RequestValue, "request", f64, confidence "has_confidence" "confidence_or"; }
-    engine.register_get("channel", |request: &mut RequestValue| -> Outcome<ImmutableString> {
-        match &request.0.source.channel {
-            Some(channel) => Ok(channel.into()),
-            None => fail("this request has no `channel`; ask `has_channel` first, or use `channel_or(default)`"),
-        }
-    });
-    engine.register_get("has_channel", |request: &mut RequestValue| request.0.source.channel.is_some());
-    engine.register_fn("channel_or", |request: &mut RequestValue, default: ImmutableString| {
-        request.0.source.channel.as_ref().map_or(default, Into::into)
-    });
     let counting = Rc::clone(meter);
     engine.register_get("data", move |request: &mut RequestValue| data(&request.0.data, &counting));
     engine.register_fn("data_or", |request: &mut RequestValue, name: &str, default: Dynamic| {
         request.0.data.get(name).filter(|value| !value.is_null()).map_or(default, json::to_script)
     });
     closed!(engine, RequestValue, "a request", REQUEST_FIELDS);
+}
+
+/// Who asks. What only Home Assistant's streams say takes nothing away from `unknown`, since it can be forged: it makes
+/// `by_voice` true beside it, and is else told by words of its own.
+fn register_source(engine: &mut Engine) {
+    engine.register_get("source", |request: &mut RequestValue| {
+        let source = &request.0.source;
+        let kind = if source.evidence.is_some() { SourceKind::Unknown } else { source.kind };
+        ImmutableString::from(kind.name())
+    });
+    engine.register_get("likely_source", |request: &mut RequestValue| {
+        ImmutableString::from(request.0.source.kind.name())
+    });
+    engine.register_get("certainty", |request: &mut RequestValue| {
+        let source = &request.0.source;
+        ImmutableString::from(match source.evidence {
+            Some(evidence) => evidence.certainty.name(),
+            None if source.kind == SourceKind::Unknown => "unknown",
+            None => "certain",
+        })
+    });
+    engine.register_get("by_voice", |request: &mut RequestValue| request.0.source.kind == SourceKind::Voice);
+    engine.register_get("by_unknown", |request: &mut RequestValue| !request.0.source.is_vouched());
+    for (name, kind) in [
+        ("by_person", SourceKind::Person),
+        ("by_automation", SourceKind::Automation),
+        ("by_agent", SourceKind::Agent),
+        ("by_policy", SourceKind::Policy),
+    ] {
+        engine.register_get(name, move |request: &mut RequestValue| {
+            request.0.source.is_vouched() && request.0.source.kind == kind
+        });
+    }
+    named! { engine,
+        channel "has_channel" "channel_or" |source| source.channel.as_ref();
+        satellite "has_satellite" "satellite_or" |source| source.satellite.as_ref().map(|clue| &clue.name);
+        person "has_person" "person_or" |source| source.person.as_ref().map(|clue| &clue.name);
+    }
+    engine.register_get("likely_channels", |request: &mut RequestValue| -> Array {
+        request.0.source.likely_channels.iter().map(|name| Dynamic::from(ImmutableString::from(name))).collect()
+    });
 }
 
 fn register_event(engine: &mut Engine, meter: &Rc<Meter>) {

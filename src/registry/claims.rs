@@ -11,9 +11,11 @@ use crate::model::entity::{Announcement, Entity};
 use crate::model::topic;
 
 /// Entities that are known at a time.
-pub const ENTITIES_MAX: usize = 5_000;
+pub(super) const ENTITIES_MAX: usize = 5_000;
+/// Entities that command on one topic. A thermostat at a bridge has some thirty.
+pub(super) const CLAIMANTS_MAX: usize = 128;
 /// All messages of discovery together, in bytes of JSON.
-pub const ANNOUNCED_BYTES_MAX: usize = 32 * 1024 * 1024;
+pub(super) const ANNOUNCED_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// Names an entity among all: discovery topic, component, platform.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,11 +27,7 @@ pub(super) struct Identity {
 
 impl Identity {
     pub(super) fn of(entity: &Entity) -> Identity {
-        Identity {
-            topic: entity.topic.clone(),
-            component: entity.component.clone(),
-            platform: entity.platform.clone(),
-        }
+        Identity { topic: entity.topic.clone(), component: entity.component.clone(), platform: entity.platform.clone() }
     }
 }
 
@@ -40,11 +38,24 @@ pub(super) struct Claim {
     pub(super) key: String,
 }
 
+impl Claim {
+    /// An entity that was accepted once and commands on a topic around the one in question, by whichever key.
+    pub(super) fn of_accepted(entity: &Entity) -> Claim {
+        Claim { entity: Rc::new(entity.clone()), key: String::new() }
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Known {
+    entity: Rc<Entity>,
+    state_topics: Vec<String>,
+}
+
 #[derive(Debug, Clone, Default)]
 pub(super) struct Claims {
     /// Discovery and the bridge itself: what lies at or below these is no device's topic.
     reserved: Vec<String>,
-    entities: BTreeMap<Identity, Rc<Entity>>,
+    entities: BTreeMap<Identity, Known>,
     /// Who commands on a topic, and by which key.
     commands: BTreeMap<String, BTreeSet<(Identity, String)>>,
     /// Who has its state on a topic.
@@ -67,19 +78,21 @@ impl Claims {
     /// A table is full. Nothing has changed then.
     pub(super) fn announce(
         &mut self,
-        announcement: Announcement,
+        mut announcement: Announcement,
         length: usize,
-        state_topics: &dyn Fn(&Entity) -> Vec<String>,
+        state_topics: fn(&Entity) -> Vec<String>,
     ) -> Result<BTreeSet<String>, String> {
-        let is_new = |entity: &&Entity| !self.entities.contains_key(&Identity::of(entity));
-        let found = self.entities.len() + announcement.entities.values().filter(is_new).count();
-        if found > ENTITIES_MAX {
-            return Err(format!("expected at most {ENTITIES_MAX} entities in all, found {found}"));
+        let before = self.announcements.get(&announcement.topic);
+        let announced_bytes = self.announced_bytes - before.map_or(0, |(_, length)| *length) + length;
+        self.check_bounds(&announcement, announced_bytes)?;
+        let mut taken = BTreeSet::new();
+        for entity in announcement.entities.values_mut() {
+            entity.entity_id = self.free_entity_id(&Identity::of(entity), &entity.entity_id, &taken);
+            taken.insert(entity.entity_id.clone());
         }
-        let before = self.announcements.get(&announcement.topic).map_or(0, |(_, length)| *length);
-        let announced_bytes = self.announced_bytes - before + length;
-        if announced_bytes > ANNOUNCED_BYTES_MAX {
-            return Err(format!("expected at most {ANNOUNCED_BYTES_MAX} bytes of discovery in all, found more"));
+        // Bridges announce everything again whenever Home Assistant starts.
+        if self.announcements.get(&announcement.topic).is_some_and(|(before, _)| **before == announcement) {
+            return Ok(BTreeSet::new());
         }
         self.announced_bytes = announced_bytes;
         let mut affected = BTreeSet::new();
@@ -87,15 +100,37 @@ impl Claims {
             let (topic, component, platform) = (announcement.topic.clone(), component.clone(), platform.clone());
             self.forget(&Identity { topic, component, platform }, &mut affected);
         }
-        let mut announcement = announcement;
-        for entity in announcement.entities.values_mut() {
-            let identity = Identity::of(entity);
-            self.forget(&identity, &mut affected);
-            entity.entity_id = self.free_entity_id(&entity.entity_id);
-            self.insert(identity, entity, state_topics, &mut affected);
+        for entity in announcement.entities.values() {
+            self.forget(&Identity::of(entity), &mut affected);
+        }
+        for entity in announcement.entities.values() {
+            self.insert(entity, state_topics(entity), &mut affected);
         }
         self.announcements.insert(announcement.topic.clone(), (Rc::new(announcement), length));
         Ok(affected)
+    }
+
+    fn check_bounds(&self, announcement: &Announcement, announced_bytes: usize) -> Result<(), String> {
+        if announced_bytes > ANNOUNCED_BYTES_MAX {
+            return Err(format!("expected at most {ANNOUNCED_BYTES_MAX} bytes of discovery in all, found more"));
+        }
+        let is_new = |entity: &&Entity| !self.entities.contains_key(&Identity::of(entity));
+        let found = self.entities.len() + announcement.entities.values().filter(is_new).count();
+        if found > ENTITIES_MAX {
+            return Err(format!("expected at most {ENTITIES_MAX} entities in all, found {found}"));
+        }
+        let mut claimants: BTreeMap<&str, usize> = BTreeMap::new();
+        for (_, topic) in announcement.entities.values().flat_map(Entity::command_topics) {
+            *claimants.entry(topic).or_default() += 1;
+        }
+        for (topic, count) in claimants {
+            let is_other = |(identity, _): &&(Identity, String)| identity.topic != announcement.topic;
+            let others = self.commands.get(topic).map_or(0, |claims| claims.iter().filter(is_other).count());
+            if others + count > CLAIMANTS_MAX {
+                return Err(format!("expected at most {CLAIMANTS_MAX} entities that command on `{topic}`, found more"));
+            }
+        }
+        Ok(())
     }
 
     /// All that a discovery topic has announced is gone.
@@ -105,21 +140,21 @@ impl Claims {
             self.announced_bytes -= length;
         }
         let first = Identity { topic: topic.to_owned(), component: String::new(), platform: String::new() };
-        let gone: Vec<Identity> =
-            self.entities.range(first..).map(|(identity, _)| identity).take_while(|identity| identity.topic == topic).cloned().collect();
+        let gone: Vec<Identity> = self
+            .entities
+            .range(first..)
+            .map(|(identity, _)| identity)
+            .take_while(|identity| identity.topic == topic)
+            .cloned()
+            .collect();
         for identity in gone {
             self.forget(&identity, &mut affected);
         }
         affected
     }
 
-    fn insert(
-        &mut self,
-        identity: Identity,
-        entity: &Entity,
-        state_topics: &dyn Fn(&Entity) -> Vec<String>,
-        affected: &mut BTreeSet<String>,
-    ) {
+    fn insert(&mut self, entity: &Entity, state_topics: Vec<String>, affected: &mut BTreeSet<String>) {
+        let identity = Identity::of(entity);
         for (key, command_topic) in entity.command_topics() {
             if self.is_reserved(command_topic) {
                 continue;
@@ -128,18 +163,20 @@ impl Claims {
             claims.insert((identity.clone(), key.to_owned()));
             affected.insert(command_topic.to_owned());
         }
-        for state_topic in state_topics(entity) {
-            if topic::check_name(&state_topic).is_ok() && !self.is_reserved(&state_topic) {
-                self.states.entry(state_topic).or_default().insert(identity.clone());
-            }
+        let is_usable = |topic: &String| topic::check_name(topic).is_ok() && !self.is_reserved(topic);
+        let state_topics: Vec<String> = state_topics.into_iter().filter(is_usable).collect();
+        for state_topic in &state_topics {
+            self.states.entry(state_topic.clone()).or_default().insert(identity.clone());
         }
         self.entity_ids.insert(entity.entity_id.clone(), identity.clone());
-        self.entities.insert(identity, Rc::new(entity.clone()));
+        self.entities.insert(identity, Known { entity: Rc::new(entity.clone()), state_topics });
     }
 
     fn forget(&mut self, identity: &Identity, affected: &mut BTreeSet<String>) {
-        let Some(entity) = self.entities.remove(identity) else { return };
-        self.entity_ids.remove(&entity.entity_id);
+        let Some(Known { entity, state_topics }) = self.entities.remove(identity) else { return };
+        if self.entity_ids.get(&entity.entity_id) == Some(identity) {
+            self.entity_ids.remove(&entity.entity_id);
+        }
         for (_, command_topic) in entity.command_topics() {
             let is_empty = self.commands.get_mut(command_topic).is_some_and(|claims| {
                 claims.retain(|(other, _)| other != identity);
@@ -150,17 +187,31 @@ impl Claims {
             }
             affected.insert(command_topic.to_owned());
         }
-        self.states.retain(|_, claims| {
-            claims.remove(identity);
-            !claims.is_empty()
-        });
+        for state_topic in &state_topics {
+            let is_empty = self.states.get_mut(state_topic).is_some_and(|claims| {
+                claims.remove(identity);
+                claims.is_empty()
+            });
+            if is_empty {
+                self.states.remove(state_topic);
+            }
+        }
     }
 
-    /// Two entities of one name get `_2` and so on, as in Home Assistant.
-    fn free_entity_id(&self, wanted: &str) -> String {
-        let numbered = (2..).map(|number| format!("{wanted}_{number}"));
-        let mut candidates = std::iter::once(wanted.to_owned()).chain(numbered);
-        candidates.find(|candidate| !self.entity_ids.contains_key(candidate)).unwrap_or_else(|| wanted.to_owned())
+    /// Two entities of one name get `_2` and so on, as in Home Assistant. Who has an id keeps it.
+    fn free_entity_id(&self, identity: &Identity, wanted: &str, taken: &BTreeSet<String>) -> String {
+        let is_numbered = |id: &str| {
+            let number = id.strip_prefix(wanted).and_then(|rest| rest.strip_prefix('_'));
+            id == wanted || number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+        };
+        let own = self.entities.get(identity).map(|known| known.entity.entity_id.clone());
+        if let Some(own) = own.filter(|own| is_numbered(own) && !taken.contains(own)) {
+            return own;
+        }
+        let is_free =
+            |id: &String| !taken.contains(id) && self.entity_ids.get(id).is_none_or(|owner| owner == identity);
+        let numbered = (2..=ENTITIES_MAX + 1).map(|number| format!("{wanted}_{number}"));
+        std::iter::once(wanted.to_owned()).chain(numbered).find(is_free).unwrap_or_else(|| wanted.to_owned())
     }
 
     fn is_reserved(&self, topic: &str) -> bool {
@@ -170,6 +221,14 @@ impl Claims {
     /// Who commands on exactly this topic.
     pub(super) fn on(&self, topic: &str) -> Vec<Claim> {
         self.commands.get(topic).map(|claims| self.claims(claims)).unwrap_or_default()
+    }
+
+    pub(super) fn has_command_topic(&self, topic: &str) -> bool {
+        self.commands.contains_key(topic)
+    }
+
+    pub(super) fn has_state_topic(&self, topic: &str) -> bool {
+        self.states.contains_key(topic)
     }
 
     /// Who commands on a topic of which this one is a part (`<t>/state` of `<t>`).
@@ -187,7 +246,7 @@ impl Claims {
 
     fn claims(&self, claims: &BTreeSet<(Identity, String)>) -> Vec<Claim> {
         let claim = |(identity, key): &(Identity, String)| {
-            Some(Claim { entity: Rc::clone(self.entities.get(identity)?), key: key.clone() })
+            Some(Claim { entity: Rc::clone(self.get(identity)?), key: key.clone() })
         };
         claims.iter().filter_map(claim).collect()
     }
@@ -195,19 +254,19 @@ impl Claims {
     /// Who has its state on this topic.
     pub(super) fn stated_on(&self, topic: &str) -> Vec<Rc<Entity>> {
         let identities = self.states.get(topic).into_iter().flatten();
-        identities.filter_map(|identity| self.entities.get(identity).cloned()).collect()
+        identities.filter_map(|identity| self.get(identity).cloned()).collect()
     }
 
     pub(super) fn get(&self, identity: &Identity) -> Option<&Rc<Entity>> {
-        self.entities.get(identity)
+        self.entities.get(identity).map(|known| &known.entity)
     }
 
     pub(super) fn by_entity_id(&self, entity_id: &str) -> Option<Rc<Entity>> {
-        self.entities.get(self.entity_ids.get(entity_id)?).cloned()
+        self.get(self.entity_ids.get(entity_id)?).cloned()
     }
 
     pub(super) fn entities(&self) -> impl Iterator<Item = &Rc<Entity>> {
-        self.entities.values()
+        self.entities.values().map(|known| &known.entity)
     }
 
     pub(super) fn command_topics(&self) -> impl Iterator<Item = &str> {

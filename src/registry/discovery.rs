@@ -74,6 +74,12 @@ pub fn is_discovery(prefix: &str, topic: &str) -> bool {
     topic.len() > prefix.len() && topic::is_under(topic, prefix) && topic.ends_with("/config")
 }
 
+/// Where the bridge with this base announces itself.
+pub fn own_topic(prefix: &str, base: &str) -> String {
+    let plain = |character: char| if character.is_ascii_alphanumeric() { character } else { '_' };
+    format!("{prefix}/device/{}/config", base.chars().map(plain).collect::<String>())
+}
+
 /// Reads one message on a topic below `prefix`.
 ///
 /// # Errors
@@ -115,9 +121,8 @@ fn place<'a>(prefix: &str, topic: &'a str) -> Result<Place<'a>, String> {
         [platform, node, object, "config"] => (*platform, *node, *object),
         _ => return Err("expected a topic such as `<prefix>/lock/<object>/config`, found another shape".to_owned()),
     };
-    let is_id = |id: &str| {
-        !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
-    };
+    let is_id =
+        |id: &str| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
     if !is_platform(platform) || !is_id(node) || !is_id(object) {
         return Err("expected letters, digits, `_` and `-` in each level of the topic, found others".to_owned());
     }
@@ -275,8 +280,9 @@ fn entity(
         return Err(format!("expected at most {COMMAND_TOPICS_MAX} command topics, found more"));
     }
     for (key, command_topic) in entity.command_topics() {
-        topic::check_name(command_topic)
-            .map_err(|error| format!("expected a topic for `{}`, found `{}`: {error}", shown(key), shown(command_topic)))?;
+        topic::check_name(command_topic).map_err(|error| {
+            format!("expected a topic for `{}`, found `{}`: {error}", shown(key), shown(command_topic))
+        })?;
     }
     Ok(entity)
 }

@@ -20,6 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+pub use self::device::announced_topics;
 use self::device::{Device, Role};
 pub use self::judge::DoorReading;
 use self::judge::Judge;
@@ -207,6 +208,12 @@ impl Doors {
             site.writes.extend(writes);
         }
         sites.into_values().collect()
+    }
+
+    /// The family of the entity's device, and where its topics begin: the key of its site.
+    pub fn place(&self, entity: &Entity) -> (Family, String) {
+        let device = self.device_of(entity).filter(|device| device.family != Family::Plain);
+        device.map_or((Family::Plain, String::new()), |device| (device.family, device.root.clone()))
     }
 
     fn device_of(&self, entity: &Entity) -> Option<&Device> {

@@ -33,10 +33,11 @@ impl Facts {
         statestream.into_iter().chain(self.topics.iter().map(|entry| entry.topic.filter().clone())).collect()
     }
 
-    pub(super) fn read(&self, message: &Message) -> Vec<FactChange> {
+    /// What statestream tells, and what the owner's own topics tell.
+    pub(super) fn read(&self, message: &Message) -> (Option<FactChange>, Vec<FactChange>) {
         let payload = Payload::new(&message.payload);
-        let own = self.topics.iter().filter_map(|entry| read_entry(entry, message, &payload));
-        self.read_statestream(message, &payload).into_iter().chain(own).collect()
+        let mapped = self.topics.iter().filter_map(|entry| read_entry(entry, message, &payload)).collect();
+        (self.read_statestream(message, &payload), mapped)
     }
 
     /// `<base>/<domain>/<object>/state` is text; `<base>/<domain>/<object>/<attribute>` is JSON.

@@ -122,6 +122,11 @@ pub fn told(entity: &Entity, settings: &Settings, state: &str) -> Option<Message
     Some(Message::retained(settings.state_topic(entity), payload))
 }
 
+/// Whether the bridge tells the state of this entity while it is guarded, since its device does not.
+pub fn is_silent(entity: &Entity) -> bool {
+    optimism::is_told(entity)
+}
+
 /// The options of one entity as Home Assistant reads them in the mirror.
 fn options(
     entity: &Entity,

@@ -29,6 +29,11 @@ const CODE_TEMPLATE: &str = "{{ {'action': value, 'code': code} | to_json }}";
 const ALARM_TEMPLATE: &str = "{{ {'action': action, 'code': code} | to_json }}";
 const POSITION_TEMPLATE: &str = "{{ {'action': 'SET_POSITION', 'position': position} | to_json }}";
 
+/// The entity id of the twin of an entity, unless the owner has changed it in Home Assistant.
+pub fn entity_id(entity: &str) -> String {
+    format!("{entity}_gated")
+}
+
 /// All twins of a house, and what is known of their originals.
 #[derive(Debug, Clone)]
 pub struct Twins {
@@ -81,7 +86,7 @@ impl Twins {
             "unique_id": id,
             "name": self.attribute(entity, "friendly_name").and_then(Value::as_str).unwrap_or(entity),
             // The name by which Home Assistant makes the entity's id, for its newer and its older versions.
-            "default_entity_id": format!("{entity}_gated"),
+            "default_entity_id": entity_id(entity),
             "object_id": format!("{object}_gated"),
             "origin": {"name": "hushgate", "sw_version": env!("CARGO_PKG_VERSION")},
             "command_topic": format!("{}/twin/{entity}/set", self.settings.base),

@@ -12,13 +12,13 @@ use serde_json::Value;
 
 use super::header::sources;
 use super::item::Item;
-use super::steps::{AnswerText, Ask, Happening, Publish, Says, Step, Token, payload_text};
+use super::steps::{AnswerText, Ask, Happening, Publish, Says, SeenCommand, Step, Token, payload_text};
 use crate::bridge::{Bridge, Output, Setup};
 use crate::config::Config;
-use crate::model::decision::Verdict;
-use crate::model::event::{Entry, Event, PolicySource};
-use crate::model::message::{Message, Qos, ReplyTo};
-use crate::model::request::FactChange;
+use crate::model::decision::{Grade, Verdict};
+use crate::model::event::{Canary, Entry, Event, PolicySource};
+use crate::model::message::{Command, Message, Qos, ReplyTo};
+use crate::model::request::{Arrival, FactChange, Held};
 use crate::model::time::At;
 use crate::script::diagnostics::Diagnostic;
 
@@ -106,6 +106,11 @@ impl House {
         match happening {
             Happening::Gate(publish) => self.receive(&publish.message(format!("{base}/gate/{}", publish.topic))?, out),
             Happening::Publish(publish) => self.receive(&publish.message(self.with_ids(&publish.topic))?, out),
+            Happening::Seen(seen) => self.see(seen, out)?,
+            Happening::Canary(canary) => {
+                let canary = Canary { enforcement: canary.enforcement, reason: canary.reason.clone() };
+                self.bridge.event(self.at, Event::Canary(canary), out);
+            }
             Happening::Ask(ask) => self.receive(&ask.message(&base), out),
             Happening::Facts(facts) => self.learn(facts, out)?,
             Happening::Event(event) => self.bridge.event(self.at, Event::House(event.clone()), out),
@@ -131,6 +136,25 @@ impl House {
 
     fn receive(&mut self, message: &Message, out: &mut Vec<Output>) {
         self.bridge.message(self.at, message, out);
+    }
+
+    /// A command is seen on a topic of the house, as the wire tells of it.
+    fn see(&mut self, seen: &SeenCommand, out: &mut Vec<Output>) -> Result<(), String> {
+        if seen.door.holds() {
+            return Err("expected `door: watch` or `door: bypass` in `seen`".to_owned());
+        }
+        let payload = payload_text(&seen.payload);
+        let request = self.bridge.engine().registry().read_command(&seen.topic, payload.as_bytes(), seen.door);
+        let request = request.ok_or_else(|| format!("expected a known command topic, found `{}`", seen.topic))?;
+        let undo = seen.undo.as_ref().map(|undo| Command {
+            topic: undo.topic.clone(),
+            payload: payload_text(&undo.payload).into(),
+            qos: Qos::AtLeastOnce,
+            expiry_s: None,
+        });
+        let arrival = Arrival { request, held: Held::Seen { undo }, reply: None };
+        self.bridge.event(self.at, Event::Arrival(Box::new(arrival)), out);
+        Ok(())
     }
 
     /// Lets time pass, and stops at each deadline on the way.
@@ -245,7 +269,9 @@ impl House {
                 Output::Journal(record) => {
                     if let Entry::Decision { decision } = &record.entry {
                         self.decisions.push(decision.id.clone());
-                        if decision.applied == Verdict::Allow {
+                        // A revert is the bridge's own hand: it leaves by the decision that it puts right.
+                        let is_held = decision.request.door.holds() && decision.applied == Verdict::Allow;
+                        if is_held || decision.grade == Grade::Reverted {
                             self.allowed.insert(decision.id.clone());
                         }
                     }

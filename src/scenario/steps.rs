@@ -9,7 +9,8 @@ use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value};
 
 use super::item::{Item, KINDS};
-use crate::model::request::HouseEvent;
+use crate::model::decision::Enforcement;
+use crate::model::request::{Door, HouseEvent};
 use crate::time::parse_duration_ms;
 
 /// How often one step, or one expected item, may be repeated.
@@ -30,6 +31,8 @@ pub(super) enum Happening {
     Gate(Publish),
     Ask(Ask),
     Publish(Publish),
+    Seen(SeenCommand),
+    Canary(CanaryText),
     Facts(BTreeMap<String, Value>),
     Event(HouseEvent),
     Answer(AnswerText),
@@ -66,6 +69,34 @@ impl Publish {
     fn qos_default() -> u8 {
         1
     }
+}
+
+/// A command that was seen on a device's real topic, and what would undo it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SeenCommand {
+    /// `watch` or `bypass`.
+    pub(super) door: Door,
+    pub(super) topic: String,
+    #[serde(default)]
+    pub(super) payload: Value,
+    pub(super) undo: Option<Undo>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Undo {
+    pub(super) topic: String,
+    #[serde(default)]
+    pub(super) payload: Value,
+}
+
+/// What the canary found.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CanaryText {
+    pub(super) enforcement: Enforcement,
+    pub(super) reason: String,
 }
 
 /// A question on `ask`, or on `ask/<channel>`. All keys but the first four are its JSON.
@@ -177,6 +208,8 @@ pub(super) struct StepText {
     gate: Option<Publish>,
     ask: Option<Ask>,
     publish: Option<Publish>,
+    seen: Option<SeenCommand>,
+    canary: Option<CanaryText>,
     facts: Option<BTreeMap<String, Value>>,
     event: Option<EventText>,
     answer: Option<AnswerText>,
@@ -216,6 +249,8 @@ impl StepText {
             self.gate.map(Happening::Gate),
             self.ask.map(Happening::Ask),
             self.publish.map(Happening::Publish),
+            self.seen.map(Happening::Seen),
+            self.canary.map(Happening::Canary),
             self.facts.map(Happening::Facts),
             event,
             self.answer.map(Happening::Answer),

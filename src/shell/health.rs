@@ -212,6 +212,7 @@ mod tests {
             topic: topic.to_owned(),
             entities: Vec::new(),
             problem: problem.map(str::to_owned),
+            by: None,
         };
         let report = health.report(Duration::ZERO, 0);
         assert_eq!((report.enforcement, report.enforcement_reason.as_str()), (Enforcement::Unproven, NOT_LOOKED));

@@ -189,8 +189,11 @@ pub fn record(record: &Record, palette: &Palette, zone: Option<&TimeZone>) -> (b
         Entry::Full { table, limit, what } => {
             (true, format!("{} is full ({limit}): {}", harmless(table), harmless(what)))
         }
-        Entry::Guarded { topic, entities, problem: None } => (false, about("guarded", topic, &entities.join(", "))),
-        Entry::Guarded { topic, entities, problem: Some(problem) } => {
+        Entry::Guarded { topic, entities, problem: None, by: who } => {
+            let word = if who.is_some() { "guarded, and accepted" } else { "guarded" };
+            (false, about(word, topic, &entities.join(", ")))
+        }
+        Entry::Guarded { topic, entities, problem: Some(problem), .. } => {
             (true, about("guarded, and changed", topic, problem) + SEPARATOR + harmless(&entities.join(", ")).as_ref())
         }
         Entry::RelaySet { on, by: who, until } => {

@@ -50,6 +50,16 @@ impl Own {
         self.stored.values().cloned().collect()
     }
 
+    /// What is stored on one topic.
+    pub(super) fn get(&self, topic: &str) -> Option<&Message> {
+        self.stored.get(topic)
+    }
+
+    /// Somebody else has cleared a topic, and that is as it should be.
+    pub(super) fn forget(&mut self, topic: &str) {
+        self.stored.remove(topic);
+    }
+
     /// Remembers a message that the broker is to store, and gives it back to be sent.
     pub(super) fn store(&mut self, message: Message) -> Message {
         self.stored.insert(message.topic.clone(), message.clone());

@@ -52,7 +52,8 @@ impl Wire {
             }
             Publication::RelayState { on, until } => {
                 let body = without_nulls(json!({"state": if on { "on" } else { "off" }, "until": until}));
-                vec![self.own.store(stored(self.in_base("relay"), &body))]
+                let state = self.own.store(stored(self.in_base("relay"), &body));
+                std::iter::once(state).chain(self.switch_relay(on)).collect()
             }
             Publication::Bypass(decision) => {
                 let body = serde_json::to_vec(&decision).unwrap_or_default();

@@ -284,6 +284,8 @@ impl Oracle {
                 Some(topic)
             }
             Door::Ask | Door::Control => None,
+            Door::Watch | Door::Bypass => return self.seen(decision, trace),
+            Door::Twin => trace.fail("a twin was asked of a house that has none"),
         };
         let mut predicted = self.predicted(&request.action, &target, panel_may_answer);
         // Of one channel, or of nobody known by one door.

@@ -23,8 +23,22 @@ const HEARD: &[&str] = &[
     "is_known",
     "is_not",
     "number",
+    "person_or",
     "recall",
+    "satellite_or",
     "state",
+];
+
+/// Fields of a request that Home Assistant's streams may have filled in.
+const SEEMING: &[&str] = &[
+    "by_voice",
+    "certainty",
+    "has_person",
+    "has_satellite",
+    "likely_channels",
+    "likely_source",
+    "person",
+    "satellite",
 ];
 
 pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Diagnostic>) {
@@ -56,6 +70,9 @@ fn hearing_functions<'a>(examined: &Examined<'a>) -> BTreeSet<&'a str> {
 }
 
 fn names_heard(node: Option<&ASTNode>, hearing: &BTreeSet<&str>) -> bool {
+    if let Some(ASTNode::Expr(Expr::Property(property, _))) = node {
+        return SEEMING.contains(&property.2.as_str());
+    }
     call_at(node).is_some_and(|(call, ..)| HEARD.contains(&call.name.as_str()) || hearing.contains(call.name.as_str()))
 }
 

@@ -23,6 +23,8 @@ const WITH_DURATION: &[&str] = &["count", "counted", "is_fresh", "mute"];
 
 const WEEKDAYS: &[&str] = &["friday", "monday", "saturday", "sunday", "thursday", "tuesday", "wednesday"];
 const SOURCES: &[&str] = &["agent", "automation", "person", "policy", "unknown", "voice"];
+const CERTAINTIES: &[&str] = &["certain", "likely", "possible", "unknown"];
+const DOORS: &[&str] = &["ask", "bypass", "control", "gate", "policy", "twin", "watch"];
 
 pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Diagnostic>) {
     check_patterns(examined, findings);
@@ -193,7 +195,9 @@ fn check_compared(examined: &Examined<'_>, call: &FnCallExpr) -> Option<Diagnost
         Expr::Dot(parts, ..) => match &parts.rhs {
             Expr::Property(property, _) => match property.2.as_str() {
                 "action" => ("known action", catalog.actions.iter().map(String::as_str).collect()),
-                "source" => ("kind of source", names(SOURCES)),
+                "source" | "likely_source" => ("kind of source", names(SOURCES)),
+                "door" => ("door", names(DOORS)),
+                "certainty" => ("certainty", names(CERTAINTIES)),
                 "channel" => ("configured channel", catalog.channels.iter().map(String::as_str).collect()),
                 _ => return None,
             },

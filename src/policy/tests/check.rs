@@ -303,6 +303,11 @@ fn allowing_on_what_others_may_write_is_noted_once() {
         ("if recall(\"seen\", false) { allow() }", Some("2:28")),
         ("if shut() { allow() } }\nfn shut() { is(\"binary_sensor.door\", \"off\")", Some("2:13")),
         ("if is(\"binary_sensor.door\", \"off\") { deny(\"no\") }", None),
+        ("if request.by_voice { allow() }", Some("2:23")),
+        ("if request.satellite_or(\"\") == \"assist_satellite.hall\" { allow() }", Some("2:58")),
+        ("if request.likely_source == \"automation\" { allow() }", Some("2:44")),
+        ("let anna = request.has_person;\nif anna { allow() }", Some("3:11")),
+        ("if request.by_voice { confirm(\"by voice?\") }", None),
         ("if request.by_person { allow() }", None),
         ("if is(\"lock.x\", \"on\") { notify(\"x\") } allow()", None),
     ] {

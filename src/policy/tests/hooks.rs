@@ -1,9 +1,11 @@
 //! What hooks are given, and what they may say.
 
-use super::{ask, failure, hear, holds, stated, tell, view};
+use std::rc::Rc;
+
+use super::{ask, failure, hear, holds, load, request, stated, tell, view};
 use crate::model::decision::{Terms, Verdict};
 use crate::model::message::Message;
-use crate::model::request::HouseEvent;
+use crate::model::request::{Certainty, Clue, Evidence, HouseEvent, Request, Source, SourceKind};
 
 #[test]
 fn a_request_has_typed_fields() {
@@ -21,6 +23,53 @@ fn a_request_has_typed_fields() {
         "request.data_or(\"nothing\", 5) == 5 && request.data_or(\"urgent\", false)",
     ] {
         assert!(holds(expression, &view()), "{expression}");
+    }
+}
+
+#[test]
+fn what_only_the_streams_say_stays_unknown_and_is_told_apart() {
+    let evidence = Evidence { certainty: Certainty::Likely, age_ms: 20 };
+    let clue = |name: &str| Some(Clue { name: name.to_owned(), evidence });
+    let seeming = |kind| Source {
+        kind,
+        evidence: Some(evidence),
+        satellite: clue("assist_satellite.hall"),
+        likely_channels: vec!["hall".to_owned()],
+        ..Source::default()
+    };
+    let unknown = "request.source == \"unknown\" && request.by_unknown && !request.has_channel";
+    let vouched = "request.certainty == \"certain\" && request.likely_source == request.source";
+    for (source, expressions) in [
+        (
+            seeming(SourceKind::Voice),
+            [
+                unknown,
+                "request.by_voice && request.likely_source == \"voice\" && request.certainty == \"likely\"",
+                "request.satellite == \"assist_satellite.hall\" && request.has_satellite && !request.has_person",
+                "request.person_or(\"nobody\") == \"nobody\" && \"hall\" in request.likely_channels",
+            ],
+        ),
+        (
+            seeming(SourceKind::Automation),
+            [unknown, "!request.by_automation && !request.by_voice", "request.likely_source == \"automation\"", "true"],
+        ),
+        (request().source, [vouched, "!request.by_unknown", "is_empty(request.likely_channels)", "request.by_voice"]),
+        (
+            Source::default(),
+            [unknown, "request.certainty == \"unknown\"", "!request.by_voice", "request.satellite_or(\"\") == \"\""],
+        ),
+    ] {
+        let request = Rc::new(Request { source, ..request() });
+        for expression in expressions {
+            let text =
+                format!("const ACTIONS = \"*\"; fn on_request(request) {{ if {expression} {{ deny(\"holds\") }} }}");
+            let reaction = load(&text).policies()[0].on_request(&request, &view());
+            assert_eq!(
+                reaction.stated.map(|stated| stated.reason).as_deref(),
+                Some("holds"),
+                "{expression} {request:?}"
+            );
+        }
     }
 }
 

@@ -293,7 +293,11 @@ pub(super) const ORIGIN: &[(&str, &str)] = &[("sw", "sw_version"), ("url", "supp
 
 /// The long form of a short key. `None`: it is none.
 pub(super) fn long(table: &[(&'static str, &'static str)], short: &str) -> Option<&'static str> {
-    table.binary_search_by_key(&short, |(short, _)| short).ok().and_then(|index| table.get(index)).map(|(_, long)| *long)
+    table
+        .binary_search_by_key(&short, |(short, _)| short)
+        .ok()
+        .and_then(|index| table.get(index))
+        .map(|(_, long)| *long)
 }
 
 #[cfg(test)]

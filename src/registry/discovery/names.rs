@@ -4,6 +4,7 @@
 //! resolved.
 
 use serde_json::{Map, Value};
+use unicode_normalization::UnicodeNormalization;
 
 /// Longest name that is kept, in characters.
 const NAME_CHARACTERS_MAX: usize = 255;
@@ -60,13 +61,13 @@ pub(super) fn entity_id(platform: &str, name: &str, options: &Map<String, Value>
 /// A text as Home Assistant writes it in an id: Latin letters, digits, single `_` between them.
 fn slug(text: &str) -> String {
     // A quote separates; one that only comes of the change to Latin letters does not.
-    let latin = unidecode::unidecode(&text.replace('\'', "-")).to_lowercase().replace('\'', "");
+    let decomposed: String = text.replace('\'', "-").nfkd().collect();
+    let latin = unidecode::unidecode(&decomposed).to_lowercase().replace('\'', "");
     let characters: Vec<char> = latin.chars().collect();
     let mut slug = String::with_capacity(characters.len());
     for (index, character) in characters.iter().enumerate() {
-        let is_digit = |index: Option<usize>| {
-            index.and_then(|index| characters.get(index)).is_some_and(char::is_ascii_digit)
-        };
+        let is_digit =
+            |index: Option<usize>| index.and_then(|index| characters.get(index)).is_some_and(char::is_ascii_digit);
         if character.is_ascii_alphanumeric() {
             slug.push(*character);
         } else if *character == ',' && is_digit(index.checked_sub(1)) && is_digit(index.checked_add(1)) {
@@ -110,7 +111,12 @@ mod tests {
                 json!({"name": null, "object_id": "b", "default_entity_id": "switch.Tür"}),
                 "lock.tur Front door",
             ),
-            ("lock", Some(whole), json!({"name": null, "default_entity_id": "no_domain"}), "lock.front_door Front door"),
+            (
+                "lock",
+                Some(whole),
+                json!({"name": null, "default_entity_id": "no_domain"}),
+                "lock.front_door Front door",
+            ),
             ("lock", None, json!({"name": "???"}), "lock.unknown ???"),
         ] {
             let Value::Object(options) = options else { panic!("an object") };

@@ -90,7 +90,7 @@ impl Device {
 
 /// The topics on which an entity's device tells something: every key that ends in `topic` and commands nothing, and
 /// those of its availability.
-pub(in crate::registry) fn announced_topics(entity: &Entity) -> BTreeSet<String> {
+pub fn announced_topics(entity: &Entity) -> BTreeSet<String> {
     let commands: BTreeSet<&str> = entity.command_topics().map(|(key, _)| key).collect();
     let plain = entity.options.iter().filter(|(key, _)| key.ends_with("topic") && !commands.contains(key.as_str()));
     let plain = plain.filter_map(|(_, topic)| topic.as_str());

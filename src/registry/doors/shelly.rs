@@ -122,7 +122,7 @@ fn call(judge: &Judge<'_>, entities: &[&Entity], payload: &Payload<'_>) -> Optio
         return Some(judge.program(QUERY, ("method", method), false));
     }
     // An entity that is commanded by calls announced them as its payloads.
-    let announced = entities.iter().filter_map(|entity| announced_call(judge, entity, &value));
+    let announced = entities.iter().filter_map(|entity| announced_call(judge, entity, value));
     if let Some(reading) = judge.strictest(announced) {
         return Some(reading);
     }

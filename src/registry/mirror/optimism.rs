@@ -72,6 +72,11 @@ pub(super) fn correct(entity: &Entity, options: &mut Map<String, Value>, state_t
     notes
 }
 
+/// Whether the entity has a state topic of the bridge.
+pub(super) fn is_told(entity: &Entity) -> bool {
+    is_stateless(entity) && display(entity).is_some()
+}
+
 /// What to tell on the bridge's state topic of an entity. `None`: it has none.
 pub(super) fn payload(entity: &Entity, state: &str) -> Option<String> {
     if !is_stateless(entity) {

@@ -1,0 +1,246 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::config::{self, NoSecrets};
+use crate::registry::platform;
+
+const HOUSE: &str = r#"
+home_assistant:
+  eventstream: events
+  channel: phone
+facts:
+  statestream: states
+  topics:
+    - {topic: "presence/{name}", entity: "person.{name}"}
+channels:
+  phone: {kind: person, confirms: true, independent: true}
+  panel: {kind: person, confirms: true}
+  echo: {kind: voice}
+commands:
+  - {topic: "kitchen_echo/send/{to}", action: communication.send_message, channel: echo}
+"#;
+
+fn entity(entity_id: &str, device: &str, options: Value) -> Entity {
+    let Value::Object(options) = options else { panic!("an object") };
+    let (platform, object) = entity_id.split_once('.').expect("a domain");
+    Entity {
+        topic: format!("homeassistant/{platform}/{object}/config"),
+        component: String::new(),
+        platform: platform.to_owned(),
+        entity_id: entity_id.to_owned(),
+        name: object.to_owned(),
+        device: vec![device.to_owned()],
+        options,
+    }
+}
+
+fn entities() -> Vec<Entity> {
+    let availability = json!([{"topic": "zigbee2mqtt/bridge/state"}]);
+    let zigbee = |entity_id: &str, id: &str, command: &str, state: &str| {
+        let options = json!({"command_topic": command, "state_topic": state, "availability": availability});
+        entity(entity_id, &format!("zigbee2mqtt_{id}"), options)
+    };
+    vec![
+        zigbee("lock.front", "0x01", "zigbee2mqtt/front/set", "zigbee2mqtt/front"),
+        zigbee("light.lamp", "0x02", "zigbee2mqtt/lamp/set", "zigbee2mqtt/lamp"),
+        zigbee("switch.permit_join", "0x00", "zigbee2mqtt/bridge/request/permit_join", "zigbee2mqtt/bridge/info"),
+        entity(
+            "lock.cellar",
+            "esp",
+            json!({"command_topic": "cellar/lock/bolt/command", "state_topic": "cellar/lock/bolt/state"}),
+        ),
+        // Its state lies below its command topic, and is the same as it.
+        entity("lock.shed", "x1", json!({"command_topic": "shed", "state_topic": "shed/state"})),
+        entity("siren.echo", "x2", json!({"command_topic": "loud", "state_topic": "loud"})),
+        entity("switch.plug", "x3", json!({"command_topic": "plug/set", "state_topic": "plug"})),
+    ]
+}
+
+/// Discovery that wants rights.
+fn forged() -> Vec<Entity> {
+    let command = |number: usize, topic: &str| {
+        entity(&format!("light.rogue_{number}"), "rogue", json!({"command_topic": topic, "state_topic": topic}))
+    };
+    let topics = [
+        "hushgate/mode/set",
+        "hushgate/prompt/phone",
+        "homeassistant/lock/x/config",
+        "$CONTROL/dynamic-security/v1",
+        " zigbee2mqtt/front/set",
+        "zigbee2mqtt/front/set ",
+        "zigbee2mqtt/front/set/state",
+        "%u/x",
+        "states/lock/front/state",
+        "presence/anna",
+        "a\ntopic write #",
+        "zigbee2mqtt/#",
+        "cmnd/tasmotas/POWER1",
+    ];
+    topics.iter().enumerate().map(|(number, topic)| command(number, topic)).collect()
+}
+
+fn plan(entities: &[Entity]) -> Plan {
+    let config = config::parse("home.yaml", HOUSE, &NoSecrets).expect("a good configuration");
+    Plan::new(&config, entities, &platform::is_sensitive, &Users::default())
+}
+
+/// Whether the text lets a user do something, as Mosquitto reads it.
+fn may(text: &str, user: &str, access: &str, topic: &str) -> bool {
+    let mut rules: Vec<(&str, TopicFilter)> = Vec::new();
+    let mut section = "";
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        match line.split_once(' ') {
+            Some(("user", name)) => section = name,
+            Some(("topic", rule)) if section == user => {
+                let (access, filter) = rule.split_once(' ').expect("an access and a filter");
+                rules.push((access, TopicFilter::new(filter.trim()).expect("a filter")));
+            }
+            _ => {}
+        }
+    }
+    let fits = |wanted: &[&str]| rules.iter().any(|(access, filter)| wanted.contains(access) && filter.matches(topic));
+    !fits(&["deny"]) && fits(&[access, "readwrite"])
+}
+
+/// Whether the roles let a user do something, as the plugin reads them: the highest priority that fits decides.
+fn may_by_role(commands: &Value, user: &str, access: &str, topic: &str) -> bool {
+    let role = json!(format!("hushgate-{user}"));
+    let commands = commands["commands"].as_array().expect("a list");
+    let Some(command) =
+        commands.iter().find(|command| command["command"] == "modifyRole" && command["rolename"] == role)
+    else {
+        return false;
+    };
+    let kind = json!(if access == "write" { "publishClientSend" } else { "publishClientReceive" });
+    let fits = |rule: &&Value| {
+        let filter = TopicFilter::new(rule["topic"].as_str().expect("a topic")).expect("a filter");
+        rule["acltype"] == kind && filter.matches(topic)
+    };
+    let rules = command["acls"].as_array().expect("a list").iter().filter(fits);
+    rules.max_by_key(|rule| rule["priority"].as_i64()).is_some_and(|rule| rule["allow"] == true)
+}
+
+const TABLE: &[(&str, &str, &str, bool)] = &[
+    // The bridge is the only one to command what is guarded, by any door.
+    ("hushgate", "write", "zigbee2mqtt/front/set", true),
+    ("hushgate", "write", "zigbee2mqtt/front/set/hushgate_canary", true),
+    ("hushgate", "read", "zigbee2mqtt/front/set/hushgate_canary", true),
+    ("homeassistant", "write", "zigbee2mqtt/front/set", false),
+    ("homeassistant", "write", "zigbee2mqtt/front/set/hushgate_canary", false),
+    ("homeassistant", "write", "zigbee2mqtt/front/set/state", false),
+    ("homeassistant", "write", "zigbee2mqtt/front/left/set", false),
+    ("homeassistant", "write", "zigbee2mqtt/0x01/set", false),
+    ("homeassistant", "write", "zigbee2mqtt/a_group/set", false),
+    ("homeassistant", "write", "zigbee2mqtt/bridge/request/device/rename", false),
+    ("homeassistant", "write", "zigbee2mqtt/bridge/request/permit_join", false),
+    ("homeassistant", "write", "cellar/lock/bolt/command", false),
+    ("homeassistant", "write", "cellar/switch/relay/command", false),
+    ("homeassistant", "write", "shed", false),
+    ("homeassistant", "write", "loud", false),
+    ("guest", "write", "zigbee2mqtt/front/set", false),
+    ("esphome", "write", "zigbee2mqtt/front/set", false),
+    ("devices", "write", "zigbee2mqtt/front/set", false),
+    // What is not guarded is commanded as before.
+    ("homeassistant", "write", "zigbee2mqtt/lamp/set", true),
+    ("homeassistant", "write", "plug/set", true),
+    // The gate, questions, switches.
+    ("homeassistant", "write", "hushgate/gate/zigbee2mqtt/front/set", true),
+    ("homeassistant", "read", "hushgate/gate/zigbee2mqtt/front/set", false),
+    ("homeassistant", "write", "hushgate/gate/kitchen_echo/send/bob", false),
+    ("echo", "write", "hushgate/gate/kitchen_echo/send/bob", true),
+    ("echo", "write", "hushgate/gate/zigbee2mqtt/front/set", false),
+    ("homeassistant", "write", "hushgate/twin/lock.back/set", true),
+    ("homeassistant", "write", "hushgate/mode/set", true),
+    ("homeassistant", "write", "hushgate/mode", false),
+    ("homeassistant", "write", "hushgate/info", false),
+    ("homeassistant", "write", "hushgate/act", false),
+    ("homeassistant", "read", "hushgate/act", true),
+    ("homeassistant", "read", "hushgate/decision/deny/lock.unlock", true),
+    // Tokens go to their channel alone.
+    ("homeassistant", "read", "hushgate/prompt/phone", true),
+    ("homeassistant", "write", "hushgate/confirm/phone/1", true),
+    ("homeassistant", "read", "hushgate/prompt/panel", false),
+    ("homeassistant", "write", "hushgate/confirm/panel/1", false),
+    ("panel", "read", "hushgate/prompt/panel", true),
+    ("panel", "write", "hushgate/confirm/panel/1", true),
+    ("panel", "read", "hushgate/prompt/phone", false),
+    ("echo", "read", "hushgate/prompt/echo", false),
+    ("echo", "write", "hushgate/ask/echo", true),
+    ("devices", "read", "hushgate/prompt/phone", false),
+    // Discovery, the mirror, the streams, mapped facts.
+    ("homeassistant", "read", "hushgate/homeassistant/lock/front/config", true),
+    ("homeassistant", "write", "homeassistant/status", true),
+    ("homeassistant", "write", "homeassistant/lock/front/config", false),
+    ("zigbee2mqtt", "write", "homeassistant/lock/0x01/lock/config", true),
+    ("zigbee2mqtt", "write", "hushgate/homeassistant/lock/front/config", false),
+    ("zigbee2mqtt", "write", "homeassistant/status", false),
+    ("homeassistant", "write", "states/lock/front/state", true),
+    ("homeassistant", "write", "events", true),
+    ("devices", "write", "states/lock/front/state", false),
+    ("devices", "read", "events", false),
+    ("house", "write", "presence/anna", true),
+    ("homeassistant", "write", "presence/anna", false),
+    // Devices go on working.
+    ("zigbee2mqtt", "read", "zigbee2mqtt/front/set", true),
+    ("zigbee2mqtt", "write", "zigbee2mqtt/front", true),
+    ("esphome", "read", "cellar/lock/bolt/command", true),
+    ("esphome", "write", "cellar/lock/bolt/state", true),
+    ("esphome", "write", "cellar/lock/bolt/command", false),
+    ("devices", "read", "shed", true),
+    ("devices", "write", "shed/state", true),
+    ("devices", "write", "loud", true),
+    ("devices", "read", "plug/set", true),
+    ("homeassistant", "read", "zigbee2mqtt/front", true),
+    ("homeassistant", "read", "shed/state", true),
+    ("homeassistant", "read", "loud", true),
+    ("homeassistant", "read", "zigbee2mqtt/front/set", false),
+];
+
+#[test]
+fn everybody_may_do_what_he_needs_and_nobody_goes_round() {
+    let plan = plan(&entities());
+    let (text, roles) = (mosquitto(&plan), dynsec(&plan));
+    let roles: Value = serde_json::from_str(&roles).expect("JSON");
+    for (user, access, topic, expected) in TABLE {
+        assert_eq!(may(&text, user, access, topic), *expected, "mosquitto: {user} {access} {topic}\n{text}");
+        assert_eq!(may_by_role(&roles, user, access, topic), *expected, "dynsec: {user} {access} {topic}\n{roles:#}");
+    }
+}
+
+#[test]
+fn forged_discovery_gives_no_rights() {
+    let honest = plan(&entities());
+    let both: Vec<Entity> = entities().into_iter().chain(forged()).collect();
+    let plan = plan(&both);
+    let (text, roles) = (mosquitto(&plan), dynsec(&plan));
+    let roles: Value = serde_json::from_str(&roles).expect("JSON");
+    for (user, access, topic, expected) in TABLE {
+        assert_eq!(may(&text, user, access, topic), *expected, "mosquitto: {user} {access} {topic}\n{text}");
+        assert_eq!(may_by_role(&roles, user, access, topic), *expected, "dynsec: {user} {access} {topic}");
+    }
+    assert!(!may(&text, "homeassistant", "write", "anything/else"), "{text}");
+    let rules: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+    assert!(rules.iter().all(|rule| !rule.contains("%u") && !rule.contains("$CONTROL")), "{text}");
+    let trimmed = rules.iter().all(|rule| rule.trim_end() == *rule && !rule.contains("  "));
+    assert!(trimmed, "a rule has white space that the broker takes away:\n{text}");
+    assert!(plan.notes.len() > honest.notes.len(), "{:?}", plan.notes);
+    assert!(plan.notes.iter().all(|note| !note.contains('\n')), "{:?}", plan.notes);
+}
+
+#[test]
+fn what_costs_something_is_said() {
+    let plan = plan(&entities());
+    let said = |words: &[&str]| plan.notes.iter().any(|note| words.iter().all(|word| note.contains(word)));
+    assert!(said(&["switch.permit_join", "through the gate alone"]), "{:?}", plan.notes);
+    assert!(mosquitto(&plan).contains("# Note: `switch.permit_join`"));
+}
+
+#[test]
+fn names_of_users_end_at_their_bound() {
+    let named = |name: &str| Users { bridge: name.to_owned(), ..Users::default() };
+    assert_eq!(Users::default().malformed(), None);
+    assert_eq!(named(&"x".repeat(USER_BYTES_MAX)).malformed(), None);
+    for name in ["", " x", "x ", "a\nb", "a+", "#", &"x".repeat(USER_BYTES_MAX + 1)] {
+        assert_eq!(named(name).malformed(), Some(name), "{name:?}");
+    }
+}

@@ -1,0 +1,341 @@
+//! What discovery has taught so far: who claims which topics, what is guarded, and what a payload there means.
+//!
+//! It puts discovery, claims, guards and platforms together. Nothing of it is the configuration's; which of the two is
+//! stricter about a command is decided by the registry.
+
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use super::claims::{Claim, Claims, Identity};
+use super::discovery::{self, Said};
+use super::doors::Doors;
+use super::guards::{GUARDS_MAX, Guards, Present};
+use super::platform::{self, Reading};
+use crate::config::{Config, Gate};
+use crate::model::action::{self, Class};
+use crate::model::entity::{Announcement, Entity, Guard};
+use crate::model::message::Message;
+use crate::model::request::FactChange;
+use crate::model::topic::TopicFilter;
+
+/// What one message of discovery has taught.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Lesson {
+    /// What is announced on the message's topic now. `None`: nothing has been learned from it.
+    pub announced: Option<Rc<Announcement>>,
+    /// Everything that the topic announced is gone.
+    pub is_removed: bool,
+    /// Home Assistant is told that another topic will announce these entities.
+    pub is_migrating: bool,
+    /// Guarded topics that are new, or of which something has changed.
+    pub guards: Vec<(String, Guard)>,
+    /// Why the message, or a part of it, was not taken in.
+    pub refused: Option<String>,
+    /// The bridge must subscribe to other topics than before.
+    pub changes_topics: bool,
+}
+
+/// What a command means to the entity that it moves.
+#[derive(Debug, Clone)]
+pub(super) struct Understood {
+    /// `None`: it moves a whole group, or the program that speaks for the devices.
+    pub(super) entity: Option<Rc<Entity>>,
+    /// Its id.
+    pub(super) target: Option<String>,
+    /// By which of its keys; empty where it came by another door.
+    pub(super) key: String,
+    pub(super) reading: Reading,
+    pub(super) is_sensitive: bool,
+}
+
+/// Other doors to the devices, and those of them that lead to guarded entities.
+#[derive(Debug, Clone)]
+struct Others {
+    doors: Doors,
+    guarded: Vec<TopicFilter>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Discovered {
+    prefix: String,
+    /// The bridge's own device, which is not learned.
+    own_topic: String,
+    gate: Gate,
+    claims: Claims,
+    guards: Guards,
+    /// Other doors to the devices. Made when they are asked for, and anew when discovery changes.
+    others: OnceCell<Others>,
+    /// Entities whose own state topics have told their state.
+    told: BTreeSet<String>,
+}
+
+impl Discovered {
+    pub(super) fn new(config: &Config) -> Discovered {
+        let home_assistant = &config.home_assistant;
+        let prefix = home_assistant.discovery.clone();
+        Discovered {
+            own_topic: discovery::own_topic(&prefix, &config.base),
+            claims: Claims::new(vec![prefix.clone(), config.base.clone()]),
+            guards: Guards::default(),
+            others: OnceCell::new(),
+            gate: home_assistant.gate.clone(),
+            told: BTreeSet::new(),
+            prefix,
+        }
+    }
+
+    pub(super) fn is_discovery(&self, topic: &str) -> bool {
+        discovery::is_discovery(&self.prefix, topic)
+    }
+
+    pub(super) fn learn(&mut self, message: &Message) -> Lesson {
+        let topic = message.topic.as_str();
+        if !self.is_discovery(topic) || topic == self.own_topic {
+            return Lesson::default();
+        }
+        match discovery::read(&self.prefix, message) {
+            Err(reason) => Lesson { refused: Some(reason), ..Lesson::default() },
+            Ok(Said::Migrating) => Lesson { is_migrating: true, ..Lesson::default() },
+            Ok(Said::Removed) => {
+                let affected = self.claims.remove(topic);
+                let changes_topics = !affected.is_empty();
+                Lesson { is_removed: true, guards: self.guard(affected), changes_topics, ..Lesson::default() }
+            }
+            Ok(Said::Announced { announcement, left_out }) => self.announced(announcement, left_out, message),
+        }
+    }
+
+    fn announced(&mut self, announcement: Announcement, mut left_out: Vec<String>, message: &Message) -> Lesson {
+        let is_gated = |entity: &&Entity| is_gated(&self.gate, entity);
+        let gated = announcement.entities.values().filter(is_gated).flat_map(Entity::command_topics);
+        let unguarded: BTreeSet<&str> =
+            gated.map(|(_, topic)| topic).filter(|topic| !self.guards.contains(topic)).collect();
+        let learned = if self.guards.has_room(unguarded.len()) {
+            self.claims.announce(announcement, message.payload.len(), platform::state_topics)
+        } else {
+            // What cannot be guarded is not mirrored either.
+            Err(format!("expected at most {GUARDS_MAX} guarded topics, found more"))
+        };
+        match learned {
+            Err(reason) => Lesson { refused: Some(reason), ..Lesson::default() },
+            Ok(affected) => Lesson {
+                announced: self.claims.announcement(&message.topic).cloned(),
+                changes_topics: !affected.is_empty(),
+                guards: self.guard(affected),
+                refused: left_out.pop(),
+                ..Lesson::default()
+            },
+        }
+    }
+
+    fn guard(&mut self, topics: BTreeSet<String>) -> Vec<(String, Guard)> {
+        if !topics.is_empty() {
+            self.others = OnceCell::new();
+        }
+        let mut changed = Vec::new();
+        for topic in topics {
+            let entities = present(&self.claims, &topic);
+            let is_known = |identity: &Identity| self.claims.get(identity).is_some();
+            let is_gated = |entity: &Entity| is_gated(&self.gate, entity);
+            let present = Present { entities, is_known: &is_known, is_gated: &is_gated };
+            if let Some(guard) = self.guards.update(&topic, &present) {
+                changed.push((topic, guard));
+            }
+        }
+        changed
+    }
+
+    pub(super) fn restore(&mut self, guards: &BTreeMap<String, Guard>) {
+        self.guards.restore(guards);
+        self.others = OnceCell::new();
+    }
+
+    pub(super) fn accept(&mut self, topic: &str) -> Guard {
+        let is_known = |identity: &Identity| self.claims.get(identity).is_some();
+        let is_gated = |entity: &Entity| is_gated(&self.gate, entity);
+        let entities = present(&self.claims, topic);
+        self.guards.accept(topic, &Present { entities, is_known: &is_known, is_gated: &is_gated })
+    }
+
+    pub(super) fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    pub(super) fn guards(&self) -> &Guards {
+        &self.guards
+    }
+
+    /// Whether some entity commands on exactly this topic, or did when it was guarded.
+    pub(super) fn is_command_topic(&self, topic: &str) -> bool {
+        self.claims.has_command_topic(topic) || self.guards.contains(topic)
+    }
+
+    /// Whether the topic, or one of which it is a part, is a command topic.
+    pub(super) fn commands_on(&self, topic: &str) -> bool {
+        self.is_command_topic(topic) || self.guards.is_above(topic) || !self.claims.above(topic).is_empty()
+    }
+
+    /// Whether what is asked of an entity comes by a command topic that is known.
+    pub(super) fn reaches(&self, entity_id: &str) -> bool {
+        self.claims.by_entity_id(entity_id).is_some_and(|entity| entity.command_topics().next().is_some())
+    }
+
+    fn others(&self) -> &Others {
+        self.others.get_or_init(|| {
+            let present = self.claims.entities().map(|entity| &**entity);
+            let is_gone = |entity: &&Entity| self.claims.get(&Identity::of(entity)).is_none();
+            let doors = Doors::new(present.chain(self.guards.accepted().filter(is_gone)));
+            let filters = self.guards.accepted().flat_map(|entity| doors.filters(entity));
+            let guarded: BTreeSet<TopicFilter> = filters.map(|door| door.filter).collect();
+            Others { doors, guarded: guarded.into_iter().collect() }
+        })
+    }
+
+    /// Whether a message on a topic that is announced for nothing commands a device that is.
+    pub(super) fn is_other_door(&self, topic: &str, payload: &[u8]) -> bool {
+        !self.claims.has_state_topic(topic) && self.others().doors.read(topic, payload, &action::class_of).is_some()
+    }
+
+    /// The doors to guarded entities.
+    pub(super) fn guarded_doors(&self) -> &[TopicFilter] {
+        &self.others().guarded
+    }
+
+    /// Whether a topic is a door to a guarded entity.
+    pub(super) fn leads_to_guarded(&self, topic: &str) -> bool {
+        self.guarded_doors().iter().any(|filter| filter.matches(topic))
+    }
+
+    /// What a command means. `None`: no entity commands there, and no other door leads to one.
+    ///
+    /// The accepted entities read it and the present ones. Of those who can read it the strictest counts. Where none of
+    /// these is itself sensitive, one that is makes the command sensitive: one on the topic that cannot read it, one
+    /// that commands on a part of the topic, one on a topic of which this one is a part.
+    pub(super) fn understand(
+        &self,
+        topic: &str,
+        payload: &[u8],
+        class_of: &dyn Fn(&str) -> Class,
+    ) -> Option<Understood> {
+        let is_strict = |reading: &Reading| reading.is_sensitive || class_of(&reading.action) == Class::Sensitive;
+        let read = |claim: Claim| {
+            let reading = platform::read_command(&claim.entity, &claim.key, payload);
+            let is_sensitive = is_strict(&reading);
+            let target = Some(claim.entity.entity_id.clone());
+            Understood { entity: Some(claim.entity), target, key: claim.key, reading, is_sensitive }
+        };
+        let claims = self.on(topic);
+        let is_announced = !claims.is_empty();
+        let around = self.around(topic);
+        let is_among_sensitive = claims.iter().chain(&around).any(|claim| platform::is_sensitive(&claim.entity));
+        let understood: Vec<Understood> = claims.into_iter().map(read).collect();
+        let is_reader =
+            |one: &Understood| one.reading.is_readable && one.entity.as_deref().is_some_and(platform::is_sensitive);
+        let is_read_by_sensitive = understood.iter().any(is_reader);
+        // `max_by_key` would take the last of equals.
+        let strictness = |one: &Understood| (one.reading.is_readable, one.is_sensitive);
+        let chosen =
+            understood.into_iter().reduce(|best, next| if strictness(&next) > strictness(&best) { next } else { best });
+        let chosen = chosen.map(|chosen| {
+            let is_sensitive = chosen.is_sensitive || (is_among_sensitive && !is_read_by_sensitive);
+            Understood { is_sensitive, ..chosen }
+        });
+        let door = self.others().doors.read(topic, payload, class_of).map(|found| Understood {
+            entity: found.entity_id.as_deref().and_then(|entity_id| self.claims.by_entity_id(entity_id)),
+            target: found.entity_id,
+            key: String::new(),
+            is_sensitive: is_strict(&found.reading),
+            reading: found.reading,
+        });
+        match (chosen, door) {
+            // A door may only make the reading of an announced topic stricter.
+            (Some(chosen), Some(door)) if is_announced && door.is_sensitive <= chosen.is_sensitive => Some(chosen),
+            (chosen, None) => chosen.or_else(|| part_of_a_topic(&around, topic)),
+            (_, door) => door,
+        }
+    }
+
+    /// Who commands on a topic now, and who did when it was accepted and has changed since.
+    fn on(&self, topic: &str) -> Vec<Claim> {
+        let mut claims = self.claims.on(topic);
+        for accepted in self.guards.get(topic).into_iter().flat_map(|guard| &guard.accepted) {
+            let is_present = claims
+                .iter()
+                .any(|claim| claim.entity.platform == accepted.platform && claim.entity.options == accepted.options);
+            if is_present {
+                continue;
+            }
+            let entity = Rc::new(accepted.clone());
+            let keys = accepted.command_topics().filter(|(_, commanded)| *commanded == topic);
+            claims.extend(keys.map(|(key, _)| Claim { entity: Rc::clone(&entity), key: key.to_owned() }));
+        }
+        claims
+    }
+
+    /// Who commands on a part of the topic, or on one of which it is a part.
+    fn around(&self, topic: &str) -> Vec<Claim> {
+        let mut claims = self.claims.above(topic);
+        for (index, _) in topic.match_indices('/') {
+            let guard = topic.get(..index).and_then(|root| self.guards.get(root));
+            claims.extend(guard.into_iter().flat_map(|guard| &guard.accepted).map(Claim::of_accepted));
+        }
+        claims.extend(self.claims.below(topic));
+        claims
+    }
+
+    /// What a message on a state topic tells of entities.
+    pub(super) fn read_states(&mut self, message: &Message) -> Vec<FactChange> {
+        let mut facts = Vec::new();
+        for entity in self.claims.stated_on(&message.topic) {
+            let told = platform::read_state(&entity, &message.topic, &message.payload);
+            if told.iter().any(|fact| fact.attribute.is_none()) {
+                self.told.insert(entity.entity_id.clone());
+            }
+            facts.extend(told);
+        }
+        facts
+    }
+
+    /// Whether the state of an entity comes from its own topic, so that nobody else's word counts.
+    pub(super) fn tells_itself(&self, entity_id: &str) -> bool {
+        self.told.contains(entity_id) && self.claims.by_entity_id(entity_id).is_some()
+    }
+}
+
+/// A topic that only is a part of command topics: nobody knows what a payload there means.
+fn part_of_a_topic(around: &[Claim], topic: &str) -> Option<Understood> {
+    let is_part = |claim: &&Claim| {
+        let mut topics = claim.entity.command_topics();
+        topics.any(|(_, root)| topic.strip_prefix(root).is_some_and(|rest| rest.starts_with('/')))
+    };
+    let entity = &around.iter().find(is_part)?.entity;
+    let reading = Reading {
+        action: action::UNREADABLE.to_owned(),
+        data: BTreeMap::new(),
+        text: None,
+        is_readable: false,
+        expected: None,
+        is_sensitive: true,
+    };
+    let target = Some(entity.entity_id.clone());
+    Some(Understood { entity: Some(Rc::clone(entity)), target, key: String::new(), is_sensitive: true, reading })
+}
+
+/// Who claims a topic, each entity once.
+fn present(claims: &Claims, topic: &str) -> Vec<Rc<Entity>> {
+    let mut entities: Vec<Rc<Entity>> = Vec::new();
+    for claim in claims.on(topic) {
+        if !entities.iter().any(|entity| Rc::ptr_eq(entity, &claim.entity)) {
+            entities.push(claim.entity);
+        }
+    }
+    entities
+}
+
+/// Whether the owner wants an entity guarded.
+fn is_gated(gate: &Gate, entity: &Entity) -> bool {
+    gate.all
+        || (gate.sensitive && platform::is_sensitive(entity))
+        || gate.entities.iter().any(|glob| glob.matches(&entity.entity_id))
+}
