@@ -56,7 +56,7 @@ impl Bridge {
         let wire = Wire::new(config, engine.registry(), &instance);
         let policy_topics = engine.topic_filters();
         let mut bridge = Bridge { engine, wire, policy_topics, taken_over: false, effects };
-        bridge.drain(out);
+        bridge.drain(at, out);
         Ok(bridge)
     }
 
@@ -75,7 +75,7 @@ impl Bridge {
         for event in decoded.events {
             self.engine.handle(at, event, &mut self.effects);
         }
-        self.drain(out);
+        self.drain(at, out);
         out.extend(decoded.repairs.into_iter().map(Output::Send));
     }
 
@@ -102,7 +102,7 @@ impl Bridge {
         if reloads {
             self.policy_topics = self.engine.topic_filters();
         }
-        self.drain(out);
+        self.drain(at, out);
     }
 
     /// The monotonic time, in milliseconds, at which `event` must be called with `Event::Tick`.
@@ -138,12 +138,13 @@ impl Bridge {
     }
 
     /// Writes the effects out, in the order that `Output` promises.
-    fn drain(&mut self, out: &mut Vec<Output>) {
+    fn drain(&mut self, at: At, out: &mut Vec<Output>) {
         let (mut forwards, mut sends) = (Vec::new(), Vec::new());
+        sends.extend(self.wire.time_passes(at.utc).into_iter().map(Output::Send));
         for effect in self.effects.drain(..) {
             match effect {
                 Effect::Record(record) => {
-                    sends.extend(self.wire.record(&record).map(Output::Send));
+                    sends.extend(self.wire.record(&record).into_iter().map(Output::Send));
                     out.push(Output::Journal(record));
                 }
                 Effect::Durable(change) => {

@@ -6,11 +6,14 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub mod accept;
 pub mod check;
 pub mod completions;
+mod control;
 #[cfg(feature = "embedded-broker")]
 pub mod demo;
 mod log;
+pub mod release;
 pub mod run;
 mod settings;
 mod terminal;
@@ -87,6 +90,12 @@ pub enum Command {
     /// Show what a bridge decides, live.
     #[command(after_help = EXIT_CODES)]
     Watch(watch::WatchArguments),
+    /// Accept what is announced for guarded topics now.
+    #[command(after_help = EXIT_CODES)]
+    Accept(accept::AcceptArguments),
+    /// Let Home Assistant command its devices without the gate, with the bridge alive or dead.
+    #[command(after_help = EXIT_CODES)]
+    Release(release::ReleaseArguments),
     /// Play a night in Portland: an embedded broker, a bridge with the shipped policies, and the devices of a house.
     #[cfg(feature = "embedded-broker")]
     Demo(demo::DemoArguments),

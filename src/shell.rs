@@ -15,3 +15,5 @@ pub mod reload;
 pub mod run;
 pub mod seed;
 pub mod store;
+pub mod survey;
+pub mod visitor;

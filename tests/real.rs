@@ -27,6 +27,8 @@ mod prompt;
 mod ask;
 #[path = "real/canary.rs"]
 mod canary;
+#[path = "real/commands.rs"]
+mod commands;
 #[path = "real/control.rs"]
 mod control;
 #[path = "real/crash.rs"]
@@ -37,6 +39,10 @@ mod gate;
 mod life;
 #[path = "real/login.rs"]
 mod login;
+#[path = "real/store.rs"]
+mod store;
+#[path = "real/visit.rs"]
+mod visit;
 
 use broker::Kind;
 use cases::Planned;
@@ -57,9 +63,11 @@ const ANY_BROKER: &[Cases] = &[
     ("control", control::CASES),
     ("life", life::CASES),
     ("crash", crash::CASES),
+    ("store", store::CASES),
+    ("commands", commands::CASES),
 ];
 /// Cases that need Mosquitto: passwords, certificates.
-const MOSQUITTO_ONLY: &[Cases] = &[("login", login::CASES), ("canary", canary::CASES)];
+const MOSQUITTO_ONLY: &[Cases] = &[("login", login::CASES), ("canary", canary::CASES), ("visit", visit::CASES)];
 /// Cases that bring their own broker.
 const ALONE: &[Cases] = &[("life", life::ALONE), ("canary", canary::ALONE)];
 

@@ -101,6 +101,7 @@ impl Engine {
         self.tell_mode(turn);
         self.tell_policies(turn);
         self.tell_relay(turn);
+        self.tell_guards(turn);
         for speaker in self.config.speakers.keys() {
             let mute = self.world.borrow().durable.mutes.get(speaker).cloned();
             turn.publish(Publication::MuteState { speaker: speaker.clone(), mute });
@@ -232,6 +233,12 @@ impl Engine {
             && !self.world.borrow().durable.guards.contains_key(topic)
         {
             return Some(format!("expected a guarded topic, found `{topic}`"));
+        }
+        if let Control::Accept { topic } = control
+            && !self.has_problem(topic.as_deref())
+        {
+            let place = topic.as_ref().map(|topic| format!(" on `{topic}`")).unwrap_or_default();
+            return Some(format!("expected something new to accept, found nothing{place}"));
         }
         let too_long = for_ms.is_some_and(|for_ms| for_ms > LOOSEN_MAX_MS);
         too_long.then(|| format!("expected at most {} hours", LOOSEN_MAX_MS / 3_600_000))

@@ -108,7 +108,7 @@ impl Rounds {
         }
     }
 
-    /// The next finding that differs from the last one. `guarded` gives the topics that are guarded now. Cancelling it
+    /// The next proof, or the next finding that differs from the last one. `guarded` gives the topics that are guarded now. Cancelling it
     /// loses nothing.
     pub async fn next(&mut self, guarded: impl Fn() -> Vec<String>) -> Canary {
         loop {
@@ -116,7 +116,7 @@ impl Rounds {
                 State::Idle => std::future::pending().await,
                 State::Waiting { until, .. } => {
                     until.as_mut().await;
-                    self.begin(guarded())
+                    self.begin(&guarded())
                 }
                 State::Looking { round, again } => {
                     let found = round.as_mut().await;
@@ -131,7 +131,7 @@ impl Rounds {
     }
 
     /// Begins a round, or says at once why there is none.
-    fn begin(&mut self, guarded: Vec<String>) -> Option<Canary> {
+    fn begin(&mut self, guarded: &[String]) -> Option<Canary> {
         self.state = waiting(INTERVAL_S * 1_000, false);
         self.known = guarded.iter().cloned().collect();
         self.open.retain(|topic| self.known.contains(topic));
@@ -139,7 +139,7 @@ impl Rounds {
             // Nothing is guarded in a house without sensitive devices; nobody has to hear of that.
             return None;
         }
-        let topics = self.choose(&guarded);
+        let topics = self.choose(guarded);
         self.count += 1;
         let name = format!("{:016x}", self.seed.wrapping_add(self.count));
         match prepare(&self.broker, self.own.as_ref(), self.unprivileged.as_ref(), topics, name) {
@@ -179,7 +179,8 @@ impl Rounds {
     }
 
     fn tell(&mut self, canary: Canary) -> Option<Canary> {
-        let is_news = self.told.as_ref() != Some(&canary);
+        // A proof counts for a while only, so it is told whenever it was found again.
+        let is_news = canary.enforcement == Enforcement::Proven || self.told.as_ref() != Some(&canary);
         self.told = Some(canary.clone());
         is_news.then_some(canary)
     }
@@ -286,6 +287,20 @@ mod tests {
         assert!(silent.is_err(), "it is the same each hour");
         let canary = tokio::time::timeout(hour, rounds.next(Vec::new)).await.unwrap();
         assert_eq!(canary.reason, "no topic is guarded", "that is news after the other");
+    }
+
+    #[tokio::test]
+    async fn a_proof_is_told_each_time() {
+        let mut rounds = rounds(true);
+        for (enforcement, expected) in [
+            (Enforcement::Proven, true),
+            (Enforcement::Proven, true),
+            (Enforcement::Unproven, true),
+            (Enforcement::Unproven, false),
+        ] {
+            let canary = Canary { enforcement, reason: "r".to_owned() };
+            assert_eq!(rounds.tell(canary).is_some(), expected, "{enforcement:?}");
+        }
     }
 
     #[tokio::test]

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::decision::{Enforcement, Verdict};
+use crate::model::decision::{Decision, Enforcement, Verdict};
 use crate::model::durable::Durable;
 use crate::model::event::{Canary, Entry};
+use crate::model::request::Door;
 
 /// How often it is published.
 pub const INTERVAL_S: u64 = 60;
@@ -26,6 +27,7 @@ pub struct Health {
     received: u64,
     dropped: u64,
     decisions: Decisions,
+    doors: Doors,
     /// A ring of microseconds.
     samples: Vec<u32>,
     next_sample: usize,
@@ -51,6 +53,17 @@ pub struct Decisions {
     pub deny: u64,
 }
 
+/// Requests by the doors through which devices are commanded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Doors {
+    pub gate: u64,
+    pub twin: u64,
+    /// Seen on their real topics, where nothing is guarded.
+    pub watch: u64,
+    /// Seen on their real topics, past the gate.
+    pub bypass: u64,
+}
+
 /// How long messages took that led to a decision, from their arrival in the core to the last effect.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evaluation {
@@ -65,6 +78,7 @@ pub struct Report {
     pub uptime_s: u64,
     pub received: u64,
     pub decisions: Decisions,
+    pub doors: Doors,
     /// Messages that were not sent.
     pub dropped: u64,
     pub evaluation_us: Evaluation,
@@ -80,6 +94,11 @@ pub struct Report {
 }
 
 impl Health {
+    /// Whoever reads the report on this connection must not wait for it.
+    pub fn connected(&mut self) {
+        self.has_news = true;
+    }
+
     pub fn received(&mut self) {
         self.received += 1;
     }
@@ -93,6 +112,7 @@ impl Health {
                     Verdict::Deny => &mut self.decisions.deny,
                 };
                 *count += 1;
+                self.passed(decision);
             }
             Entry::Dropped { .. } => self.dropped += 1,
             Entry::Canary { enforcement, reason } => {
@@ -102,6 +122,18 @@ impl Health {
             Entry::Guarded { topic, problem, .. } => self.problem(topic, problem.as_deref()),
             _ => {}
         }
+    }
+
+    /// A command came by a door. The end of a held one is the same command.
+    fn passed(&mut self, decision: &Decision) {
+        let count = match decision.request.door {
+            Door::Gate => &mut self.doors.gate,
+            Door::Twin => &mut self.doors.twin,
+            Door::Watch => &mut self.doors.watch,
+            Door::Bypass => &mut self.doors.bypass,
+            Door::Ask | Door::Policy | Door::Control => return,
+        };
+        *count += u64::from(decision.settles.is_none());
     }
 
     /// What an earlier run left is as it was, without a record.
@@ -143,6 +175,7 @@ impl Health {
             uptime_s: uptime.as_secs(),
             received: self.received,
             decisions: self.decisions,
+            doors: self.doors,
             dropped: self.dropped,
             evaluation_us: self.evaluation(),
             queue,
@@ -203,6 +236,21 @@ mod tests {
         let expected = Evaluation { p50: 7, p99: 7, max: 7 };
         assert_eq!(health.report(Duration::ZERO, 0).evaluation_us, expected, "old samples have left the ring");
         assert_eq!(health.samples.len(), SAMPLES_MAX);
+    }
+
+    #[test]
+    fn a_command_is_counted_once_at_its_door() {
+        let mut health = Health::default();
+        let mut decision = crate::shell::lines::tests::example();
+        for (door, is_end) in
+            [(Door::Gate, false), (Door::Gate, true), (Door::Twin, false), (Door::Watch, false), (Door::Ask, false)]
+        {
+            decision.request.door = door;
+            let (pending, outcome) = ("1".to_owned(), crate::model::decision::Outcome::Approved);
+            decision.settles = is_end.then_some(crate::model::decision::Settlement { pending, outcome, channel: None });
+            health.recorded(&Entry::Decision { decision: Box::new(decision.clone()) });
+        }
+        assert_eq!(health.report(Duration::ZERO, 0).doors, Doors { gate: 1, twin: 1, watch: 1, bypass: 0 });
     }
 
     #[test]

@@ -177,6 +177,8 @@ impl Run {
                 }
                 _ = health.tick() => {
                     is_health_soon = false;
+                    // A day may have ended in a quiet house.
+                    self.tell(Event::Tick);
                     self.tell_health();
                     None
                 }
@@ -208,6 +210,7 @@ impl Run {
             LinkEvent::Connected => {
                 self.was_connected = true;
                 self.canary.connected();
+                self.health.connected();
                 self.tell(Event::Connected);
                 self.send(self.bridge.online());
             }
@@ -302,7 +305,8 @@ impl Run {
 
     fn repeats_the_journal(&self, topic: &str) -> bool {
         let below_base = topic.strip_prefix(self.config.base.as_str()).and_then(|rest| rest.strip_prefix('/'));
-        below_base.is_some_and(|rest| rest == "log" || rest.starts_with("decision/"))
+        below_base
+            .is_some_and(|rest| matches!(rest, "log" | "home_assistant/decision") || rest.starts_with("decision/"))
     }
 
     /// A lost command is told to the bridge. A lost publication is only written down: telling the bridge would make it

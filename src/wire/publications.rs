@@ -1,6 +1,7 @@
 //! What the bridge says: publications and records as topics and payloads.
 //!
-//! The one place that writes JSON for others. The token of a held request leaves by `prompt/<channel>` alone.
+//! The token of a held request leaves by `prompt/<channel>` alone, but for the buttons of `wire::home_assistant`, where
+//! the owner has given them that channel.
 
 use serde_json::{Value, json};
 

@@ -49,6 +49,8 @@ pub enum Access {
     Password,
     /// A second listener with TLS; its authority is in `ca_file`.
     Tls,
+    /// Open, with the queue for each client that Mosquitto has where nobody sets another one.
+    ShortQueue,
     /// Three users, and the text of an `acl_file`.
     Rules(&'static str),
 }
@@ -107,7 +109,9 @@ impl Broker {
     pub fn url(&self) -> String {
         match self.access {
             Access::Tls => format!("mqtts://localhost:{}", self.tls_port),
-            Access::Open | Access::Password | Access::Rules(_) => format!("mqtt://127.0.0.1:{}", self.port),
+            Access::Open | Access::ShortQueue | Access::Password | Access::Rules(_) => {
+                format!("mqtt://127.0.0.1:{}", self.port)
+            }
         }
     }
 
@@ -161,6 +165,7 @@ impl Broker {
         let listener = format!("listener {} 127.0.0.1\n", self.port);
         match self.access {
             Access::Open => format!("{common}{listener}allow_anonymous true\n"),
+            Access::ShortQueue => format!("{common}max_queued_messages 1000\n{listener}allow_anonymous true\n"),
             Access::Password => {
                 let file = self.folder.path().join("passwords");
                 mosquitto::write_password_file(&file, &[(USER, PASSWORD)]);

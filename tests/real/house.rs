@@ -58,8 +58,15 @@ impl House {
 
     /// What an earlier run has kept: these topics are guarded.
     pub fn guard(&self, topics: &[&str]) {
+        let guards: Vec<(&str, Option<&str>)> = topics.iter().map(|topic| (*topic, None)).collect();
+        self.guard_with(&guards);
+    }
+
+    /// The same, with what differs from what was accepted.
+    pub fn guard_with(&self, guards: &[(&str, Option<&str>)]) {
+        let guard = |problem: &Option<&str>| serde_json::json!({"accepted": [], "problem": problem});
         let guards: serde_json::Map<String, serde_json::Value> =
-            topics.iter().map(|topic| ((*topic).to_owned(), serde_json::json!({"accepted": []}))).collect();
+            guards.iter().map(|(topic, problem)| ((*topic).to_owned(), guard(problem))).collect();
         let saved = serde_json::json!({"monotonic_ms": 1, "utc": "2026-11-22T00:00:00Z"});
         let kept = serde_json::json!({"version": 1, "saved": saved, "guards": guards});
         std::fs::create_dir(self.data()).expect("a writable temporary folder");

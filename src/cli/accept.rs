@@ -1,0 +1,104 @@
+//! `hushgate accept`: what is announced for guarded topics now is as the owner wants it.
+//!
+//! It loosens, so the running bridge judges it like any request. Without an argument it says what waits to be accepted.
+
+use clap::Args;
+
+use super::control::{self, HEARD, Order, Told};
+use super::{BrokerArguments, ConfigArguments, Exit, terminal};
+use crate::config::Config;
+use crate::model::action::ACCEPT;
+use crate::shell::health::{Problem, Report};
+use crate::shell::lines::harmless;
+use crate::shell::visitor::{Stored, Visitor};
+
+/// What the target of an acceptance of everything is called.
+const EVERYTHING: &str = "everything";
+
+#[derive(Debug, Args)]
+pub struct AcceptArguments {
+    /// Guarded topics, such as `zigbee2mqtt/front_door/set`. Without any: says what waits to be accepted.
+    #[arg(value_name = "TOPIC", conflicts_with = "all")]
+    topics: Vec<String>,
+    /// Everything that waits.
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    config: ConfigArguments,
+    #[command(flatten)]
+    broker: BrokerArguments,
+    /// The base of the bridge, instead of the one in the configuration.
+    #[arg(long)]
+    base: Option<String>,
+}
+
+/// Asks the running bridge, and waits for its word.
+pub fn execute(arguments: &AcceptArguments) -> Exit {
+    match control::configure(&arguments.config, &arguments.broker, arguments.base.as_ref()) {
+        Ok(config) => control::block_on(run(arguments, &config)),
+        Err(exit) => exit,
+    }
+}
+
+async fn run(arguments: &AcceptArguments, config: &Config) -> Exit {
+    let heard: Vec<&str> = HEARD.into_iter().chain(["health"]).collect();
+    let (mut visitor, stored) = match control::visit(config, &heard).await {
+        Ok(visit) => visit,
+        Err(exit) => return exit,
+    };
+    let exit = if !control::is_online(config, &stored) {
+        control::failure(&format!(
+            "no bridge runs on the base `{}`\nhelp: start it with `hushgate run`; it must have seen what is announced",
+            harmless(&config.base)
+        ))
+    } else if arguments.topics.is_empty() && !arguments.all {
+        list(config, &stored)
+    } else {
+        accept(arguments, config, &mut visitor).await
+    };
+    visitor.leave().await;
+    exit
+}
+
+/// What waits to be accepted. There is something: 1.
+fn list(config: &Config, stored: &Stored) -> Exit {
+    let topic = format!("{}/health", config.base);
+    let report = stored.messages.iter().rev().find(|message| message.topic == topic);
+    let Some(report) = report.and_then(|message| serde_json::from_slice::<Report>(&message.payload).ok()) else {
+        return control::failure("the bridge has not said yet how it is doing\nhelp: try again in a minute");
+    };
+    if report.problems.is_empty() {
+        terminal::print_line("nothing waits to be accepted");
+        return Exit::Done;
+    }
+    for Problem { about, problem } in &report.problems {
+        terminal::print_line(&format!("{}: {}", harmless(about), harmless(problem)));
+    }
+    terminal::help("what is as you want it: `hushgate accept <topic>`, or `hushgate accept --all`");
+    Exit::Failure
+}
+
+async fn accept(arguments: &AcceptArguments, config: &Config, visitor: &mut Visitor) -> Exit {
+    let orders: Vec<(String, String)> = if arguments.all {
+        vec![("accept".to_owned(), EVERYTHING.to_owned())]
+    } else {
+        let order = |topic: &String| (serde_json::json!({"accept": topic}).to_string(), topic.clone());
+        arguments.topics.iter().map(order).collect()
+    };
+    let mut exit = Exit::Done;
+    for (payload, target) in orders {
+        let order = Order { topic: "guard/set", payload, action: ACCEPT, target: &target };
+        match control::send(visitor, config, &order).await {
+            Ok(Told::Done) => terminal::print_line(&format!("accepted: {}", harmless(&target))),
+            Ok(Told::Refused(reason)) => {
+                exit = control::failure(&format!("not accepted: {}: {}", harmless(&target), harmless(&reason)));
+            }
+            Ok(Told::Silent) => {
+                let help = "look at its log; if it hangs, start it again";
+                exit = control::failure(&format!("the bridge says it is online and does not answer\nhelp: {help}"));
+            }
+            Err(error) => return control::no_visit(&error),
+        }
+    }
+    exit
+}
