@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::Case;
 use crate::bridge::{Bridge, command};
+use crate::broker::password_of;
 use crate::house::Plan;
 use crate::prepared::Prepared;
 
@@ -17,9 +18,10 @@ fn run_with_the_broker_alone_shows_each_command(prepared: &Prepared) {
     house.expect_all_states();
     let mut witness = house.client("owner", &["hushgate/decision/#", "hushgate/status", "zigbee2mqtt/#", "garage/#"]);
     let folder = house.folder();
-    let url = format!("mqtt://hushgate:hushgate-secret@127.0.0.1:{}", house.broker.port());
+    let url = format!("mqtt://127.0.0.1:{}", house.broker.port());
     let mut child = command()
-        .args(["run", "--broker", &url])
+        .args(["run", "--broker", &url, "--username", "hushgate"])
+        .env("HUSHGATE_MQTT_PASSWORD", password_of("hushgate"))
         .current_dir(folder.path())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
