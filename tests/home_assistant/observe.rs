@@ -18,6 +18,7 @@ fn run_with_the_broker_alone_shows_each_command(prepared: &Prepared) {
     house.expect_all_states();
     let mut witness = house.client("owner", &["hushgate/decision/#", "hushgate/status", "zigbee2mqtt/#", "garage/#"]);
     let folder = house.folder();
+    std::fs::create_dir(folder.path().join("policies")).expect("a writable temporary folder");
     let url = format!("mqtt://127.0.0.1:{}", house.broker.port());
     let mut child = command()
         .args(["run", "--broker", &url, "--username", "hushgate"])
