@@ -87,9 +87,9 @@ pub struct Wire {
     registry: Rc<Registry>,
     own: Own,
     twins: Twins,
-    sight: Sight,
     mirror: Mirror,
     home_assistant: HomeAssistant,
+    sight: Sight,
 }
 
 impl Wire {
@@ -103,7 +103,7 @@ impl Wire {
             own.store(announcement);
         }
         let home_assistant = HomeAssistant::new(&config);
-        Wire { own, twins, sight: Sight::default(), mirror: Mirror::new(settings), home_assistant, config, registry }
+        Wire { own, twins, mirror: Mirror::new(settings), home_assistant, sight: Sight::default(), config, registry }
     }
 
     /// What must be subscribed to: the bridge's own topics, those of facts, events and discovery, those of discovered
@@ -223,12 +223,13 @@ impl Wire {
         decoded
     }
 
-    /// Discovery, facts, events, commands that are seen, and what policies listen to. What was stored is a fact at most: it happened some other time.
+    /// Discovery, facts, events, commands that are seen, and what policies listen to. What was stored is a fact at most: it
+    /// happened some other time.
     fn decode_house(&mut self, message: &Message, policy_topics: &[TopicFilter]) -> Decoded {
         let is_discovery = self.registry.is_discovery(&message.topic);
         let mut decoded = if is_discovery { self.decode_discovery(message) } else { Decoded::default() };
         let facts = self.registry.read_facts(message);
-        decoded.repairs.extend(facts.iter().filter_map(|fact| self.teach_twins(fact)).collect::<Vec<_>>());
+        decoded.repairs.extend(facts.iter().filter_map(|fact| self.teach_twins(fact)));
         let facts = facts.into_iter().map(Event::Fact);
         let events = self.registry.read_events(message).into_iter().map(Event::House);
         let traces = self.registry.read_traces(message).into_iter().map(Event::Trace);

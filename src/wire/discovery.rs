@@ -25,8 +25,6 @@ pub const FORWARDS_MAX: usize = 64;
 pub(super) struct Sight {
     /// The house enforces.
     pub(super) is_enforced: bool,
-    /// The mirrored discovery points at the gate.
-    pub(super) is_relaying: bool,
     /// When each command was forwarded, and the digest of its topic and payload; the oldest first.
     forwards: VecDeque<(u64, [u8; 32])>,
     /// The topics of discovered devices are not those that are subscribed to any more.
@@ -72,6 +70,7 @@ impl Wire {
     /// A message of discovery, live or stored.
     pub(super) fn decode_discovery(&mut self, message: &Message) -> Decoded {
         let lesson = self.registry.learn(message);
+        let repairs = self.mirror_lesson(message, &lesson);
         self.sight.changes_topics |= lesson.changes_topics;
         let repairs = self.mirror_lesson(message, &lesson);
         let guards = lesson.guards.into_iter().map(|(topic, guard)| Event::Guard { topic, guard });
@@ -89,7 +88,7 @@ impl Wire {
         if self.sight.is_echo(message) {
             return None;
         }
-        let goes_round = self.sight.is_enforced && self.sight.is_relaying && self.registry.moves_guarded(topic);
+        let goes_round = self.sight.is_enforced && self.mirror.is_on() && self.registry.moves_guarded(topic);
         let door = if goes_round { Door::Bypass } else { Door::Watch };
         let request = self.registry.read_command(topic, payload, door)?;
         let held = Held::Seen { undo: self.registry.undo(topic, payload) };

@@ -53,7 +53,6 @@ impl Wire {
                 vec![self.own.store(stored(self.in_base("info"), &body))]
             }
             Publication::RelayState { on, until } => {
-                self.sight.is_relaying = on;
                 let body = without_nulls(json!({"state": if on { "on" } else { "off" }, "until": until}));
                 let state = self.own.store(stored(self.in_base("relay"), &body));
                 std::iter::once(state).chain(self.switch_relay(on)).collect()

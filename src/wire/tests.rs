@@ -1,6 +1,7 @@
 //! Tables of inbound messages and what the core is told of them.
 
 mod discovery;
+mod mirrors;
 mod outbound;
 mod questions;
 mod twins;

@@ -124,7 +124,11 @@ fn discovery_teaches_and_says_what_it_cannot_read() {
             r#"{"name":"x","cmd_t":"front/set"}"#,
             "guard front/set `light.x` claims the topic too, as a `light`",
         ),
-        ("device/hushgate", r#"{"cmps":{"a":{"p":"lock","cmd_t":"mine/set"}}}"#, "nothing"),
+        (
+            "device/hushgate",
+            r#"{"cmps":{"a":{"p":"lock","cmd_t":"mine/set"}}}"#,
+            "+ homeassistant/device/hushgate/config= kept",
+        ),
     ] {
         let message = stored(&format!("homeassistant/{topic}/config"), payload);
         let told = told(&wire.decode(&message, &[]));
