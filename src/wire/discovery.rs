@@ -70,7 +70,6 @@ impl Wire {
     /// A message of discovery, live or stored.
     pub(super) fn decode_discovery(&mut self, message: &Message) -> Decoded {
         let lesson = self.registry.learn(message);
-        let repairs = self.mirror_lesson(message, &lesson);
         self.sight.changes_topics |= lesson.changes_topics;
         let repairs = self.mirror_lesson(message, &lesson);
         let guards = lesson.guards.into_iter().map(|(topic, guard)| Event::Guard { topic, guard });
