@@ -193,7 +193,7 @@ impl Run {
                     self.written(written);
                     None
                 }
-                canary = self.canary.next(|| self.bridge.engine().guarded_topics()) => {
+                canary = self.canary.next(|| self.bridge.engine().registry().guarded_topics()) => {
                     self.tell(Event::Canary(canary));
                     None
                 }
