@@ -72,7 +72,7 @@ impl Wire {
     fn is_plain(&self, topic: &str) -> bool {
         topic::check_name(topic).is_ok()
             && !topic::is_under(topic, &self.config.base)
-            && !self.is_discovery(topic)
+            && !self.registry.is_discovery(topic)
             && !self.registry.is_command_topic(topic)
     }
 
