@@ -199,7 +199,14 @@ fn the_device_is_announced_again_when_home_assistant_comes() {
         let repairs = wire.decode(&message, &[]).repairs;
         repairs.into_iter().map(|message| message.topic).collect::<Vec<_>>()
     };
-    assert_eq!(topics(&mut wire, Message::live("homeassistant/status", "online")), [PLAIN, MIRROR, BUTTONS]);
+    let online = || Message::live("homeassistant/status", "online");
+    assert_eq!(topics(&mut wire, online()), [PLAIN, MIRROR, BUTTONS]);
+    let asked = wire.publication(prompt("phone", "p1", 1)).remove(0);
+    wire.publication(prompt("panel", "p1", 1));
+    let told = wire.decode(&online(), &[]).repairs;
+    assert_eq!(told.len(), 4);
+    assert_eq!(told.last(), Some(&asked), "its phone is asked again, and nobody else's channel");
+    wire.publication(Publication::PendingOver { id: "p1".to_owned() });
     for message in [
         Message::live("homeassistant/status", "offline"),
         Message::retained("homeassistant/status", "online"),
