@@ -171,6 +171,3 @@ fn is_plain(filter: &str) -> bool {
     let levels = filter.trim_end_matches('#').trim_end_matches('/').replace('+', "x");
     filter.trim() == filter && !filter.contains(['%', '"', '\\']) && (levels.is_empty() || check_name(&levels).is_ok())
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,8 +1,16 @@
+//! The rules for the broker: who may do what by them, as they are written and, where Mosquitto is installed, as it acts.
+#![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::disallowed_methods, reason = "the tests stand outside: they have files, threads and a clock")]
+
+use hushgate::access::{Plan, USER_BYTES_MAX, Users, dynsec, mosquitto};
+use hushgate::config::{self, NoSecrets};
+use hushgate::model::entity::Entity;
+use hushgate::model::topic::TopicFilter;
+use hushgate::registry::platform;
 use serde_json::{Value, json};
 
-use super::*;
-use crate::config::{self, NoSecrets};
-use crate::registry::platform;
+#[path = "access/real.rs"]
+mod real;
 
 const HOUSE: &str = r#"
 home_assistant:
@@ -243,4 +251,16 @@ fn names_of_users_end_at_their_bound() {
     for name in ["", " x", "x ", "a\nb", "a+", "#", &"x".repeat(USER_BYTES_MAX + 1)] {
         assert_eq!(named(name).malformed(), Some(name), "{name:?}");
     }
+}
+
+#[test]
+fn a_real_mosquitto_acts_by_its_file() {
+    let Some(broker) = real::with_file(&mosquitto(&plan(&entities()))) else { return };
+    real::holds(&broker, TABLE);
+}
+
+#[test]
+fn a_real_mosquitto_acts_by_its_roles() {
+    let Some(broker) = real::with_roles(&dynsec(&plan(&entities()))) else { return };
+    real::holds(&broker, TABLE);
 }
