@@ -56,7 +56,7 @@ impl Bridge {
         let wire = Wire::new(config, engine.registry(), &instance);
         let policy_topics = engine.topic_filters();
         let mut bridge = Bridge { engine, wire, policy_topics, taken_over: false, effects };
-        bridge.drain(out);
+        bridge.drain(at, out);
         Ok(bridge)
     }
 
@@ -65,6 +65,7 @@ impl Bridge {
         if self.taken_over {
             return;
         }
+        self.wire.pass_time(at);
         let decoded = self.wire.decode(message, &self.policy_topics);
         self.take_in(at, decoded, out);
     }
@@ -75,7 +76,7 @@ impl Bridge {
         for event in decoded.events {
             self.engine.handle(at, event, &mut self.effects);
         }
-        self.drain(out);
+        self.drain(at, out);
         out.extend(decoded.repairs.into_iter().map(Output::Send));
     }
 
@@ -102,7 +103,7 @@ impl Bridge {
         if reloads {
             self.policy_topics = self.engine.topic_filters();
         }
-        self.drain(out);
+        self.drain(at, out);
     }
 
     /// The monotonic time, in milliseconds, at which `event` must be called with `Event::Tick`.
@@ -111,7 +112,12 @@ impl Bridge {
         if self.taken_over { None } else { deadlines.into_iter().flatten().min() }
     }
 
-    /// What to subscribe to on every new connection, and again after a reload.
+    /// Whether `subscriptions` gives something else than before, since discovery has changed. It is said once.
+    pub fn take_changed_topics(&mut self) -> bool {
+        self.wire.take_changed_topics()
+    }
+
+    /// What to subscribe to on every new connection, again after a reload, and when discovery has changed.
     pub fn subscriptions(&self) -> Vec<Subscription> {
         self.wire.subscriptions(&self.policy_topics)
     }
@@ -138,12 +144,13 @@ impl Bridge {
     }
 
     /// Writes the effects out, in the order that `Output` promises.
-    fn drain(&mut self, out: &mut Vec<Output>) {
+    fn drain(&mut self, at: At, out: &mut Vec<Output>) {
         let (mut forwards, mut sends) = (Vec::new(), Vec::new());
+        sends.extend(self.wire.time_passes(at.utc).into_iter().map(Output::Send));
         for effect in self.effects.drain(..) {
             match effect {
                 Effect::Record(record) => {
-                    sends.extend(self.wire.record(&record).map(Output::Send));
+                    sends.extend(self.wire.record(&record).into_iter().map(Output::Send));
                     out.push(Output::Journal(record));
                 }
                 Effect::Durable(change) => {
@@ -153,6 +160,7 @@ impl Bridge {
                     out.push(Output::Store(change));
                 }
                 Effect::Forward(permit) => {
+                    self.wire.forwarded(at, permit.topic(), permit.payload());
                     let states = self.wire.tell_states(permit.topic(), permit.payload());
                     sends.extend(states.into_iter().map(Output::Send));
                     forwards.push(Output::Forward(permit));

@@ -93,10 +93,14 @@ impl Home {
 
     /// The persons of the house with their states: all entities of Home Assistant's domain `person`.
     pub fn persons(&self) -> impl Iterator<Item = (&str, Option<&Known>)> {
-        self.entities
-            .range("person.".to_owned()..)
-            .take_while(|(name, _)| name.starts_with("person."))
-            .map(|(name, entity)| (name.as_str(), entity.state.as_ref()))
+        self.of_domain("person")
+    }
+
+    /// The entities of one of Home Assistant's domains with their states.
+    pub fn of_domain(&self, domain: &str) -> impl Iterator<Item = (&str, Option<&Known>)> {
+        let start = format!("{domain}.");
+        let entities = self.entities.range(start.clone()..).take_while(move |(name, _)| name.starts_with(&start));
+        entities.map(|(name, entity)| (name.as_str(), entity.state.as_ref()))
     }
 
     pub fn presence(&self) -> Presence {

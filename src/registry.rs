@@ -5,6 +5,7 @@
 
 mod claims;
 mod commands;
+pub mod coverage;
 mod discovered;
 pub mod discovery;
 pub mod doors;

@@ -8,6 +8,7 @@ mod confirm;
 mod control;
 mod discovery;
 mod gate;
+mod home_assistant;
 mod mirror;
 mod object;
 mod own;
@@ -26,9 +27,13 @@ use crate::registry::Registry;
 use crate::registry::mirror::Settings;
 use crate::registry::twins::Twins;
 use crate::script::nearest::nearest;
+use discovery::Sight;
+use home_assistant::HomeAssistant;
 use mirror::Mirror;
 use own::Own;
 
+pub use discovery::{ECHO_MS, FORWARDS_MAX};
+pub use home_assistant::announcement_topic;
 pub use subscriptions::{RetainHandling, Subscription};
 
 /// Largest payload that the bridge reads, in bytes. A larger one is refused with a record.
@@ -43,7 +48,7 @@ pub const ANSWER_KEPT_S: u32 = 60;
 pub struct Decoded {
     /// In the order in which the core is told.
     pub events: Vec<Event>,
-    /// Repairs of the bridge's own stored topics, to be sent at once.
+    /// Repairs of the bridge's own stored topics, and what is announced again, to be sent at once.
     pub repairs: Vec<Message>,
     /// Another bridge has taken the base.
     pub taken_over: bool,
@@ -83,6 +88,8 @@ pub struct Wire {
     own: Own,
     twins: Twins,
     mirror: Mirror,
+    home_assistant: HomeAssistant,
+    sight: Sight,
 }
 
 impl Wire {
@@ -95,13 +102,17 @@ impl Wire {
         for announcement in twins.announcements() {
             own.store(announcement);
         }
-        Wire { own, twins, mirror: Mirror::new(settings), config, registry }
+        let home_assistant = HomeAssistant::new(&config);
+        Wire { own, twins, mirror: Mirror::new(settings), home_assistant, sight: Sight::default(), config, registry }
     }
 
-    /// What must be subscribed to: the bridge's own topics, those of facts and events, and those of the policies.
+    /// What must be subscribed to: the bridge's own topics, those of facts, events and discovery, those of discovered
+    /// devices, and those of the policies.
     /// A filter that another one covers is left out, so that no message comes twice because of it.
     pub fn subscriptions(&self, policy_topics: &[TopicFilter]) -> Vec<Subscription> {
-        subscriptions::all(&self.config.base, &self.registry.subscriptions(), policy_topics)
+        let (mut house, watched) = (self.registry.subscriptions(), self.registry.watched_topics());
+        house.extend(self.home_assistant.subscriptions());
+        subscriptions::all(&self.config.base, &house, &watched, policy_topics)
     }
 
     /// What the broker says for the bridge when the connection is lost.
@@ -136,7 +147,7 @@ impl Wire {
         let topic = message.topic.as_str();
         // First, whatever the size: what a forger has stored on these topics must not stay there.
         if self.is_own(topic) {
-            return self.own.watch(message);
+            return self.watch_own(message);
         }
         if topic::is_under(topic, &self.in_base("homeassistant")) {
             return self.decode_mirror(message);
@@ -144,11 +155,10 @@ impl Wire {
         if message.payload.len() > PAYLOAD_BYTES_MAX {
             return self.decode_large(message);
         }
-        if self.registry.is_discovery(topic) {
-            return self.decode_discovery(message);
-        }
         if !topic::is_under(topic, &self.config.base) {
-            return self.decode_house(message, policy_topics);
+            let mut decoded = self.decode_house(message, policy_topics);
+            decoded.repairs.extend(self.greet(message));
+            return decoded;
         }
         let below = topic.get(self.config.base.len() + 1..).unwrap_or_default();
         let (first, rest) = below.split_once('/').map_or((below, None), |(first, rest)| (first, Some(rest)));
@@ -169,14 +179,31 @@ impl Wire {
         }
     }
 
-    /// Whether the bridge alone writes this topic and has it stored.
+    /// A message on a topic that only the bridge writes.
+    fn watch_own(&mut self, message: &Message) -> Decoded {
+        let recalled = self.recall(message);
+        if !recalled.is_empty() {
+            return Decoded { repairs: recalled, ..Decoded::default() };
+        }
+        let mut decoded = self.own.watch(message);
+        // Somebody has deleted the device in Home Assistant, which then empties its topic. It comes back: no forgery.
+        if message.payload.is_empty() && self.home_assistant.announces_on(&message.topic) {
+            decoded.events.clear();
+        }
+        decoded
+    }
+
+    /// Whether the bridge alone writes this topic: nothing stands there but what it has stored.
     fn is_own(&self, topic: &str) -> bool {
+        if self.home_assistant.announces_on(topic) {
+            return true;
+        }
         let Some(below) = topic.strip_prefix(&self.config.base).and_then(|rest| rest.strip_prefix('/')) else {
             return false;
         };
         match below.split_once('/') {
             None => matches!(below, "status" | "info" | "mode" | "relay" | "act"),
-            Some(("pending" | "state", _)) => true,
+            Some(("pending" | "state" | "home_assistant", _)) => true,
             Some(("policy" | "mute", name)) => !name.contains('/'),
             Some(_) => false,
         }
@@ -196,30 +223,41 @@ impl Wire {
         decoded
     }
 
-    /// Facts, events and what policies listen to. What was stored is a fact at most: it happened some other time.
+    /// Discovery, facts, events, commands that are seen, and what policies listen to. What was stored is a fact at most: it
+    /// happened some other time.
     fn decode_house(&mut self, message: &Message, policy_topics: &[TopicFilter]) -> Decoded {
+        let is_discovery = self.registry.is_discovery(&message.topic);
+        let mut decoded = if is_discovery { self.decode_discovery(message) } else { Decoded::default() };
         let facts = self.registry.read_facts(message);
-        let repairs = facts.iter().filter_map(|fact| self.teach_twins(fact)).collect();
+        decoded.repairs.extend(facts.iter().filter_map(|fact| self.teach_twins(fact)));
         let facts = facts.into_iter().map(Event::Fact);
         let events = self.registry.read_events(message).into_iter().map(Event::House);
         let traces = self.registry.read_traces(message).into_iter().map(Event::Trace);
-        let mut events: Vec<Event> = facts.chain(events).chain(traces).collect();
-        if !message.retain && policy_topics.iter().any(|filter| filter.matches(&message.topic)) {
-            events.push(Event::Message(message.clone()));
+        decoded.events.extend(facts.chain(events).chain(traces));
+        if !is_discovery {
+            decoded.events.extend(self.see_command(message));
         }
-        Decoded { events, repairs, ..Decoded::default() }
+        if !message.retain && policy_topics.iter().any(|filter| filter.matches(&message.topic)) {
+            decoded.events.push(Event::Message(message.clone()));
+        }
+        decoded
     }
 
     /// Writes what the core publishes, and remembers what is stored. A name that is not configured, and a message to a
     /// topic that a policy may not write, give none.
     pub fn publication(&mut self, publication: Publication) -> Vec<Message> {
-        self.write(publication)
+        let shown = self.show_publication(&publication);
+        let mut messages = self.write(publication);
+        messages.extend(shown);
+        messages
     }
 
-    /// The message for one record: a decision on its own topic, everything else on `log`. `None`: the record tells
-    /// that a message to `log` was lost, and telling it there would go on for ever.
-    pub fn record(&self, record: &Record) -> Option<Message> {
-        publications::record(&self.config.base, record)
+    /// The messages for one record: a decision on its own topic, everything else on `log`; and what Home Assistant is told
+    /// of it. A record that tells that a message to `log` was lost is not told there: that would go on for ever.
+    pub fn record(&mut self, record: &Record) -> Vec<Message> {
+        let mut messages: Vec<Message> = publications::record(&self.config.base, record).into_iter().collect();
+        messages.extend(self.show_record(record));
+        messages
     }
 
     fn in_base(&self, rest: &str) -> String {

@@ -19,9 +19,10 @@ pub(super) struct House<'a> {
 }
 
 /// What Home Assistant reads of the bridge, below the base. Neither tokens nor what others command.
-const TOLD: [&str; 15] = [
+const TOLD: [&str; 16] = [
     "homeassistant/#",
     "home_assistant/#",
+    "state/#",
     "status",
     "info",
     "health",

@@ -101,6 +101,7 @@ impl Engine {
         self.tell_mode(turn);
         self.tell_policies(turn);
         self.tell_relay(turn);
+        self.tell_guards(turn);
         for speaker in self.config.speakers.keys() {
             let mute = self.world.borrow().durable.mutes.get(speaker).cloned();
             turn.publish(Publication::MuteState { speaker: speaker.clone(), mute });

@@ -16,10 +16,17 @@ impl Engine {
     }
 
     fn keep(&mut self, turn: &mut Turn<'_>, topic: String, guard: Guard, by: Option<&str>) {
-        let entities = guard.accepted.iter().map(|entity| entity.entity_id.clone()).collect();
-        let (problem, by) = (guard.problem.clone(), by.map(str::to_owned));
-        turn.record(Entry::Guarded { topic: topic.clone(), entities, problem, by });
+        turn.record(guarded(&topic, &guard, by));
         self.change(turn, Change::Guard { topic, guard });
+    }
+
+    /// Says again, after a start, which guarded topics wait for the owner.
+    pub(super) fn tell_guards(&self, turn: &mut Turn<'_>) {
+        for (topic, guard) in &self.world.borrow().durable.guards {
+            if guard.problem.is_some() {
+                turn.record(guarded(topic, guard, None));
+            }
+        }
     }
 
     /// Whether something was announced for this guarded topic, or for any, that was not accepted.
@@ -38,5 +45,14 @@ impl Engine {
                 self.keep(turn, guarded, accepted, Some(by));
             }
         }
+    }
+}
+
+fn guarded(topic: &str, guard: &Guard, by: Option<&str>) -> Entry {
+    Entry::Guarded {
+        topic: topic.to_owned(),
+        entities: guard.accepted.iter().map(|entity| entity.entity_id.clone()).collect(),
+        problem: guard.problem.clone(),
+        by: by.map(str::to_owned),
     }
 }

@@ -40,9 +40,14 @@ pub(super) struct Applied {
 impl Engine {
     /// A request came. `depth` counts the policies' own publishes that led to it.
     pub(super) fn arrive(&mut self, turn: &mut Turn<'_>, mut arrival: Arrival, depth: usize) {
+        self.find_source(turn.at, &mut arrival.request);
+        self.take_in(turn, arrival, depth);
+    }
+
+    /// A request of which is known who asks, as far as it can be.
+    pub(super) fn take_in(&mut self, turn: &mut Turn<'_>, mut arrival: Arrival, depth: usize) {
         // What the owner says of the action adds to what its topic says; rules read the sum as `request.sensitive`.
         arrival.request.sensitive |= self.config.class_of(&arrival.request.action) == Class::Sensitive;
-        self.find_source(turn.at, &mut arrival.request);
         let request = Rc::new(arrival.request.clone());
         let mut judgement = self.judge(turn, &request, self.mode());
         let wishes = take(&mut judgement.wishes);

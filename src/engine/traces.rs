@@ -11,7 +11,7 @@ use crate::model::action::Class;
 use crate::model::event::Trace;
 use crate::model::message::Command;
 use crate::model::mode::Mode;
-use crate::model::request::{Arrival, Door, Held, Request, Source, SourceKind};
+use crate::model::request::{Arrival, Door, Held, Request, SourceKind};
 use crate::model::time::At;
 
 /// Calls in the streams that are judged within `WATCHED_WINDOW_MS`. One who lets every decision cause a call would never
@@ -72,11 +72,12 @@ impl Engine {
             }
             let of_domain = entity.split_once('.').filter(|_| is_general).map(|(own, _)| format!("{own}.{service}"));
             let action = of_domain.as_deref().unwrap_or(action);
-            self.sources.note_call(action, &entity, is_general, now_ms);
             // The call of the entity's own domain follows a general one, and is judged.
             if !is_general && !self.registry.reaches(&entity) {
-                self.watch(turn, action, Some(entity), data.clone());
+                self.watch(turn, action, Some(entity.clone()), data.clone());
             }
+            // It stays for a command even so: a topic of `commands:` may carry it, whose target is told only then.
+            self.sources.note_call(action, &entity, is_general, now_ms);
         }
     }
 
@@ -86,7 +87,8 @@ impl Engine {
 
     /// A call that no command topic of ours carries: judged after the fact.
     fn watch(&mut self, turn: &mut Turn<'_>, action: &str, target: Option<String>, mut data: Map<String, Value>) {
-        if self.watched.is_full(turn.at.monotonic_ms) {
+        let now_ms = turn.at.monotonic_ms;
+        if self.watched.is_full(now_ms) {
             self.tell_full(turn, "calls in Home Assistant's streams", WATCHED_CALLS_MAX, action);
             return;
         }
@@ -97,14 +99,14 @@ impl Engine {
         let request = Request {
             action: action.to_owned(),
             target,
-            source: Source::default(),
+            source: self.sources.source_of(now_ms, now_ms, &self.config).unwrap_or_default(),
             door: if is_bypass { Door::Bypass } else { Door::Watch },
             data: data.into_iter().collect(),
             text,
             confidence: None,
             sensitive: false,
         };
-        self.arrive(turn, Arrival { request, held: Held::Seen { undo: None }, reply: None }, 0);
+        self.take_in(turn, Arrival { request, held: Held::Seen { undo: None }, reply: None }, 0);
     }
 
     /// Fills in who seems to have asked, where nobody vouches for an asker.

@@ -86,6 +86,10 @@ fn as_text<S: serde::Serializer>(filter: &TopicFilter, serializer: S) -> Result<
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Gap {
     pub family: Family,
+    /// Nobody but the bridge gets through once the broker enforces the rules of `access`: they list what is allowed.
+    pub is_shut_by_rules: bool,
+    /// The command topic by which it is gone through, if there is just one: guarded, it is no gap.
+    pub topic: Option<String>,
     pub what: String,
     pub reason: String,
     pub help: String,
@@ -109,6 +113,8 @@ pub struct Doors {
     devices: Vec<Device>,
     /// By the beginning of the topics.
     roots: BTreeMap<String, BTreeSet<(Family, Role, usize)>>,
+    /// To which devices an entity belongs: by its discovery topic and component. With strange topics it is more than one.
+    owners: BTreeMap<(String, String), Vec<usize>>,
 }
 
 impl Doors {
@@ -116,12 +122,16 @@ impl Doors {
     pub fn new<'a>(entities: impl IntoIterator<Item = &'a Entity>) -> Doors {
         let devices = device::gather(entities);
         let mut roots: BTreeMap<String, BTreeSet<(Family, Role, usize)>> = BTreeMap::new();
+        let mut owners: BTreeMap<(String, String), Vec<usize>> = BTreeMap::new();
         for (index, device) in devices.iter().enumerate() {
             for (root, role) in device.roots() {
                 roots.entry(root).or_default().insert((device.family, role, index));
             }
+            for entity in &device.entities {
+                owners.entry((entity.topic.clone(), entity.component.clone())).or_default().push(index);
+            }
         }
-        Doors { devices, roots }
+        Doors { devices, roots, owners }
     }
 
     /// What a message means, if it comes by a door that is known here. `class_of` is the owner's word on actions.
@@ -150,12 +160,12 @@ impl Doors {
 
     /// The topics that must be shut for others if this entity is guarded: its own with all below them, and the doors.
     pub fn filters(&self, entity: &Entity) -> Vec<DoorFilter> {
+        let (family, _) = self.place(entity);
         let own = entity.command_topics().filter_map(|(_, topic)| {
             let filter = TopicFilter::new(&format!("{topic}/#")).ok().filter(|_| check_name(topic).is_ok())?;
-            let family = self.device_of(entity).map_or(Family::Plain, |device| device.family);
             Some(DoorFilter { filter, family, what: "its command topic", is_shared: false })
         });
-        let doors = self.device_of(entity).into_iter().flat_map(|device| {
+        let doors = self.devices_of(entity).flat_map(|device| {
             let filters = match device.family {
                 Family::Zigbee2mqtt => zigbee2mqtt::filters(device),
                 Family::Tasmota => tasmota::filters(device),
@@ -174,15 +184,15 @@ impl Doors {
 
     /// Doors to a guarded entity that cannot be shut or read, with the reasons.
     pub fn gaps(&self, entity: &Entity) -> Vec<Gap> {
-        let Some(device) = self.device_of(entity) else { return Vec::new() };
-        match device.family {
+        let gaps = self.devices_of(entity).flat_map(|device| match device.family {
             Family::Zigbee2mqtt => zigbee2mqtt::gaps(device, &entity.entity_id, &self.devices),
             Family::Tasmota => tasmota::gaps(device, &entity.entity_id),
             Family::Shelly => shelly::gaps(device, &entity.entity_id),
             Family::Zwave => zwave::gaps(device, &entity.entity_id),
             Family::Esphome => esphome::gaps(device, &entity.entity_id),
             Family::Plain => Vec::new(),
-        }
+        });
+        gaps.collect()
     }
 
     /// What each device, or the program that speaks for many, must read and write to work.
@@ -212,12 +222,13 @@ impl Doors {
 
     /// The family of the entity's device, and where its topics begin: the key of its site.
     pub fn place(&self, entity: &Entity) -> (Family, String) {
-        let device = self.device_of(entity).filter(|device| device.family != Family::Plain);
+        let device = self.devices_of(entity).find(|device| device.family != Family::Plain);
         device.map_or((Family::Plain, String::new()), |device| (device.family, device.root.clone()))
     }
 
-    fn device_of(&self, entity: &Entity) -> Option<&Device> {
-        self.devices.iter().find(|device| device.has(entity))
+    fn devices_of(&self, entity: &Entity) -> impl Iterator<Item = &Device> {
+        let owners = self.owners.get(&(entity.topic.clone(), entity.component.clone()));
+        owners.into_iter().flatten().filter_map(|index| self.devices.get(*index))
     }
 }
 

@@ -6,22 +6,29 @@
 //! payload; that one was given is all that is said.
 
 mod alarm;
+mod climate;
 mod cover;
 mod grammar;
+mod light;
 mod lock;
 mod matching;
 mod secret;
+mod sensitivity;
+mod simple;
 mod states;
 mod switch;
+mod vacuum;
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use self::grammar::Grammar;
+use self::sensitivity::{OPENING_WORDS, is_door};
+pub use self::sensitivity::{PLATFORMS, is_sensitive, takes_commands};
 use super::template;
 use crate::config::payload::{Payload, scalar_text};
-use crate::model::action::{Class, class_of};
+use crate::model::action::{Class, UNREADABLE, class_of};
 use crate::model::entity::Entity;
 use crate::model::request::FactChange;
 
@@ -50,20 +57,31 @@ pub struct Reading {
 pub fn read_command(entity: &Entity, key: &str, payload: &[u8]) -> Reading {
     let grammar = grammar_of(entity, key);
     let read = (payload.len() <= PAYLOAD_BYTES_MAX).then(|| grammar.read(entity, &Payload::new(payload))).flatten();
-    read.unwrap_or_else(|| unreadable(entity))
+    read.unwrap_or_else(|| unreadable_payload(entity, payload))
+}
+
+/// What cannot be read is as sensitive as its entity, and sensitive wherever it may speak of opening: a light's topic may
+/// be the topic of a lock too.
+fn unreadable_payload(entity: &Entity, payload: &[u8]) -> Reading {
+    let text = String::from_utf8_lossy(payload).to_lowercase();
+    let opens = payload.len() > PAYLOAD_BYTES_MAX || OPENING_WORDS.iter().any(|word| text.contains(word));
+    let reading = unreadable(entity);
+    Reading { is_sensitive: reading.is_sensitive || opens, ..reading }
 }
 
 /// Something that cannot be said. It is as sensitive as its entity.
 pub fn unreadable(entity: &Entity) -> Reading {
-    let action = match entity.platform.as_str() {
-        platform if PLATFORMS.contains(&platform) => format!("{platform}.unreadable"),
-        _ => crate::model::action::UNREADABLE.to_owned(),
+    let platform = entity.platform.as_str();
+    let action = if takes_commands(entity) && !PLATFORMS.contains(&platform) {
+        UNREADABLE.to_owned()
+    } else {
+        format!("{platform}.unreadable")
     };
     let is_sensitive = is_sensitive(entity) || class_of(&action) == Class::Sensitive;
     Reading { action, data: BTreeMap::new(), text: None, is_readable: false, expected: None, is_sensitive }
 }
 
-fn grammar_of<'a>(entity: &'a Entity, key: &str) -> Grammar<'a> {
+fn grammar_of<'a>(entity: &'a Entity, key: &'a str) -> Grammar<'a> {
     match (entity.platform.as_str(), key) {
         ("lock", "command_topic") => lock::commands(entity),
         ("alarm_control_panel", "command_topic") => alarm::commands(entity),
@@ -71,111 +89,41 @@ fn grammar_of<'a>(entity: &'a Entity, key: &str) -> Grammar<'a> {
         ("valve", "command_topic") => cover::valve_commands(entity),
         ("switch", "command_topic") => switch::commands(entity),
         ("siren", "command_topic") => switch::siren_commands(entity),
+        ("light", _) => light::commands(entity, key),
+        ("climate", _) => climate::commands(entity, key),
+        ("water_heater", _) => climate::water_heater_commands(entity, key),
+        ("humidifier", _) => climate::humidifier_commands(entity, key),
+        ("fan", _) => climate::fan_commands(entity, key),
+        ("vacuum", _) => vacuum::commands(entity, key),
+        ("lawn_mower", _) => vacuum::mower_commands(entity, key),
+        (_, "command_topic") => simple::commands(entity),
         _ => Grammar::default(),
     }
-}
-
-/// Home Assistant's MQTT platforms that take commands.
-pub const PLATFORMS: [&str; 23] = [
-    "alarm_control_panel",
-    "button",
-    "climate",
-    "cover",
-    "date",
-    "datetime",
-    "fan",
-    "humidifier",
-    "lawn_mower",
-    "light",
-    "lock",
-    "notify",
-    "number",
-    "scene",
-    "select",
-    "siren",
-    "switch",
-    "text",
-    "time",
-    "update",
-    "vacuum",
-    "valve",
-    "water_heater",
-];
-
-/// Whose every instance is sensitive. An update installs code; a notification leaves the house.
-const SENSITIVE_PLATFORMS: [&str; 6] = ["alarm_control_panel", "lock", "notify", "siren", "update", "valve"];
-/// Covers by which somebody may come in.
-const DOOR_CLASSES: [&str; 3] = ["door", "garage", "gate"];
-/// What a relay, a button or a setting may be called that moves a door, a lock or an alarm.
-const DOOR_WORDS: [&str; 22] = [
-    "alarm",
-    "door",
-    "doors",
-    "entrance",
-    "garage",
-    "garagentor",
-    "gate",
-    "gates",
-    "haustuer",
-    "haustur",
-    "haustür",
-    "lock",
-    "opener",
-    "schloss",
-    "siren",
-    "strike",
-    "tor",
-    "tuer",
-    "tur",
-    "tür",
-    "unlatch",
-    "unlock",
-];
-/// Platforms of which one may be a door in disguise.
-const DISGUISES: [&str; 7] = ["button", "cover", "number", "scene", "select", "switch", "text"];
-
-/// Whether an entity is guarded with `gate: sensitive`.
-///
-/// Locks, alarms, valves, sirens, notifications and updates are. So are covers of the class garage, door or gate, and
-/// covers, switches, buttons, scenes, selects, numbers and texts that have a door, a gate, a lock, an alarm or a siren
-/// in their name or entity id: a relay that is named `Door opener` is a lock. `Child lock` is none. An entity of an
-/// unknown platform is, since nobody can say what it does.
-pub fn is_sensitive(entity: &Entity) -> bool {
-    let platform = entity.platform.as_str();
-    SENSITIVE_PLATFORMS.contains(&platform) || !PLATFORMS.contains(&platform) || is_door(entity)
-}
-
-/// Whether the entity opens a way into the house, or is named as if it did.
-fn is_door(entity: &Entity) -> bool {
-    let has_class = entity.text("device_class").is_some_and(|class| DOOR_CLASSES.contains(&class));
-    match entity.platform.as_str() {
-        "cover" if has_class => true,
-        platform if DISGUISES.contains(&platform) => {
-            has_class || has_door_word(&entity.name) || has_door_word(&entity.entity_id)
-        }
-        _ => false,
-    }
-}
-
-fn has_door_word(name: &str) -> bool {
-    let name = name.to_lowercase();
-    let words: Vec<&str> = name.split(|character: char| !character.is_alphanumeric()).collect();
-    words.iter().any(|word| DOOR_WORDS.contains(word)) && !words.contains(&"child")
 }
 
 /// The command that puts a reading right again: its topic and payload. `None` where nothing does, or where it would
 /// open, unlock or disarm something: a lock that was locked round the gate stays locked.
 pub fn undo(entity: &Entity, _key: &str, reading: &Reading) -> Option<(String, Vec<u8>)> {
+    let opened = reading.expected.as_deref() == Some("open");
+    let own =
+        |key: &str, default: &str| grammar::command(entity, "command_template", payload_text(entity, key, default));
     let payload = match reading.action.as_str() {
-        "lock.unlock" | "lock.open" => lock::payload(entity, "payload_lock", "LOCK"),
-        "cover.open_cover" | "cover.open_garage" | "cover.set_cover_position" => cover::close(entity),
+        "lock.unlock" | "lock.open" => own("payload_lock", "LOCK"),
+        "cover.open_cover" | "cover.open_garage" => payload_text(entity, "payload_close", "CLOSE"),
+        "cover.set_cover_position" if opened => payload_text(entity, "payload_close", "CLOSE"),
         "valve.open_valve" | "valve.set_valve_position" => cover::close_valve(entity),
-        "switch.turn_on" => switch::off(entity),
+        "switch.turn_on" | "fan.turn_on" | "humidifier.turn_on" => own("payload_off", "OFF"),
         "siren.turn_on" => switch::siren_off(entity),
+        // A light that was dimmed or colored is not put right by turning it off.
+        "light.turn_on" if reading.data.is_empty() => light::turn_off(entity),
         _ => None,
     }?;
     let topic = entity.text("command_topic").filter(|topic| !topic.is_empty())?;
-    Some((topic.to_owned(), payload.into_bytes()))
+    // One payload may be the word for both: then it would do again what it should undo.
+    let undoing = read_command(entity, "command_topic", payload.as_bytes());
+    let puts_right =
+        undoing.is_readable && undoing.action != reading.action && class_of(&undoing.action) == Class::Ordinary;
+    puts_right.then(|| (topic.to_owned(), payload.into_bytes()))
 }
 
 /// The topics on which the entity's states come.
@@ -204,6 +152,11 @@ fn option_text(entity: &Entity, key: &str) -> Option<String> {
 /// A payload of the owner's, or Home Assistant's default for it. `None`: it is null, so there is no such command.
 fn payload_text(entity: &Entity, key: &str, default: &str) -> Option<String> {
     if entity.options.contains_key(key) { option_text(entity, key) } else { Some(default.to_owned()) }
+}
+
+/// The texts of a list, each as Home Assistant takes it. `None`: there is no list.
+fn texts(entity: &Entity, key: &str) -> Option<Vec<String>> {
+    Some(entity.options.get(key)?.as_array()?.iter().map(scalar_text).collect())
 }
 
 fn option_number(entity: &Entity, key: &str, default: f64) -> f64 {

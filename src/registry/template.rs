@@ -4,8 +4,11 @@
 //! Assistant here: a template that asks for one is not rendered. Fuel bounds both the work and the memory; what is not
 //! rendered gives no meaning and no fact. Values are written as Python would write them: `None`, `True`, `21.0`.
 
-use minijinja::value::{Kwargs, Rest, Serde, ValueKind};
-use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value};
+#[expect(clippy::needless_pass_by_value, reason = "the template engine hands arguments over")]
+mod filters;
+
+use minijinja::value::{Serde, ValueKind};
+use minijinja::{Environment, Error, ErrorKind, Output, UndefinedBehavior, Value};
 
 use crate::config::payload::{Json, read_json};
 
@@ -14,7 +17,7 @@ pub(super) const TEMPLATE_BYTES_MAX: usize = 8 * 1024;
 /// Longest result of a template, in bytes.
 pub(super) const RENDERED_BYTES_MAX: usize = 16 * 1024;
 /// What one rendering may spend: an instruction costs one, 64 bytes of data cost one.
-const FUEL: u64 = 4_000;
+const FUEL: u64 = 2_000;
 /// Deepest nesting of a list or map that is written out.
 const REPR_DEPTH_MAX: usize = 16;
 
@@ -28,7 +31,7 @@ pub(super) fn render(source: &str, variables: &[(&str, serde_json::Value)]) -> O
     if source.len() > TEMPLATE_BYTES_MAX {
         return None;
     }
-    let context = Value::from_iter(variables.iter().map(|(name, value)| (*name, Value::from(Serde(value)))));
+    let context = Value::from_pairs(variables.iter().map(|(name, value)| (*name, Value::from(Serde(value)))));
     let rendered = ENVIRONMENT.with(|environment| environment.render_str(source, context)).ok()?;
     (rendered.len() <= RENDERED_BYTES_MAX).then(|| rendered.trim().to_owned())
 }
@@ -51,17 +54,7 @@ fn environment() -> Environment<'static> {
     environment.set_recursion_limit(32);
     environment.set_undefined_behavior(UndefinedBehavior::Lenient);
     environment.set_formatter(|output, _, value| write_value(output, value));
-    environment.set_unknown_method_callback(call_method);
-    environment.add_filter("int", |value: Value, rest: Rest<Value>| number(&value, &rest, true));
-    environment.add_filter("float", |value: Value, rest: Rest<Value>| number(&value, &rest, false));
-    environment.add_filter("round", round);
-    environment.add_filter("is_defined", is_defined);
-    environment.add_filter("to_json", |value: Value, _options: Kwargs| to_json(&value));
-    environment.add_filter("from_json", from_json);
-    environment.add_filter("iif", iif);
-    environment.add_function("iif", iif);
-    environment.add_function("int", |value: Value, rest: Rest<Value>| number(&value, &rest, true));
-    environment.add_function("float", |value: Value, rest: Rest<Value>| number(&value, &rest, false));
+    filters::register(&mut environment);
     // It prints to nobody, and says what is in the engine.
     environment.remove_global("debug");
     environment
@@ -108,106 +101,82 @@ fn python_repr(value: &Value, depth: usize) -> Option<String> {
     })
 }
 
-/// Home Assistant's `int` and `float`: text is read, and a default stands in for what is no number.
-fn number(value: &Value, rest: &Rest<Value>, is_whole: bool) -> Result<Value, Error> {
-    let read = match value.as_str() {
-        Some(text) => text.trim().parse::<f64>().ok(),
-        None if value.kind() == ValueKind::Bool => Some(if value.is_true() { 1.0 } else { 0.0 }),
-        None => f64::try_from(value.clone()).ok(),
-    };
-    let default = rest.first().map(|default| {
-        let named = if default.is_kwargs() { default.get_attr("default").ok() } else { None };
-        named.unwrap_or_else(|| default.clone())
-    });
-    match (read.filter(|number| number.is_finite()), default) {
-        (Some(number), _) if is_whole => Ok(whole(number.trunc())),
-        (Some(number), _) => Ok(Value::from(number)),
-        (None, Some(default)) => Ok(default),
-        (None, None) => Err(refused("the value is no number")),
-    }
-}
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
 
-/// A whole number as such, where it can be held exactly.
-fn whole(number: f64) -> Value {
-    format!("{number:.0}").parse::<i64>().map_or_else(|_| Value::from(number), Value::from)
-}
+    use super::*;
 
-fn round(value: Value, rest: Rest<Value>) -> Result<Value, Error> {
-    let number = number(&value, &Rest(Vec::new()), false)?;
-    let number = f64::try_from(number)?;
-    let precision = match rest.first() {
-        Some(precision) if precision.is_number() => i32::try_from(precision.clone())?,
-        _ => 0,
-    };
-    let method = rest.iter().find_map(|argument| argument.as_str().map(str::to_owned)).unwrap_or_default();
-    if precision.abs() > 12 {
-        return Err(refused("the precision is out of bounds"));
-    }
-    let scale = 10_f64.powi(precision);
-    let rounded = match method.as_str() {
-        "ceil" => (number * scale).ceil() / scale,
-        "floor" => (number * scale).floor() / scale,
-        "half" => (number * 2.0).round_ties_even() / 2.0,
-        "" | "common" => (number * scale).round_ties_even() / scale,
-        _ => return Err(refused("the method is unknown")),
-    };
-    Ok(if precision == 0 && method != "half" { whole(rounded) } else { Value::from(rounded) })
-}
-
-fn is_defined(value: Value) -> Result<Value, Error> {
-    if value.is_undefined() { Err(refused("the value is not defined")) } else { Ok(value) }
-}
-
-fn to_json(value: &Value) -> Result<String, Error> {
-    serde_json::to_string(value).map_err(|_| refused("the value is no JSON"))
-}
-
-fn from_json(text: &str) -> Result<Value, Error> {
-    match read_json(text) {
-        Json::Value { value, .. } => Ok(Value::from(Serde(value))),
-        Json::Ambiguous(_) | Json::None => Err(refused("the text is no JSON")),
-    }
-}
-
-/// `iif(condition, if_true, if_false)`.
-fn iif(condition: &Value, rest: Rest<Value>) -> Value {
-    let position = usize::from(!condition.is_true());
-    rest.get(position).cloned().unwrap_or_else(|| Value::from(condition.is_true()))
-}
-
-/// The methods of Python's texts and maps that templates of discovery use.
-fn call_method(_: &mut State<'_, '_>, value: &Value, method: &str, arguments: &[Value]) -> Result<Value, Error> {
-    let argument = |index: usize| arguments.get(index).and_then(Value::as_str);
-    if let Some(text) = value.as_str() {
-        return Ok(match (method, argument(0), argument(1)) {
-            ("lower", None, _) => Value::from(text.to_lowercase()),
-            ("upper", None, _) => Value::from(text.to_uppercase()),
-            ("title" | "capitalize", None, _) => Value::from(capitalized(text)),
-            ("strip", None, _) => Value::from(text.trim()),
-            ("startswith", Some(start), _) => Value::from(text.starts_with(start)),
-            ("endswith", Some(end), _) => Value::from(text.ends_with(end)),
-            ("split", None, _) => text.split_whitespace().map(Value::from).collect(),
-            ("split", Some(separator), _) if !separator.is_empty() => text.split(separator).map(Value::from).collect(),
-            // Every occurrence could grow, so the result is bounded before it is made.
-            ("replace", Some(old), Some(new))
-                if !old.is_empty() && text.len().saturating_mul(new.len().max(1)) <= RENDERED_BYTES_MAX =>
-            {
-                Value::from(text.replace(old, new))
-            }
-            _ => return Err(Error::from(ErrorKind::UnknownMethod)),
-        });
-    }
-    let known = |found: Value| if found.is_undefined() { None } else { Some(found) };
-    match (value.kind(), method, arguments) {
-        (ValueKind::Map, "get", [key, rest @ ..]) => {
-            Ok(known(value.get_item(key)?).unwrap_or_else(|| rest.first().cloned().unwrap_or_else(|| Value::from(()))))
+    #[test]
+    fn templates_are_rendered_as_home_assistant_renders_them() {
+        for (source, expected) in [
+            ("plain", Some("plain")),
+            ("  {{ value }} ", Some("21.5")),
+            ("{{ value | float + 1 }}", Some("22.5")),
+            ("{{ value | int }}", Some("21")),
+            ("{{ '0x10' | int(7) }}", Some("7")),
+            ("{{ 'x' | int(default=7) }}", Some("7")),
+            ("{{ '10' | int(base=16) }}", None),
+            ("{{ 'x' | float }}", None),
+            ("{{ '21.0' | float }}", Some("21.0")),
+            ("{{ 20.55 | round(1) }}", Some("20.6")),
+            ("{{ 2.5 | round }}", Some("2")),
+            ("{{ 2.1 | round(0, 'ceil') }}", Some("3")),
+            ("{{ 2.1 | round(method='floor') }}", Some("2")),
+            ("{{ 2.1 | round(99) }}", None),
+            ("{{ none }}/{{ true }}/{{ false }}", Some("None/True/False")),
+            ("{{ [1, 'a', none] }}", Some("[1, 'a', None]")),
+            ("{{ {'a': true} }}", Some("{'a': True}")),
+            ("{{ missing }}", Some("")),
+            ("{{ missing.deeper }}", None),
+            ("{{ missing | is_defined }}", None),
+            ("{{ missing | default('d') }}", Some("d")),
+            ("{{ {'a': 1}['b'] }}", Some("")),
+            ("{{ {'a': 1}.get('b') }}", Some("None")),
+            ("{{ {'a': 1}.get('b', 2) }}", Some("2")),
+            ("{{ 'a,b'.split(',')[1] | upper }}", Some("B")),
+            ("{{ 'aBC'.lower().replace('b', 'x').capitalize() }}", Some("Axc")),
+            ("{{ '{\"a\": 1}' | from_json | to_json }}", Some(r#"{"a":1}"#)),
+            ("{{ iif(value == '21.5', 'yes', 'no') }}", Some("yes")),
+            ("{{ '%04d' | format(42) }}", Some("0042")),
+            // What Home Assistant has and the bridge has not.
+            ("{{ states('sensor.a') }}", None),
+            ("{{ now() }}", None),
+            ("{{ debug() }}", None),
+            ("{% include 'x' %}", None),
+            ("{{ unclosed", None),
+        ] {
+            let rendered = render(source, &[("value", json!("21.5"))]);
+            assert_eq!(rendered.as_deref(), expected, "{source}");
         }
-        _ => Err(Error::from(ErrorKind::UnknownMethod)),
     }
-}
 
-fn capitalized(text: &str) -> String {
-    let mut characters = text.chars();
-    let first = characters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}", characters.as_str().to_lowercase())
+    #[test]
+    fn a_payload_with_two_readings_is_not_rendered() {
+        assert_eq!(render_value("{{ value_json.a }}", r#"{"a":1}"#, &[]), Some("1".to_owned()));
+        assert_eq!(render_value("{{ value_json.a }}", r#"{"a":1,"a":2}"#, &[]), None);
+        assert_eq!(render_value("{{ value }}", "text", &[]), Some("text".to_owned()));
+    }
+
+    #[test]
+    fn templates_and_results_have_bounds() {
+        let source = |bytes: usize| "a".repeat(bytes);
+        assert!(render(&source(TEMPLATE_BYTES_MAX), &[]).is_some());
+        assert!(render(&source(TEMPLATE_BYTES_MAX + 1), &[]).is_none());
+        let value = |bytes: usize| render("{{ value }}", &[("value", json!("a".repeat(bytes)))]);
+        assert!(value(RENDERED_BYTES_MAX).is_some());
+        assert!(value(RENDERED_BYTES_MAX + 1).is_none());
+        let nested = |depth: usize| (0..depth).fold(json!(1), |inner, _| json!([inner]));
+        assert!(render("{{ value }}", &[("value", nested(REPR_DEPTH_MAX))]).is_some());
+        assert!(render("{{ value }}", &[("value", nested(REPR_DEPTH_MAX + 1))]).is_none());
+    }
+
+    #[test]
+    fn work_ends_with_the_fuel() {
+        let steps = |steps: usize| render(&format!("{{% for a in range({steps}) %}}{{% endfor %}}x"), &[]);
+        assert_eq!(steps(100).as_deref(), Some("x"));
+        assert_eq!(steps(usize::try_from(FUEL).expect("small")), None);
+        let deep = format!("{}1{}", "(".repeat(2_000), ")".repeat(2_000));
+        assert_eq!(render(&format!("{{{{ {deep} }}}}"), &[]), None);
+    }
 }

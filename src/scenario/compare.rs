@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 
 use super::item::{self, Item};
 use super::steps::Step;
-use crate::model::topic;
 
 pub(super) struct Comparison {
     pub(super) expected: String,
@@ -16,12 +15,11 @@ pub(super) struct Comparison {
     pub(super) items: Vec<Item>,
 }
 
-/// Compares what followed a step with what it expects. `base`: where the bridge's own topics begin.
-pub(super) fn compare(step: &Step, seen: &[Item], base: &str) -> Comparison {
+/// Compares what followed a step with what it expects. The bridge's own topics count where the step names them.
+pub(super) fn compare(step: &Step, seen: &[Item], is_own: &dyn Fn(&str) -> bool) -> Comparison {
     let named: BTreeSet<&str> =
         step.expect.iter().filter_map(Item::message_topic).chain(step.silent.iter().map(String::as_str)).collect();
-    let counts =
-        |item: &&Item| item.message_topic().is_none_or(|topic| !topic::is_under(topic, base) || named.contains(topic));
+    let counts = |item: &&Item| item.message_topic().is_none_or(|topic| !is_own(topic) || named.contains(topic));
     let seen: Vec<&Item> = seen.iter().filter(counts).collect();
     let pairs = pairs(&step.expect, &seen);
     let items: Vec<Item> = seen

@@ -20,7 +20,9 @@ use crate::model::event::{Canary, Entry, Event, PolicySource};
 use crate::model::message::{Command, Message, Qos, ReplyTo};
 use crate::model::request::{Arrival, FactChange, Held};
 use crate::model::time::At;
+use crate::model::topic;
 use crate::script::diagnostics::Diagnostic;
+use crate::wire::announcement_topic;
 
 /// The monotonic clock when a scenario begins, and after each restart: unlike each other.
 const START_MS: u64 = At::MONOTONIC_START_MS + 1_000_000;
@@ -85,9 +87,9 @@ impl House {
         }
     }
 
-    /// Where the bridge's own topics begin.
-    pub(super) fn base(&self) -> &str {
-        &self.config.base
+    /// Whether the bridge says there how it is doing itself.
+    pub(super) fn is_own_topic(&self, topic: &str) -> bool {
+        topic::is_under(topic, &self.config.base) || topic == announcement_topic(&self.config)
     }
 
     /// Lets a step happen, and tells what was seen.
@@ -311,12 +313,16 @@ impl House {
         }
     }
 
-    /// A token is seen by the channel to which it was sent, and by nobody else.
+    /// A token is seen by the channel to which it was sent, and by nobody else: by its prompt, and where the owner has given
+    /// the channel to the buttons in Home Assistant, behind the mirror prefix.
     fn leak(&self, item: &Item) -> Option<Item> {
         let text = Value::Object(item.fields.clone()).to_string();
         let own = item.message_topic().unwrap_or_default();
+        let is_mirrored = topic::is_under(own, &format!("{}/homeassistant", self.config.base));
         let is_told = |((channel, _), tokens): &(&(String, String), &Vec<String>)| {
-            own != format!("{}/prompt/{channel}", self.config.base) && tokens.iter().any(|token| text.contains(token))
+            let is_button = is_mirrored && self.config.home_assistant.channel.as_ref() == Some(channel);
+            let is_prompt = own == format!("{}/prompt/{channel}", self.config.base);
+            !is_prompt && !is_button && tokens.iter().any(|token| text.contains(token))
         };
         let ((channel, _), _) = self.tokens.iter().find(is_told)?;
         Some(Item::fault(&format!("a token of `{channel}` was told elsewhere")))

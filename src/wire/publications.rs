@@ -1,6 +1,7 @@
 //! What the bridge says: publications and records as topics and payloads.
 //!
-//! The one place that writes JSON for others. The token of a held request leaves by `prompt/<channel>` alone.
+//! The token of a held request leaves by `prompt/<channel>` alone, but for the buttons of `wire::home_assistant`, where
+//! the owner has given them that channel.
 
 use serde_json::{Value, json};
 
@@ -38,6 +39,7 @@ impl Wire {
             }
             Publication::PolicyGone { name } => vec![self.own.clear(self.in_base(&format!("policy/{name}")))],
             Publication::ModeState { mode, until } => {
+                self.see_mode(mode);
                 let body = without_nulls(json!({"mode": mode, "until": until}));
                 vec![self.own.store(stored(self.in_base("mode"), &body))]
             }
@@ -70,7 +72,7 @@ impl Wire {
     fn is_plain(&self, topic: &str) -> bool {
         topic::check_name(topic).is_ok()
             && !topic::is_under(topic, &self.config.base)
-            && !topic::is_discovery(topic)
+            && !self.is_discovery(topic)
             && !self.registry.is_command_topic(topic)
     }
 

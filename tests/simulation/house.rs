@@ -8,7 +8,8 @@ use hushgate::bridge::{Bridge, Output, Setup};
 use hushgate::config::{self, Config, Secrets};
 use hushgate::model::durable::Durable;
 use hushgate::model::event::{Event, PolicySource};
-use hushgate::model::message::{Message, Qos};
+use hushgate::model::message::{self, Message, Qos};
+use hushgate::model::request::{Arrival, Door, Held};
 use hushgate::model::time::At;
 use jiff::SignedDuration;
 use sha2::{Digest, Sha256};
@@ -18,6 +19,9 @@ use super::rules;
 use super::watch::{Seen, Trace};
 
 const HOME: &str = include_str!("../scenarios/home.yaml");
+/// What the house of the scenarios has not: an event stream, and entities by the names that it tells.
+const STREAM: &str = "home_assistant: {eventstream: events}\n";
+const ENTITIES: &str = "commands:\n  - {topic: \"entities/{name}/set\", action: light.turn_on, target: \"x.{name}\"}\n";
 /// How often the durable state is held against the one rebuilt from its changes.
 const MIRROR_EVERY_STEPS: u64 = 64;
 const LETTERS: &[u8] = b"acdepxxx";
@@ -55,7 +59,7 @@ pub(crate) struct House {
 
 impl House {
     pub(crate) fn new(seed: u64) -> House {
-        let config = Rc::new(config::parse("home.yaml", HOME, &NoSecrets).expect("a good configuration"));
+        let config = Rc::new(config::parse("home.yaml", &home(), &NoSecrets).expect("a good configuration"));
         let sources = rules::sources(0, |_| true);
         let utc = "2027-03-02T20:00:00Z".parse().expect("a time");
         let at = At { monotonic_ms: At::MONOTONIC_START_MS, utc };
@@ -101,7 +105,9 @@ impl House {
             return self.gate();
         }
         match self.random.u32(0..1_000) {
-            0..380 => self.gate(),
+            0..340 => self.gate(),
+            340..360 => self.happened(),
+            360..380 => self.stream(),
             380..430 => self.ask(),
             430..560 => self.answer(),
             560..600 => self.fact(),
@@ -158,6 +164,56 @@ impl House {
         let id = self.trace.step;
         let payload = format!("{{\"action\":\"{action}\",\"target\":\"{target}\",\"id\":\"q{id}\"}}");
         self.message(&Message::live(format!("hushgate/ask{channel}"), payload), &Cause::Other);
+    }
+
+    /// A command on a real topic, seen after the fact, once or several times in a row.
+    fn happened(&mut self) {
+        let letter = LETTERS[self.random.usize(0..LETTERS.len())] as char;
+        let name = format!("{letter}-seen");
+        let (topic, payload, undo, may_undo) = match self.random.u32(0..4) {
+            0 => (format!("locks/{name}/set"), "UNLOCK", Some("LOCK"), true),
+            // To undo this would open the door.
+            1 => (format!("locks/{name}/set"), "LOCK", Some("UNLOCK"), false),
+            2 => (format!("lights/{name}/set"), "ON", Some("OFF"), true),
+            _ => (format!("lights/{name}/set"), "ON", None, false),
+        };
+        let door = if self.random.bool() { Door::Bypass } else { Door::Watch };
+        let command = |payload: &'static str| message::Command {
+            topic: topic.clone(),
+            payload: payload.into(),
+            qos: Qos::AtLeastOnce,
+            expiry_s: None,
+        };
+        let registry = self.bridge.engine().registry();
+        let request = registry.read_command(&topic, payload.as_bytes(), door).expect("a command");
+        let held = Held::Seen { undo: undo.map(command) };
+        let event = Event::Arrival(Box::new(Arrival { request, held, reply: None }));
+        let undo = undo.filter(|_| may_undo);
+        for _ in 0..self.random.u32(1..5) {
+            self.event(event.clone(), &Cause::Seen { topic: topic.clone(), undo });
+        }
+    }
+
+    /// What Home Assistant's event stream tells, and perhaps the command that follows.
+    fn stream(&mut self) {
+        let target = self.target();
+        let sentence = r#"{"event_type":"state_changed","event_data":{"entity_id":"conversation.home_assistant","old_state":{"state":"1"},"new_state":{"state":"2","context":{"user_id":"anna"}}}}"#;
+        let call = |entity: &str| {
+            format!(
+                r#"{{"event_type":"call_service","event_data":{{"domain":"light","service":"turn_on","service_data":{{"entity_id":"{entity}"}}}}}}"#
+            )
+        };
+        match self.random.u32(0..3) {
+            0 => self.message(&Message::live("events", sentence), &Cause::Other),
+            1 => self.message(&Message::live("events", call(&format!("light.{target}"))), &Cause::Other),
+            _ => {
+                let topic = format!("entities/{target}/set");
+                self.message(&Message::live("events", sentence), &Cause::Other);
+                self.message(&Message::live("events", call(&format!("x.{target}"))), &Cause::Other);
+                self.oracle.commands.insert(topic.clone(), Command::new("ON", None));
+                self.message(&Message::live(format!("hushgate/gate/{topic}"), "ON"), &Cause::Gate);
+            }
+        }
     }
 
     fn answer(&mut self) {
@@ -392,6 +448,10 @@ impl House {
         self.hash.update(bytes);
         self.hash.update([0]);
     }
+}
+
+fn home() -> String {
+    format!("{STREAM}{}", HOME.replace("commands:\n", ENTITIES))
 }
 
 fn start(

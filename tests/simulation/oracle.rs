@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hushgate::model::decision::{Decision, Outcome, Settlement, Verdict};
+use hushgate::model::decision::{Decision, Enforcement, Grade, Outcome, Settlement, Verdict};
 use hushgate::model::event::{Entry, Record};
 use hushgate::model::message::Message;
 use hushgate::model::mode::Mode;
@@ -19,6 +19,8 @@ const PENDINGS_MAX: usize = 64;
 const PENDINGS_PER_ASKER_MAX: usize = 12;
 const POLICY_MUTE_MS: u64 = 5 * 60_000;
 const STALE_AFTER_S: u32 = 10;
+const REVERTS_MAX: usize = 2;
+const REVERT_WINDOW_MS: u64 = 10 * 60_000;
 
 /// What is being done to the bridge.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +34,11 @@ pub(crate) enum Cause {
     },
     Mute {
         for_ms: u64,
+    },
+    /// A command on a real topic. `undo`: what may be sent to put it right.
+    Seen {
+        topic: String,
+        undo: Option<&'static str>,
     },
     Reload {
         names: BTreeSet<String>,
@@ -87,6 +94,8 @@ pub(crate) struct Oracle {
     /// Decisions that allow, and have let nothing out yet.
     allowed: BTreeSet<String>,
     allowed_controls: BTreeSet<String>,
+    /// When each target was put right.
+    reverts: BTreeMap<String, Vec<u64>>,
     pub(crate) seen: Seen,
     // Of the batch that is being looked at.
     unmuted: BTreeSet<String>,
@@ -113,6 +122,7 @@ impl Oracle {
             decided: BTreeSet::new(),
             allowed: BTreeSet::new(),
             allowed_controls: BTreeSet::new(),
+            reverts: BTreeMap::new(),
             seen: Seen::default(),
             unmuted: BTreeSet::new(),
             told_muted: BTreeSet::new(),
@@ -234,6 +244,12 @@ impl Oracle {
         let id = decision.id.as_str();
         self.has_decided = true;
         trace.check(self.decided.insert(id.to_owned()), || format!("the id `{id}` was given twice"));
+        if decision.request.source.evidence.is_some() {
+            self.seen.count("asked by somebody likely");
+        }
+        if !decision.request.door.holds() {
+            return self.looked_on(at, cause, decision, trace);
+        }
         if decision.applied == Verdict::Allow {
             self.allowed.insert(id.to_owned());
             if decision.request.action.starts_with("hushgate.") {
@@ -272,7 +288,9 @@ impl Oracle {
                 trace.check(*cause == Cause::Gate, || "a command was judged that nobody sent".to_owned());
                 self.commands
                     .iter()
-                    .find(|(topic, _)| topic.split('/').any(|part| part == target))
+                    .find(|(topic, _)| {
+                        topic.split('/').any(|part| part == target || target.strip_prefix("x.") == Some(part))
+                    })
                     .map(|(topic, _)| topic.clone())
             }
             Door::Policy => {
@@ -284,8 +302,7 @@ impl Oracle {
                 Some(topic)
             }
             Door::Ask | Door::Control => None,
-            Door::Watch | Door::Bypass => return self.seen(decision, trace),
-            Door::Twin => trace.fail("a twin was asked of a house that has none"),
+            Door::Twin | Door::Watch | Door::Bypass => trace.fail("no such door is in this house, or it holds nothing"),
         };
         let mut predicted = self.predicted(&request.action, &target, panel_may_answer);
         // Of one channel, or of nobody known by one door.
@@ -319,6 +336,41 @@ impl Oracle {
                 };
                 self.pendings.insert(decision.id.clone(), pending);
                 self.seen.count("held");
+            }
+        }
+    }
+
+    /// Something has happened already. Nothing is held, and at most what undoes it leaves.
+    fn looked_on(&mut self, at: At, cause: &Cause, decision: &Decision, trace: &Trace) {
+        let request = &decision.request;
+        trace.check(decision.confirm.is_none() && decision.settles.is_none(), || format!("it was held: {decision:?}"));
+        trace.check(decision.enforcement == Enforcement::NotEnforced, || format!("nothing was shut: {decision:?}"));
+        let target = request.target.clone().unwrap_or_default();
+        let in_force = self.predicted(&request.action, &target, false);
+        let undo = match cause {
+            Cause::Seen { topic, undo: Some(undo) } if request.door == Door::Bypass => Some((topic, *undo)),
+            _ => None,
+        };
+        let times = self.reverts.entry(target).or_default();
+        times.retain(|time_ms| at.monotonic_ms < time_ms + REVERT_WINDOW_MS);
+        match undo {
+            Some((topic, undo)) if in_force != Verdict::Allow && times.len() < REVERTS_MAX => {
+                let is_reverted = decision.grade == Grade::Reverted && decision.applied == Verdict::Deny;
+                trace.check(is_reverted, || format!("it was not undone: {decision:?}"));
+                times.push(at.monotonic_ms);
+                self.allowed.insert(decision.id.clone());
+                let granted = Some(decision.id.clone());
+                let command = Command { granted, ..Command::new(undo, None) };
+                self.commands.insert(topic.clone(), command);
+                self.seen.count("reverted");
+            }
+            _ => {
+                if undo.is_some() && in_force != Verdict::Allow {
+                    self.seen.count("reverted often enough");
+                }
+                let is_told = decision.grade == Grade::Alerted && decision.applied == Verdict::Allow;
+                trace.check(is_told, || format!("it was not only told: {decision:?}"));
+                self.seen.count(if request.door == Door::Watch { "watched" } else { "went round" });
             }
         }
     }
@@ -500,6 +552,7 @@ impl Oracle {
         for expires_ms in self.commands.values_mut().filter_map(|command| command.expires_ms.as_mut()) {
             *expires_ms = moved(*expires_ms);
         }
+        self.reverts.clear();
         self.seen.count("restarted");
         if !self.pendings.is_empty() {
             self.seen.count("restarted with pendings");

@@ -37,6 +37,11 @@ const EXPECTED: &[&str] = &[
     "command expired",
     "policy failed",
     "answered",
+    "watched",
+    "went round",
+    "reverted",
+    "reverted often enough",
+    "asked by somebody likely",
 ];
 
 #[derive(Debug, Default)]

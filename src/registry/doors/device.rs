@@ -71,10 +71,6 @@ impl Device {
         }
     }
 
-    pub(super) fn has(&self, entity: &Entity) -> bool {
-        self.entities.iter().any(|own| own.topic == entity.topic && own.component == entity.component)
-    }
-
     /// Every command topic of every entity, with its key.
     pub(super) fn commands(&self) -> impl Iterator<Item = (&Entity, &str, &str)> {
         self.entities.iter().flat_map(|entity| entity.command_topics().map(move |(key, topic)| (entity, key, topic)))

@@ -65,6 +65,8 @@ pub(super) fn filters(device: &Device) -> Vec<(String, &'static str, bool)> {
 pub(super) fn gaps(device: &Device, entity_id: &str) -> Vec<Gap> {
     vec![Gap {
         family: device.family,
+        is_shut_by_rules: true,
+        topic: None,
         what: format!("topics of your own in the ESPHome device behind `{entity_id}`"),
         reason: format!(
             "`on_message` in its YAML can take any topic; below `{}` only the usual ones are known",

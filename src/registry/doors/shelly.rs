@@ -197,6 +197,8 @@ pub(super) fn filters(device: &Device) -> Vec<(String, &'static str, bool)> {
 pub(super) fn gaps(device: &Device, entity_id: &str) -> Vec<Gap> {
     vec![Gap {
         family: device.family,
+        is_shut_by_rules: true,
+        topic: None,
         what: format!("the web page and the cloud of the Shelly behind `{entity_id}`"),
         reason: "they reach the device without the broker".to_owned(),
         help: "set a password on the device, and switch its cloud off if you do not use it".to_owned(),

@@ -170,6 +170,8 @@ pub(super) fn filters(device: &Device) -> Vec<(String, &'static str, bool)> {
 pub(super) fn gaps(device: &Device, entity_id: &str) -> Vec<Gap> {
     let mut gaps = vec![Gap {
         family: device.family,
+        is_shut_by_rules: true,
+        topic: None,
         what: format!("a group topic of your own on the device behind `{entity_id}`"),
         reason: "`GroupTopic1` to `GroupTopic4` are set on the device, and discovery does not tell them".to_owned(),
         help: "let Home Assistant's user write only the topics that `hushgate acl` lists".to_owned(),
@@ -177,6 +179,8 @@ pub(super) fn gaps(device: &Device, entity_id: &str) -> Vec<Gap> {
     if address(device).is_none() {
         gaps.push(Gap {
             family: device.family,
+            is_shut_by_rules: true,
+            topic: None,
             what: format!("the fallback topic `{PREFIX}/DVES_……_fb/#` of the device behind `{entity_id}`"),
             reason: "its address is not among the identifiers that it announced".to_owned(),
             help: "let only the bridge write `cmnd/#`".to_owned(),

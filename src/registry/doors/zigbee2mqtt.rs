@@ -206,6 +206,8 @@ pub(super) fn gaps(device: &Device, entity_id: &str, devices: &[Device]) -> Vec<
         same_base.filter(|other| is_group(other) && *other != device).map(|group| group.name.as_str()).collect();
     let mut gaps = vec![Gap {
         family: device.family,
+        is_shut_by_rules: true,
+        topic: None,
         what: format!("groups of Zigbee2MQTT below `{base}` that are not announced"),
         reason: format!(
             "a group can hold `{entity_id}`, and is commanded by its name or number on `{base}/<group>/set`"
@@ -214,6 +216,8 @@ pub(super) fn gaps(device: &Device, entity_id: &str, devices: &[Device]) -> Vec<
     }];
     gaps.extend(groups.into_iter().map(|group| Gap {
         family: device.family,
+        is_shut_by_rules: false,
+        topic: Some(format!("{base}/{group}/set")),
         what: format!("the group `{group}` on `{base}/{group}/set`"),
         reason: format!("discovery does not say which devices a group holds; it may hold `{entity_id}`"),
         help: format!("look at its members in Zigbee2MQTT, and take `{entity_id}` out or guard the group by `gate:`"),

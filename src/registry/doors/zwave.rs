@@ -142,6 +142,8 @@ pub(super) fn gaps(device: &Device, entity_id: &str) -> Vec<Gap> {
     let prefix = &device.root;
     vec![Gap {
         family: device.family,
+        is_shut_by_rules: true,
+        topic: None,
         what: format!("groups of Z-Wave nodes below `{prefix}`"),
         reason: format!("a group is a node of its own there, and can hold the one behind `{entity_id}`"),
         help: "let Home Assistant's user write only the topics that `hushgate acl` lists".to_owned(),

@@ -6,8 +6,7 @@
 
 use serde_json::Value;
 
-use super::grammar::{Grammar, Kind, Meaning};
-use super::lock::rendered;
+use super::grammar::{Grammar, Kind, Meaning, command};
 use super::{flag, is_door, number_value, option_number, option_text, payload_text};
 use crate::model::entity::Entity;
 
@@ -31,6 +30,7 @@ pub(super) fn commands<'a>(entity: &'a Entity, key: &str) -> Grammar<'a> {
 
 fn words(entity: &Entity) -> Grammar<'_> {
     let toggle = if is_door(entity) { opening(entity) } else { Meaning::of("cover.toggle") };
+    let toggle = Meaning { expected: None, ..toggle };
     Grammar::new(None)
         .word(payload_text(entity, "payload_open", "OPEN"), opening(entity))
         .word(payload_text(entity, "payload_close", "CLOSE"), Meaning::of("cover.close_cover").then("closed"))
@@ -59,10 +59,24 @@ fn position(entity: &Entity, ranged: f64) -> Option<Meaning> {
 }
 
 /// A position in percent; 0 is closed. `None`: beyond both ends.
-pub(super) fn percent(entity: &Entity, ranged: f64) -> Option<i64> {
-    let closed = option_number(entity, "position_closed", 0.0);
-    let open = option_number(entity, "position_open", 100.0);
+fn percent(entity: &Entity, ranged: f64) -> Option<i64> {
+    let [closed, open] = ends(entity);
     part(ranged, closed, open)
+}
+
+/// The position that a device reports, in percent. What lies beyond an end is at the end.
+pub(super) fn percent_within(entity: &Entity, ranged: f64) -> Option<i64> {
+    let [closed, open] = ends(entity);
+    part(ranged.clamp(closed.min(open), closed.max(open)), closed, open)
+}
+
+fn ends(entity: &Entity) -> [f64; 2] {
+    [option_number(entity, "position_closed", 0.0), option_number(entity, "position_open", 100.0)]
+}
+
+/// A tilt that a device reports or is told, in percent. `None`: beyond both ends.
+pub(super) fn tilt_percent(entity: &Entity, ranged: f64) -> Option<i64> {
+    part(ranged, option_number(entity, "tilt_min", 0.0), option_number(entity, "tilt_max", 100.0))
 }
 
 /// Where a value lies between two ends, in percent. What is open by less than a half percent is open by one.
@@ -89,8 +103,7 @@ pub(super) fn bounds(entity: &Entity) -> [(&'static str, Value); 4] {
 }
 
 fn tilt(entity: &Entity, ranged: f64) -> Option<Meaning> {
-    let (low, high) = (option_number(entity, "tilt_min", 0.0), option_number(entity, "tilt_max", 100.0));
-    let position = part(ranged, low, high)?;
+    let position = tilt_percent(entity, ranged)?;
     let is = |key: &str, default: f64| (option_number(entity, key, default) - ranged).abs() < f64::EPSILON;
     let action = if is("tilt_opened_value", 100.0) {
         "cover.open_cover_tilt"
@@ -104,23 +117,10 @@ fn tilt(entity: &Entity, ranged: f64) -> Option<Meaning> {
 }
 
 fn tilt_variables(entity: &Entity, value: &Value) -> Vec<(&'static str, Value)> {
-    let (low, high) = (option_number(entity, "tilt_min", 0.0), option_number(entity, "tilt_max", 100.0));
-    let position = value.as_f64().and_then(|ranged| part(ranged, low, high));
+    let position = value.as_f64().and_then(|ranged| tilt_percent(entity, ranged));
     let mut variables = vec![("tilt_position", position.map_or(Value::Null, Value::from))];
     variables.extend(bounds(entity));
     variables
-}
-
-/// The payload that closes a cover.
-pub(super) fn close(entity: &Entity) -> Option<String> {
-    payload_text(entity, "payload_close", "CLOSE").filter(|close| !reads_as(&words(entity), close))
-}
-
-/// Whether a payload would open: then it puts nothing right.
-fn reads_as(grammar: &Grammar<'_>, payload: &str) -> bool {
-    let opens =
-        |word: &super::grammar::Word| word.payload == *payload && word.meaning.expected.as_deref() == Some("open");
-    grammar.words.iter().any(opens)
 }
 
 /// A valve has one command topic for words and positions.
@@ -141,15 +141,15 @@ pub(super) fn valve_commands(entity: &Entity) -> Grammar<'_> {
         .word(payload_text(entity, "payload_open", "OPEN"), Meaning::of("valve.open_valve").then("open"))
         .word(payload_text(entity, "payload_close", "CLOSE"), Meaning::of("valve.close_valve").then("closed"))
         .word(option_text(entity, "payload_stop"), Meaning::of("valve.stop_valve"))
-        .word(Some("TOGGLE".to_owned()), Meaning::of("valve.open_valve").then("open"))
+        .word(Some("TOGGLE".to_owned()), Meaning::of("valve.open_valve"))
 }
 
 /// The payload that closes a valve.
 pub(super) fn close_valve(entity: &Entity) -> Option<String> {
     let payload = if flag(entity, "reports_position") {
-        number_value(option_number(entity, "position_closed", 0.0)).to_string()
+        Some(number_value(option_number(entity, "position_closed", 0.0)).to_string())
     } else {
-        payload_text(entity, "payload_close", "CLOSE").filter(|close| !reads_as(&valve_commands(entity), close))?
+        payload_text(entity, "payload_close", "CLOSE")
     };
-    rendered(entity, "command_template", payload)
+    command(entity, "command_template", payload)
 }

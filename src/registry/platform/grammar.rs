@@ -16,7 +16,7 @@ use crate::model::action::{Class, class_of};
 use crate::model::entity::Entity;
 
 /// Most words of one grammar that are held against a payload. Beyond it, options of a `select` are not known by name.
-pub(super) const WORDS_MAX: usize = 256;
+pub(super) const WORDS_MAX: usize = 128;
 /// Stands in the place of a code while a template is rendered: digits, so that it survives quotes and `int` alike.
 pub(super) const CODE_MARK: &str = "734019825461873";
 
@@ -78,10 +78,13 @@ pub(super) enum Kind {
     Text,
 }
 
-/// What any other value means. `None` from the function: nothing.
+/// The meaning of a value. `None`: it has none.
+type MeaningOf<'a> = Box<dyn Fn(&Value) -> Option<Meaning> + 'a>;
+
+/// What any other value means.
 pub(super) struct Free<'a> {
     pub(super) kind: Kind,
-    pub(super) meaning: Box<dyn Fn(&Value) -> Option<Meaning> + 'a>,
+    pub(super) meaning: MeaningOf<'a>,
 }
 
 impl fmt::Debug for Free<'_> {
@@ -93,15 +96,19 @@ impl fmt::Debug for Free<'_> {
 /// Reads a whole payload by rules of its own: JSON with several fields.
 pub(super) type Whole<'a> = Box<dyn Fn(&Payload<'_>) -> Option<Meaning> + 'a>;
 
+/// Variables of a template besides `value`, made from the value.
+pub(super) type Variables = fn(&Entity, &Value) -> Vec<(&'static str, Value)>;
+
 /// What one command topic takes. The default takes nothing.
 #[derive(Default)]
 pub(super) struct Grammar<'a> {
     pub(super) words: Vec<Word>,
     pub(super) free: Option<Free<'a>>,
     pub(super) whole: Option<Whole<'a>>,
+    /// What a payload means whose value cannot be found, on a topic that takes one kind of command only.
+    pub(super) otherwise: Option<Meaning>,
     pub(super) template: Option<&'a str>,
-    /// Variables of the template besides `value`, made from the value.
-    pub(super) variables: Option<fn(&Entity, &Value) -> Vec<(&'static str, Value)>>,
+    pub(super) variables: Option<Variables>,
 }
 
 impl fmt::Debug for Grammar<'_> {
@@ -143,7 +150,7 @@ impl<'a> Grammar<'a> {
         if candidates.is_empty() {
             candidates.extend(self.fits_free(entity, payload));
         }
-        let found = strictest(candidates).or_else(|| self.scan(payload))?;
+        let found = strictest(candidates).or_else(|| self.scan(payload)).or_else(|| self.otherwise.clone())?;
         Some(found.into_reading())
     }
 
@@ -166,12 +173,7 @@ impl<'a> Grammar<'a> {
     }
 
     fn render(&self, entity: &Entity, source: &str, value: &Value, code: &Value) -> Option<String> {
-        let mut variables = vec![
-            ("value", value.clone()),
-            ("code", code.clone()),
-            ("entity_id", Value::from(entity.entity_id.as_str())),
-            ("name", Value::from(entity.name.as_str())),
-        ];
+        let mut variables = variables_of(entity, value, code);
         variables.extend(self.variables.iter().flat_map(|variables| variables(entity, value)));
         template::render(source, &variables)
     }
@@ -194,7 +196,11 @@ impl<'a> Grammar<'a> {
                 found.into_iter().filter(is_same).collect()
             }
         };
-        let meaning = values.iter().find_map(|value| (free.meaning)(value))?;
+        let told = |value: &Value| match (free.kind, value.as_f64()) {
+            (Kind::Number, Some(number)) => (free.meaning)(&super::number_value(number)),
+            _ => (free.meaning)(value),
+        };
+        let meaning = values.iter().find_map(told)?;
         Some(Candidate { meaning, is_exact: true })
     }
 
@@ -228,6 +234,27 @@ impl<'a> Grammar<'a> {
     }
 }
 
+/// The payload that Home Assistant sends for a command of its own, through the template under this key, without a code.
+/// `None`: there is no such command, or its template cannot be rendered.
+pub(super) fn command(entity: &Entity, template: &str, payload: Option<String>) -> Option<String> {
+    let payload = payload?;
+    let Some(source) = entity.text(template).filter(|source| !source.is_empty()) else { return Some(payload) };
+    let value = Value::from(payload);
+    let variables = [("state", value.clone()), ("action", value.clone())];
+    let variables = variables.into_iter().chain(variables_of(entity, &value, &Value::Null));
+    template::render(source, &variables.collect::<Vec<_>>()).filter(|rendered| !rendered.is_empty())
+}
+
+/// What every command template knows.
+fn variables_of(entity: &Entity, value: &Value, code: &Value) -> Vec<(&'static str, Value)> {
+    vec![
+        ("value", value.clone()),
+        ("code", code.clone()),
+        ("entity_id", Value::from(entity.entity_id.as_str())),
+        ("name", Value::from(entity.name.as_str())),
+    ]
+}
+
 fn strictest(candidates: Vec<Candidate>) -> Option<Meaning> {
     let rank = |candidate: &Candidate| (candidate.meaning.is_strict(), candidate.is_exact);
     // `max_by_key` would take the last of equals.
@@ -235,12 +262,14 @@ fn strictest(candidates: Vec<Candidate>) -> Option<Meaning> {
     Some(best.meaning)
 }
 
-/// All scalars of a value, those beneath secret keys left out.
+/// All scalars of a value, codes left out.
 fn collect(value: &Value, scalars: &mut Vec<String>, has_code: &mut bool) {
     match value {
         Value::Object(fields) => {
             for (name, field) in fields {
-                if secret::is_secret(name) {
+                // A code is one value. What stands in its place with fields of its own may be a second command.
+                let is_code = secret::is_secret(name) && !field.is_object() && !field.is_array();
+                if is_code {
                     *has_code |= !field.is_null();
                 } else {
                     collect(field, scalars, has_code);

@@ -14,7 +14,8 @@ const CODE_BYTES_MAX: usize = 64;
 /// Values that stand for an unknown one while a template is rendered. The numbers lie within what devices take, so that
 /// a template that clamps leaves them alone.
 const NUMBER_MARKS: [f64; 2] = [20.0, 40.0];
-const TEXT_MARK: &str = "zq734019zq";
+/// They begin and end differently, so that nothing of them is taken for the template's own text.
+const TEXT_MARKS: [&str; 2] = ["zq734019zq", "jx582jx"];
 
 /// How a payload fits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,13 +110,16 @@ pub(super) fn find_number(payload: &Payload<'_>, render: &dyn Fn(&Value) -> Opti
         number.is_finite().then_some(number)
     };
     let numbers: Vec<f64> = places.into_iter().filter_map(solve).collect();
-    // A template that cuts to whole numbers gives a value a little beside its own.
-    numbers.iter().flat_map(|number| [*number, number.round()]).map(number_value).collect()
+    // A template that cuts to whole numbers gives a value a little beside its own. Home Assistant hands some whole
+    // numbers over as `21`, some as `21.0`.
+    let forms = |number: &f64| [number_value(*number), number_value(number.round()), Value::from(*number)];
+    numbers.iter().flat_map(forms).collect()
 }
 
 /// The texts that, put into the template, could have made this payload.
 pub(super) fn find_text(payload: &Payload<'_>, render: &dyn Fn(&Value) -> Option<String>) -> Vec<Value> {
-    let (Some(first), Some(second)) = (render(&Value::from(TEXT_MARK)), render(&Value::from("q"))) else {
+    let [first, second] = TEXT_MARKS;
+    let (Some(first), Some(second)) = (render(&Value::from(first)), render(&Value::from(second))) else {
         return Vec::new();
     };
     let Some(found) = payload.text() else { return Vec::new() };

@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-use super::grammar::{Grammar, Meaning};
-use super::lock::rendered;
+use super::grammar::{Grammar, Meaning, command};
 use super::matching::is_same;
 use super::{is_sensitive, payload_text};
 use crate::config::payload::{Json, Payload, scalar_text};
@@ -22,19 +21,12 @@ pub(super) fn commands(entity: &Entity) -> Grammar<'_> {
         .word(Some("TOGGLE".to_owned()), meaning("switch.toggle"))
 }
 
-/// The payload that turns a switch off.
-pub(super) fn off(entity: &Entity) -> Option<String> {
-    let off = payload_text(entity, "payload_off", "OFF")?;
-    let is_on = payload_text(entity, "payload_on", "ON").is_some_and(|on| on == off);
-    if is_on { None } else { rendered(entity, "command_template", off) }
-}
-
 pub(super) fn siren_commands(entity: &Entity) -> Grammar<'_> {
     let on = Meaning::of("siren.turn_on").then("on");
     let mut grammar = Grammar::new(entity.text("command_template"))
-        .word(payload_text(entity, "payload_on", "ON"), on.clone())
+        .word(payload_text(entity, "payload_on", "ON"), on)
         .word(payload_text(entity, "payload_off", "OFF"), Meaning::of("siren.turn_off").then("off"))
-        .word(Some("TOGGLE".to_owned()), on);
+        .word(Some("TOGGLE".to_owned()), Meaning::of("siren.turn_on"));
     let off_template = entity.text("command_off_template").filter(|template| !template.is_empty());
     for word in &mut grammar.words {
         if word.meaning.action == "siren.turn_off" {
@@ -51,9 +43,11 @@ fn read_siren(entity: &Entity, payload: &Payload<'_>) -> Option<Meaning> {
     let Json::Value { value: Value::Object(fields), has_case_twins: false } = payload.json() else { return None };
     let state = scalar_text(fields.get("state")?);
     let is = |key: &str, default: &str| payload_text(entity, key, default).is_some_and(|word| is_same(&word, &state));
-    if is("payload_on", "ON") || is_same("TOGGLE", &state) {
+    let is_on = is("payload_on", "ON");
+    if is_on || is_same("TOGGLE", &state) {
         let known = fields.iter().filter(|(name, field)| SIREN_FIELDS.contains(&name.as_str()) && !field.is_object());
-        let meaning = Meaning::of("siren.turn_on").then("on");
+        let meaning = Meaning::of("siren.turn_on");
+        let meaning = if is_on { meaning.then("on") } else { meaning };
         return Some(known.fold(meaning, |meaning, (name, field)| meaning.with(name, field.clone())));
     }
     let is_off = is("payload_off", "OFF") && fields.len() == 1;
@@ -62,13 +56,10 @@ fn read_siren(entity: &Entity, payload: &Payload<'_>) -> Option<Meaning> {
 
 /// The payload that silences a siren, as Home Assistant would send it.
 pub(super) fn siren_off(entity: &Entity) -> Option<String> {
-    let off = payload_text(entity, "payload_off", "OFF")?;
-    let own = |key: &str| entity.text(key).is_some_and(|source| !source.is_empty());
-    if own("command_off_template") {
-        rendered(entity, "command_off_template", off)
-    } else if own("command_template") {
-        rendered(entity, "command_template", off)
-    } else {
-        Some(serde_json::json!({ "state": off }).to_string())
+    let off = payload_text(entity, "payload_off", "OFF");
+    let has_own = |key: &&&str| entity.text(key).is_some_and(|source| !source.is_empty());
+    match ["command_off_template", "command_template"].iter().find(has_own) {
+        Some(template) => command(entity, template, off),
+        None => Some(serde_json::json!({ "state": off? }).to_string()),
     }
 }

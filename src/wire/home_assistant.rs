@@ -1,0 +1,310 @@
+//! The bridge as a device in Home Assistant: what it shows there, and how it is switched from there.
+//!
+//! It decides nothing: its switches and buttons write the bridge's own control and answer topics, and what comes there is
+//! judged like everybody else's messages. It shows no code, no data and no text of a command. It reads no clock: what
+//! "today" is, it learns from the instants that it is handed.
+
+mod announcement;
+mod problems;
+mod questions;
+mod today;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::Wire;
+use crate::config::Config;
+use crate::model::decision::{Decision, Enforcement, Outcome, Verdict};
+use crate::model::event::{Entry, Publication, Record};
+use crate::model::message::Message;
+use crate::model::request::Door;
+use crate::model::topic::TopicFilter;
+pub use announcement::announcement_topic;
+
+use announcement::Device;
+use problems::Problems;
+use questions::Questions;
+use today::Today;
+
+/// Longest text that is shown, in characters. Home Assistant takes no state that is longer.
+const TEXT_CHARACTERS_MAX: usize = 255;
+/// Parts of the device that went, and are still told to be gone. One more, and the first in the order of their names is
+/// no longer told; Home Assistant then keeps it as unavailable until somebody deletes it there.
+const GONE_MAX: usize = 256;
+
+/// What Home Assistant is shown, as far as it must be remembered. The tables are as long as there are policies and held
+/// requests, or have bounds of their own.
+#[derive(Debug)]
+pub(super) struct HomeAssistant {
+    device: Device,
+    /// `<base>/home_assistant`
+    root: String,
+    /// Where Home Assistant says that it is there.
+    birth: String,
+    policies: BTreeSet<String>,
+    /// Parts that went, with their platforms.
+    gone: BTreeMap<String, String>,
+    held: BTreeSet<String>,
+    questions: Questions,
+    problems: Problems,
+    today: Today,
+    enforcement: (Enforcement, String),
+    policy_errors: u64,
+    policy_error: Option<String>,
+}
+
+impl HomeAssistant {
+    pub(super) fn new(config: &Rc<Config>) -> HomeAssistant {
+        HomeAssistant {
+            root: format!("{}/home_assistant", config.base),
+            birth: format!("{}/status", config.home_assistant.discovery),
+            device: Device::new(config),
+            policies: BTreeSet::new(),
+            gone: BTreeMap::new(),
+            held: BTreeSet::new(),
+            questions: Questions::new(config.home_assistant.channel.clone()),
+            problems: Problems::default(),
+            today: Today::new(config.place.zone.clone()),
+            enforcement: (Enforcement::Unproven, "nobody has looked yet".to_owned()),
+            policy_errors: 0,
+            policy_error: None,
+        }
+    }
+
+    /// What it listens to.
+    pub(super) fn subscriptions(&self) -> Vec<TopicFilter> {
+        let topics = self.device.topics().into_iter().chain([self.birth.as_str()]);
+        topics.filter_map(|topic| TopicFilter::new(topic).ok()).collect()
+    }
+
+    /// Whether the device is announced on this topic.
+    pub(super) fn announces_on(&self, topic: &str) -> bool {
+        self.device.topics().contains(&topic)
+    }
+
+    /// Home Assistant says that it is there, and wants to hear of everything again.
+    fn is_birth(&self, message: &Message) -> bool {
+        !message.retain && message.topic == self.birth && message.payload == "online"
+    }
+
+    /// An announcement that an earlier run has left: what it names and this one does not have is gone.
+    fn recall(&mut self, message: &Message) -> Vec<Message> {
+        let is_readable = message.retain && message.payload.len() <= super::PAYLOAD_BYTES_MAX;
+        if !is_readable || !self.device.is_main(&message.topic) {
+            return Vec::new();
+        }
+        let known = self.device.parts(&self.policies);
+        let mut left = announcement::parts_of(&message.payload);
+        left.retain(|key, _| !known.contains(key) && !self.gone.contains_key(key));
+        if left.is_empty() {
+            return Vec::new();
+        }
+        self.lose(left);
+        self.announce()
+    }
+
+    fn lose(&mut self, parts: BTreeMap<String, String>) {
+        self.gone.extend(parts);
+        while self.gone.len() > GONE_MAX {
+            self.gone.pop_first();
+        }
+    }
+
+    /// What Home Assistant is told of a publication.
+    fn publication(&mut self, publication: &Publication) -> Vec<Message> {
+        match publication {
+            Publication::Info { policies, .. } => return self.have_policies(policies),
+            Publication::Pending(pending) => {
+                self.held.insert(pending.id.clone());
+            }
+            Publication::PendingOver { id } => {
+                self.held.remove(id);
+                self.questions.over(id);
+            }
+            Publication::Prompt { channel, pending, token } => self.questions.asked(channel, pending, token),
+            Publication::PromptOver { channel, id } if self.questions.is_of(channel) => self.questions.over(id),
+            _ => return Vec::new(),
+        }
+        let mut messages = vec![self.numbers()];
+        messages.extend(self.question());
+        messages
+    }
+
+    /// What Home Assistant is told of a record.
+    fn record(&mut self, record: &Record) -> Vec<Message> {
+        let mut messages = self.time_passes(record.at);
+        match &record.entry {
+            Entry::Decision { decision } => messages.extend(self.decided(decision)),
+            Entry::PolicyFailed { error } => {
+                self.policy_errors = self.policy_errors.saturating_add(1);
+                let place = format!("{}:{}:{}", error.file, error.line, error.column);
+                self.policy_error = Some(cut(&format!("{place}: {}", error.message)));
+                messages.push(self.numbers());
+            }
+            Entry::Canary { enforcement, reason } => {
+                self.enforcement = (*enforcement, cut(reason));
+                messages.push(self.numbers());
+            }
+            _ => {}
+        }
+        if self.problems.record(record) {
+            messages.push(self.problem());
+        }
+        messages
+    }
+
+    /// At midnight what was counted today is over, and so are the forgeries that were told.
+    fn time_passes(&mut self, at: Timestamp) -> Vec<Message> {
+        if !self.today.passes(at) {
+            return Vec::new();
+        }
+        self.problems.a_day_ends();
+        vec![self.numbers(), self.problem()]
+    }
+
+    fn have_policies(&mut self, policies: &[String]) -> Vec<Message> {
+        let policies: BTreeSet<String> = policies.iter().cloned().collect();
+        let went = self.policies.difference(&policies).map(|name| Device::policy_part(name));
+        let went: BTreeMap<String, String> = went.collect();
+        self.policies = policies;
+        self.lose(went);
+        // What is here again is not gone.
+        let known = self.device.parts(&self.policies);
+        self.gone.retain(|key, _| !known.contains(key));
+        let mut messages = self.announce();
+        messages.extend([self.numbers(), self.problem()]);
+        messages.extend(self.question());
+        messages
+    }
+
+    fn announce(&self) -> Vec<Message> {
+        self.device.announce(&self.policies, &self.gone)
+    }
+
+    fn decided(&mut self, decision: &Decision) -> Vec<Message> {
+        let body = told(decision).to_string();
+        let mut messages = vec![
+            Message::live(format!("{}/decision", self.root), body.clone()),
+            Message::retained(format!("{}/last_decision", self.root), body),
+        ];
+        if decision.verdict == Verdict::Deny {
+            self.today.count(decision.applied == Verdict::Deny);
+            messages.push(self.numbers());
+        }
+        messages
+    }
+
+    fn numbers(&self) -> Message {
+        let (enforcement, reason) = &self.enforcement;
+        let body = json!({
+            "pending": self.held.len(),
+            "denied_today": self.today.denied(),
+            "observed_today": self.today.observed(),
+            "policy_errors": self.policy_errors,
+            "policy_error": self.policy_error,
+            "enforcement": enforcement,
+            "enforcement_reason": reason,
+        });
+        Message::retained(format!("{}/state", self.root), body.to_string())
+    }
+
+    fn problem(&self) -> Message {
+        Message::retained(format!("{}/problem", self.root), self.problems.told().to_string())
+    }
+
+    /// The question that waits longest, then the buttons that answer it: in this order, so that no button ever answers a
+    /// question that is not shown yet.
+    fn question(&self) -> Vec<Message> {
+        let Some(channel) = self.questions.channel() else { return Vec::new() };
+        let shown = self.questions.shown();
+        let text = Message::retained(format!("{}/question", self.root), self.questions.told().to_string());
+        vec![text, self.device.buttons(channel, shown)]
+    }
+}
+
+/// A decision, as Home Assistant is told of it: neither the data nor the text of the request.
+fn told(decision: &Decision) -> Value {
+    let request = &decision.request;
+    let is_expired = decision.settles.as_ref().is_some_and(|settlement| settlement.outcome == Outcome::Expired);
+    let event_type = match (request.door, is_expired) {
+        (Door::Bypass, _) => "bypass",
+        (_, true) => "expired",
+        _ => decision.verdict.name(),
+    };
+    json!({
+        "event_type": event_type,
+        "id": decision.id,
+        "at": decision.at,
+        "action": request.action,
+        "target": request.target.as_deref().map(cut),
+        "source": request.source.kind,
+        "channel": request.source.channel,
+        "door": request.door,
+        "verdict": decision.verdict,
+        "applied": decision.applied,
+        "mode": decision.mode,
+        "reason": cut(&decision.reason),
+        "deciding": decision.deciding,
+        "grade": decision.grade,
+        "enforcement": decision.enforcement,
+    })
+}
+
+/// A text that is no longer than Home Assistant shows.
+fn cut(text: &str) -> String {
+    if text.chars().count() <= TEXT_CHARACTERS_MAX {
+        return text.to_owned();
+    }
+    let mut short: String = text.chars().take(TEXT_CHARACTERS_MAX - 1).collect();
+    short.push('…');
+    short
+}
+
+impl Wire {
+    /// Time passes without a record. Cheap until a day is over.
+    pub fn time_passes(&mut self, at: Timestamp) -> Vec<Message> {
+        let messages = self.home_assistant.time_passes(at);
+        self.keep(messages)
+    }
+
+    pub(super) fn show_publication(&mut self, publication: &Publication) -> Vec<Message> {
+        let messages = self.home_assistant.publication(publication);
+        self.keep(messages)
+    }
+
+    pub(super) fn show_record(&mut self, record: &Record) -> Vec<Message> {
+        let messages = self.home_assistant.record(record);
+        self.keep(messages)
+    }
+
+    /// What an earlier run has announced and this one must take back.
+    pub(super) fn recall(&mut self, message: &Message) -> Vec<Message> {
+        let messages = self.home_assistant.recall(message);
+        self.keep(messages)
+    }
+
+    /// Everything that is announced, where Home Assistant says that it is there; else nothing.
+    pub(super) fn greet(&self, message: &Message) -> Vec<Message> {
+        if !self.home_assistant.is_birth(message) {
+            return Vec::new();
+        }
+        self.home_assistant.device.topics().into_iter().filter_map(|topic| self.own.get(topic).cloned()).collect()
+    }
+
+    /// Leaves out what is stored already, and remembers the rest.
+    fn keep(&mut self, messages: Vec<Message>) -> Vec<Message> {
+        let own = &mut self.own;
+        let kept = |message: Message| match own.get(&message.topic) {
+            Some(stored) if *stored == message => None,
+            _ if message.retain => Some(own.store(message)),
+            _ => Some(message),
+        };
+        messages.into_iter().filter_map(kept).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

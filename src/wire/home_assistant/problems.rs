@@ -1,0 +1,112 @@
+//! What is wrong with the bridge or around it, for the binary sensor *problem*.
+//!
+//! Each reason says what stands, and goes when it no longer does. A forgery was put right at once; it is told until the
+//! day ends, so that somebody hears of it.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::cut;
+use crate::model::decision::Enforcement;
+use crate::model::event::{Entry, Record};
+
+/// Guarded topics with a problem that are remembered. One more is told without its name, until the bridge starts again.
+const GUARDS_MAX: usize = 1_024;
+/// Forged topics that are told. One more, and the oldest is forgotten.
+const FORGED_MAX: usize = 16;
+/// Reasons that are told. What is beyond is counted.
+const REASONS_MAX: usize = 32;
+
+#[derive(Debug, Default)]
+pub(super) struct Problems {
+    guards: BTreeMap<String, String>,
+    has_more_guards: bool,
+    /// By policy: as many as there are policies.
+    failing: BTreeMap<String, String>,
+    not_loaded: Option<String>,
+    not_enforced: Option<String>,
+    forged: VecDeque<(String, Timestamp)>,
+    wrong_clock: Option<Timestamp>,
+}
+
+impl Problems {
+    /// Takes in a record. Whether it changes anything here.
+    pub(super) fn record(&mut self, record: &Record) -> bool {
+        match &record.entry {
+            Entry::Guarded { topic, problem, .. } => self.guarded(topic, problem.as_deref()),
+            Entry::PolicyFailed { error } => {
+                let place = format!("{}:{}:{}", error.file, error.line, error.column);
+                self.failing.insert(error.policy.clone(), format!("{place}: {}", error.message));
+            }
+            Entry::Reloaded { .. } => {
+                self.failing.clear();
+                self.not_loaded = None;
+            }
+            Entry::ReloadRefused { errors } => {
+                let first = errors.first().map_or("they could not be read", String::as_str);
+                self.not_loaded = Some(first.to_owned());
+            }
+            Entry::Canary { enforcement, reason } => {
+                self.not_enforced = (*enforcement == Enforcement::NotEnforced).then(|| reason.clone());
+            }
+            Entry::Forged { topic } => {
+                self.forged.retain(|(forged, _)| forged != topic);
+                self.forged.push_back((topic.clone(), record.at));
+                if self.forged.len() > FORGED_MAX {
+                    self.forged.pop_front();
+                }
+            }
+            Entry::Clock { plausible, utc } => self.wrong_clock = (!plausible).then_some(*utc),
+            _ => return false,
+        }
+        true
+    }
+
+    fn guarded(&mut self, topic: &str, problem: Option<&str>) {
+        match problem {
+            None => {
+                self.guards.remove(topic);
+            }
+            Some(_) if self.guards.len() >= GUARDS_MAX && !self.guards.contains_key(topic) => {
+                self.has_more_guards = true;
+            }
+            Some(problem) => {
+                self.guards.insert(topic.to_owned(), problem.to_owned());
+            }
+        }
+    }
+
+    pub(super) fn a_day_ends(&mut self) {
+        self.forged.clear();
+    }
+
+    /// `problem`, the `reasons`, and whether there are changes to accept.
+    pub(super) fn told(&self) -> Value {
+        let mut reasons = self.reasons();
+        let more = reasons.len().saturating_sub(REASONS_MAX);
+        reasons.truncate(REASONS_MAX);
+        if more > 0 {
+            reasons.push(format!("and {more} more"));
+        }
+        json!({
+            "problem": if reasons.is_empty() { "OFF" } else { "ON" },
+            "reasons": reasons,
+            "has_changes": !self.guards.is_empty() || self.has_more_guards,
+        })
+    }
+
+    fn reasons(&self) -> Vec<String> {
+        let enforced = self.not_enforced.iter().map(|reason| format!("the way around the bridge is open: {reason}"));
+        let clock = self.wrong_clock.iter().map(|utc| format!("the clock cannot be right: it shows {utc}"));
+        let loaded = self.not_loaded.iter().map(|error| format!("new policies were not loaded: {error}"));
+        let failing = self.failing.iter().map(|(policy, error)| format!("the policy `{policy}` failed: {error}"));
+        let guards = self.guards.iter().map(|(topic, problem)| format!("`{topic}`: {problem}"));
+        let more = self.has_more_guards.then(|| "more guarded topics have changed than can be named".to_owned());
+        let forged = self.forged.iter();
+        let forged = forged.map(|(topic, at)| format!("another client wrote `{topic}` at {at}; it was put right"));
+        let all = enforced.chain(clock).chain(loaded).chain(failing).chain(guards).chain(more).chain(forged);
+        all.map(|reason| cut(&reason)).collect()
+    }
+}

@@ -1,0 +1,595 @@
+//! What Home Assistant is shown, told by told.
+
+use serde_json::{Value, json};
+
+use super::super::{Decoded, Wire};
+use super::announcement::parts_of;
+use super::problems::Problems;
+use super::*;
+use crate::config::{self, NoSecrets};
+use crate::model::decision::{Grade, PolicyError, Settlement};
+use crate::model::durable::Pending;
+use crate::model::event::Event;
+use crate::model::mode::Mode;
+use crate::model::request::{Arrival, Held, Request, Source, SourceKind};
+use crate::registry::Registry;
+
+const AT: Timestamp = Timestamp::constant(1_800_000_000, 0);
+const TOKEN: &str = "t0p-s3cret";
+const MIRROR: &str = "hushgate/homeassistant/device/hushgate/config";
+const PLAIN: &str = "homeassistant/device/hushgate/config";
+const BUTTONS: &str = "hushgate/homeassistant/device/hushgate_question/config";
+const CONFIG: &str = "
+time_zone: Europe/Berlin
+channels:
+  phone: {kind: person, independent: true, confirms: true}
+  panel: {kind: person, confirms: true}
+speakers:
+  kitchen: {mute: [{topic: a, payload: b}], unmute: [{topic: a, payload: c}]}
+  hall: {announce: [{topic: a, payload: '{text}'}]}
+home_assistant: {channel: phone}
+";
+
+fn wire_of(config: &str) -> Wire {
+    let config = Rc::new(config::parse("test.yaml", config, &NoSecrets).expect("a configuration"));
+    let registry = Rc::new(Registry::new(&config));
+    Wire::new(config, registry, "one")
+}
+
+fn info(policies: &[&str]) -> Publication {
+    let policies = policies.iter().map(|name| (*name).to_owned()).collect();
+    Publication::Info { revision: "r".to_owned(), policies }
+}
+
+fn started() -> Wire {
+    let mut wire = wire_of(CONFIG);
+    wire.publication(info(&["quiet", "doors"]));
+    wire
+}
+
+fn stored(wire: &Wire, topic: &str) -> Value {
+    let message = wire.own.get(topic).unwrap_or_else(|| panic!("nothing is stored on `{topic}`"));
+    serde_json::from_slice(&message.payload).expect("JSON")
+}
+
+fn state(wire: &Wire, field: &str) -> Value {
+    stored(wire, "hushgate/home_assistant/state").get(field).cloned().unwrap_or_default()
+}
+
+fn reasons(wire: &Wire) -> String {
+    let problem = stored(wire, "hushgate/home_assistant/problem");
+    let reasons: Vec<&str> = problem["reasons"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
+    format!("{} {}", problem["problem"].as_str().expect("a word"), reasons.join(" | "))
+}
+
+fn entry(wire: &mut Wire, at: Timestamp, entry: Entry) -> Vec<Message> {
+    wire.record(&Record { at, entry })
+}
+
+fn request() -> Request {
+    Request {
+        action: "lock.unlock".to_owned(),
+        target: Some("lock.front_door".to_owned()),
+        source: Source { kind: SourceKind::Voice, channel: Some("echo".to_owned()), ..Source::default() },
+        door: Door::Gate,
+        data: BTreeMap::from([("code".to_owned(), json!("4711"))]),
+        text: Some("my words".to_owned()),
+        confidence: None,
+        sensitive: true,
+    }
+}
+
+fn decision(verdict: Verdict, applied: Verdict) -> Decision {
+    Decision {
+        id: "d1".to_owned(),
+        at: AT,
+        request: request(),
+        verdict,
+        applied,
+        mode: Mode::Enforce,
+        reason: "night".to_owned(),
+        deciding: vec!["quiet".to_owned()],
+        opinions: Vec::new(),
+        facts: Vec::new(),
+        grade: Grade::Prevented,
+        enforcement: Enforcement::Unproven,
+        revision: "r".to_owned(),
+        confirm: None,
+        settles: None,
+    }
+}
+
+fn decided(decision: Decision) -> Entry {
+    Entry::Decision { decision: Box::new(decision) }
+}
+
+fn pending(id: &str, opened_ms: u64) -> Box<Pending> {
+    Box::new(Pending {
+        id: id.to_owned(),
+        arrival: Arrival { request: request(), held: Held::Question, reply: None },
+        question: format!("Unlock for {id}?"),
+        tokens: BTreeMap::new(),
+        round: 0,
+        opened_ms,
+        expires_ms: opened_ms + 60_000,
+        until: AT,
+    })
+}
+
+fn prompt(channel: &str, id: &str, opened_ms: u64) -> Publication {
+    let token = format!("{TOKEN}-{channel}-{id}");
+    Publication::Prompt { channel: channel.to_owned(), pending: pending(id, opened_ms), token }
+}
+
+/// Key, platform and category of each part.
+fn parts(announcement: &Value) -> Vec<String> {
+    let components = announcement["components"].as_object().expect("components");
+    let word = |part: &Value, field: &str| part[field].as_str().unwrap_or("-").to_owned();
+    components
+        .iter()
+        .map(|(key, part)| format!("{key} {} {}", word(part, "platform"), word(part, "entity_category")))
+        .collect()
+}
+
+#[test]
+fn one_device_has_all_that_the_bridge_shows() {
+    let wire = started();
+    let expected = [
+        "accept button config",
+        "decisions event -",
+        "denied_today sensor -",
+        "enforcement sensor diagnostic",
+        "last_decision sensor -",
+        "mode select config",
+        "mute_kitchen switch config",
+        "pending sensor -",
+        "policy_doors switch config",
+        "policy_errors sensor diagnostic",
+        "policy_quiet switch config",
+        "problem binary_sensor diagnostic",
+        "question sensor -",
+        "relay switch config",
+    ];
+    for topic in [PLAIN, MIRROR] {
+        let announcement = stored(&wire, topic);
+        assert_eq!(parts(&announcement), expected, "{topic}");
+        assert_eq!(announcement["device"]["identifiers"], json!(["hushgate"]));
+        assert_eq!(announcement["origin"]["name"], "Hushgate");
+        assert_eq!(announcement["availability"], json!([{"topic": "hushgate/status"}]));
+    }
+    assert_eq!(parts(&stored(&wire, BUTTONS)), ["approve button config", "reject button config"]);
+    assert_eq!(stored(&wire, BUTTONS)["device"], stored(&wire, PLAIN)["device"], "they belong to the same device");
+    for message in [PLAIN, MIRROR, BUTTONS].map(|topic| wire.own.get(topic).expect("a message")) {
+        assert!(message.retain);
+    }
+}
+
+#[test]
+fn ids_are_unique_and_commands_go_to_the_bridge_alone() {
+    let wire = started();
+    let mut ids = BTreeSet::new();
+    for topic in [PLAIN, BUTTONS] {
+        let announcement = stored(&wire, topic);
+        for (key, part) in announcement["components"].as_object().expect("components") {
+            let id = part["unique_id"].as_str().expect("an id");
+            assert_eq!(id, format!("hushgate_{key}"));
+            assert!(ids.insert(id.to_owned()), "{id} stands twice");
+            for (name, value) in part.as_object().expect("an object") {
+                let is_topic = name.ends_with("_topic");
+                assert!(
+                    !is_topic || value.as_str().is_some_and(|topic| topic.starts_with("hushgate/")),
+                    "{key} {name}"
+                );
+            }
+        }
+    }
+    assert_eq!(ids.len(), 16);
+}
+
+/// Home Assistant exposes to its assistants: entities without a category, of these domains; and sensors of some device
+/// classes, none of which is used here.
+const EXPOSED_DOMAINS: [&str; 11] = [
+    "climate",
+    "cover",
+    "fan",
+    "humidifier",
+    "light",
+    "media_player",
+    "scene",
+    "switch",
+    "todo",
+    "vacuum",
+    "water_heater",
+];
+
+#[test]
+fn nothing_that_switches_the_bridge_is_exposed_to_voice() {
+    let wire = started();
+    let mut controls = 0;
+    for topic in [PLAIN, MIRROR, BUTTONS] {
+        for (key, part) in stored(&wire, topic)["components"].as_object().expect("components") {
+            let platform = part["platform"].as_str().expect("a platform");
+            let category = part["entity_category"].as_str();
+            if part.get("command_topic").is_some() {
+                controls += 1;
+                assert_eq!(category, Some("config"), "{key} switches something");
+            }
+            let is_exposed = category.is_none() && EXPOSED_DOMAINS.contains(&platform);
+            assert!(!is_exposed, "{key} would be offered to voice assistants");
+            let class = part["device_class"].as_str();
+            assert!(matches!(class, None | Some("enum" | "problem")), "{key} has the class {class:?}");
+        }
+    }
+    assert_eq!(controls, 14, "twice six, and two buttons");
+}
+
+#[test]
+fn the_buttons_carry_the_token_of_the_question_that_is_shown() {
+    let mut wire = started();
+    let shown = |wire: &Wire| {
+        let question = stored(wire, "hushgate/home_assistant/question");
+        let button = &stored(wire, BUTTONS)["components"]["approve"];
+        let rejects = &stored(wire, BUTTONS)["components"]["reject"];
+        assert_eq!(button["command_topic"], rejects["command_topic"]);
+        let press = |button: &Value| button["payload_press"].as_str().expect("a text").to_owned();
+        assert_eq!(press(button).replace("approve", "reject"), press(rejects));
+        format!(
+            "{} of {}: {} → {}",
+            question["id"].as_str().unwrap_or("none"),
+            question["waiting"],
+            press(button),
+            button["command_topic"].as_str().expect("a topic")
+        )
+    };
+    let none = "none of 0: none → hushgate/confirm/phone/none";
+    assert_eq!(shown(&wire), none);
+    let messages = wire.publication(prompt("phone", "p2", 2));
+    let order: Vec<&str> = messages.iter().map(|message| message.topic.as_str()).collect();
+    let expected = ["hushgate/prompt/phone", "hushgate/home_assistant/question", BUTTONS];
+    assert_eq!(order, expected, "no button answers what is not shown");
+    assert_eq!(shown(&wire), "p2 of 1: approve t0p-s3cret-phone-p2 → hushgate/confirm/phone/p2");
+    wire.publication(prompt("panel", "p0", 0));
+    wire.publication(prompt("phone", "p1", 1));
+    assert_eq!(shown(&wire), "p1 of 2: approve t0p-s3cret-phone-p1 → hushgate/confirm/phone/p1", "the oldest one");
+    let again = wire.publication(prompt("phone", "p2", 2));
+    assert_eq!(again.len(), 1, "asked again in the same words: the prompt alone is sent");
+    wire.publication(Publication::PromptOver { channel: "panel".to_owned(), id: "p1".to_owned() });
+    assert_eq!(shown(&wire), "p1 of 2: approve t0p-s3cret-phone-p1 → hushgate/confirm/phone/p1");
+    wire.publication(Publication::PromptOver { channel: "phone".to_owned(), id: "p1".to_owned() });
+    assert_eq!(shown(&wire), "p2 of 1: approve t0p-s3cret-phone-p2 → hushgate/confirm/phone/p2");
+    wire.publication(Publication::PendingOver { id: "p2".to_owned() });
+    assert_eq!(shown(&wire), none);
+}
+
+#[test]
+fn a_token_stands_behind_the_mirror_alone_and_only_where_there_is_a_channel() {
+    for (config, holders) in [(CONFIG, vec![BUTTONS]), (&CONFIG.replace("channel: phone", ""), vec![])] {
+        let mut wire = wire_of(config);
+        wire.publication(info(&[]));
+        wire.publication(Publication::Pending(pending("p1", 1)));
+        wire.publication(prompt("panel", "p1", 1));
+        wire.publication(prompt("phone", "p1", 1));
+        let holds = |message: &Message| String::from_utf8_lossy(&message.payload).contains(TOKEN);
+        let found: Vec<String> = wire.retained().into_iter().filter(holds).map(|message| message.topic).collect();
+        assert_eq!(found, holders);
+        assert!(!wire.retained().iter().any(|message| String::from_utf8_lossy(&message.payload).contains("panel-p1")));
+    }
+}
+
+#[test]
+fn more_questions_than_the_bound_are_not_shown() {
+    let mut questions = Questions::new(Some("phone".to_owned()));
+    for index in 0..64 {
+        questions.asked("phone", &pending(&format!("p{index}"), 10 + index), TOKEN);
+    }
+    questions.asked("phone", &pending("one more", 0), TOKEN);
+    assert_eq!((&questions.told()["waiting"], &questions.told()["id"]), (&json!(64), &json!("p0")));
+    questions.asked("phone", &pending("p0", 10), "another token");
+    let shown = questions.shown().map(|question| question.token.as_str());
+    assert_eq!(shown, Some("another token"), "one that is known may change");
+}
+
+#[test]
+fn decisions_are_events_without_codes_and_words() {
+    let expired = Settlement { pending: "p1".to_owned(), outcome: Outcome::Expired, channel: None };
+    let bypass = Request { door: Door::Bypass, ..request() };
+    for (decision, expected) in [
+        (decision(Verdict::Allow, Verdict::Allow), "allow"),
+        (decision(Verdict::Deny, Verdict::Allow), "deny"),
+        (decision(Verdict::Confirm, Verdict::Confirm), "confirm"),
+        (Decision { settles: Some(expired), ..decision(Verdict::Deny, Verdict::Deny) }, "expired"),
+        (Decision { request: bypass, ..decision(Verdict::Deny, Verdict::Allow) }, "bypass"),
+    ] {
+        let mut wire = started();
+        let announced = stored(&wire, PLAIN);
+        let types = announced["components"]["decisions"]["event_types"].as_array().expect("a list").clone();
+        assert!(types.contains(&json!(expected)), "{expected}");
+        let applied = decision.applied;
+        let messages = entry(&mut wire, AT, decided(decision));
+        let of = |topic: &str| messages.iter().find(|message| message.topic == topic).expect("a message");
+        let event = of("hushgate/home_assistant/decision");
+        assert!(!event.retain, "Home Assistant must not hear of it twice");
+        let last = of("hushgate/home_assistant/last_decision");
+        assert!(last.retain && last.payload == event.payload);
+        let body: Value = serde_json::from_slice(&event.payload).expect("JSON");
+        assert_eq!((&body["event_type"], &body["reason"]), (&json!(expected), &json!("night")));
+        assert_eq!(body["applied"], json!(applied), "what was done stands beside it");
+        let text = String::from_utf8_lossy(&event.payload);
+        assert!(!text.contains("4711") && !text.contains("my words"), "{text}");
+    }
+}
+
+#[test]
+fn long_texts_are_cut_to_what_a_state_can_hold() {
+    assert_eq!(cut(&"ä".repeat(255)), "ä".repeat(255));
+    let long = cut(&"ä".repeat(256));
+    assert_eq!((long.chars().count(), long.chars().last()), (255, Some('…')));
+}
+
+#[test]
+fn what_is_counted_is_told_and_a_day_ends_without_a_record() {
+    let mut wire = started();
+    assert_eq!(state(&wire, "denied_today"), 0);
+    entry(&mut wire, AT, decided(decision(Verdict::Deny, Verdict::Deny)));
+    entry(&mut wire, AT, decided(decision(Verdict::Deny, Verdict::Allow)));
+    entry(&mut wire, AT, decided(decision(Verdict::Allow, Verdict::Allow)));
+    assert_eq!((state(&wire, "denied_today"), state(&wire, "observed_today")), (json!(1), json!(1)));
+    assert_eq!(wire.time_passes(AT), []);
+    let tomorrow = AT.checked_add(jiff::SignedDuration::from_hours(24)).expect("a time");
+    let told = wire.time_passes(tomorrow);
+    assert_eq!(
+        told.iter().map(|message| message.topic.as_str()).collect::<Vec<_>>(),
+        ["hushgate/home_assistant/state"]
+    );
+    assert_eq!((state(&wire, "denied_today"), state(&wire, "observed_today")), (json!(0), json!(0)));
+    wire.publication(Publication::Pending(pending("p1", 1)));
+    wire.publication(Publication::Pending(pending("p1", 1)));
+    wire.publication(Publication::Pending(pending("p2", 1)));
+    assert_eq!(state(&wire, "pending"), 2);
+    wire.publication(Publication::PendingOver { id: "p1".to_owned() });
+    assert_eq!(state(&wire, "pending"), 1);
+}
+
+fn failed() -> Entry {
+    let error = PolicyError {
+        policy: "quiet".to_owned(),
+        file: "quiet.rhai".to_owned(),
+        line: 3,
+        column: 7,
+        message: "expected a number".to_owned(),
+    };
+    Entry::PolicyFailed { error }
+}
+
+fn guarded(topic: &str, problem: Option<&str>) -> Entry {
+    Entry::Guarded { topic: topic.to_owned(), entities: Vec::new(), problem: problem.map(str::to_owned), by: None }
+}
+
+#[test]
+fn each_problem_has_a_reason_and_goes_when_it_is_mended() {
+    let canary = |enforcement| Entry::Canary { enforcement, reason: "`guest` wrote `z/door/set`".to_owned() };
+    let reloaded = || Entry::Reloaded { revision: "r".to_owned(), policies: Vec::new() };
+    let clock = |plausible| Entry::Clock { plausible, utc: AT };
+    for (breaks, reason, mends) in [
+        (failed(), "ON the policy `quiet` failed: quiet.rhai:3:7: expected a number", reloaded()),
+        (
+            Entry::ReloadRefused { errors: vec!["doors.rhai:1:1: no".to_owned()] },
+            "ON new policies were not loaded: doors.rhai:1:1: no",
+            reloaded(),
+        ),
+        (
+            canary(Enforcement::NotEnforced),
+            "ON the way around the bridge is open: `guest` wrote `z/door/set`",
+            canary(Enforcement::Proven),
+        ),
+        (
+            guarded("z/door/set", Some("the lock is a light now")),
+            "ON `z/door/set`: the lock is a light now",
+            guarded("z/door/set", None),
+        ),
+        (clock(false), "ON the clock cannot be right: it shows 2027-01-15T08:00:00Z", clock(true)),
+    ] {
+        let mut wire = started();
+        assert_eq!(reasons(&wire), "OFF ");
+        entry(&mut wire, AT, breaks);
+        assert_eq!(reasons(&wire), reason);
+        entry(&mut wire, AT, mends);
+        assert_eq!(reasons(&wire), "OFF ", "after {reason}");
+    }
+    let mut wire = started();
+    entry(&mut wire, AT, canary(Enforcement::Unproven));
+    assert_eq!(reasons(&wire), "OFF ", "that nobody has looked is no problem");
+    entry(&mut wire, AT, Entry::Forged { topic: MIRROR.to_owned() });
+    let expected = format!("ON another client wrote `{MIRROR}` at 2027-01-15T08:00:00Z; it was put right");
+    assert_eq!(reasons(&wire), expected);
+    wire.time_passes(AT.checked_add(jiff::SignedDuration::from_hours(24)).expect("a time"));
+    assert_eq!(reasons(&wire), "OFF ");
+}
+
+#[test]
+fn policy_errors_and_enforcement_are_told_with_their_reasons() {
+    let mut wire = started();
+    assert_eq!((state(&wire, "policy_errors"), state(&wire, "policy_error")), (json!(0), Value::Null));
+    assert_eq!(state(&wire, "enforcement"), "unproven");
+    entry(&mut wire, AT, failed());
+    entry(&mut wire, AT, failed());
+    assert_eq!(state(&wire, "policy_errors"), 2);
+    assert_eq!(state(&wire, "policy_error"), "quiet.rhai:3:7: expected a number");
+    entry(&mut wire, AT, Entry::Canary { enforcement: Enforcement::Proven, reason: "0x87 twice".to_owned() });
+    assert_eq!(
+        (state(&wire, "enforcement"), state(&wire, "enforcement_reason")),
+        (json!("proven"), json!("0x87 twice"))
+    );
+}
+
+#[test]
+fn changes_can_be_accepted_only_where_there_are_some() {
+    let mut wire = started();
+    let has_changes = |wire: &Wire| stored(wire, "hushgate/home_assistant/problem")["has_changes"].clone();
+    let accept = &stored(&wire, PLAIN)["components"]["accept"];
+    assert_eq!((&accept["command_topic"], &accept["payload_press"]), (&json!("hushgate/guard/set"), &json!("accept")));
+    assert_eq!(accept["availability"][1]["topic"], "hushgate/home_assistant/problem");
+    entry(&mut wire, AT, failed());
+    assert_eq!(has_changes(&wire), false);
+    entry(&mut wire, AT, guarded("z/door/set", Some("x")));
+    assert_eq!(has_changes(&wire), true);
+}
+
+#[test]
+fn the_tables_of_problems_are_bounded() {
+    let mut problems = Problems::default();
+    let mut record = |entry: Entry| problems.record(&Record { at: AT, entry });
+    for index in 0..=1_024 {
+        assert!(record(guarded(&format!("z/{index}/set"), Some("changed"))));
+    }
+    for index in 0..17 {
+        record(Entry::Forged { topic: format!("forged/{index}") });
+    }
+    for index in 0..1_024 {
+        record(guarded(&format!("z/{index}/set"), None));
+    }
+    let told = problems.told();
+    let reasons: Vec<&str> = told["reasons"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
+    assert_eq!(reasons[0], "more guarded topics have changed than can be named");
+    assert_eq!(reasons.len(), 17, "the oldest forgery is forgotten");
+    assert!(reasons.iter().all(|reason| !reason.contains("`forged/0`")));
+    assert_eq!(told["has_changes"], true);
+    let mut problems = Problems::default();
+    for index in 0..33 {
+        problems.record(&Record { at: AT, entry: guarded(&format!("z/{index}/set"), Some("changed")) });
+    }
+    let told = problems.told();
+    let reasons = told["reasons"].as_array().expect("a list");
+    assert_eq!((reasons.len(), &reasons[32]), (33, &json!("and 1 more")));
+}
+
+#[test]
+fn a_policy_that_goes_is_taken_back_and_may_return() {
+    let mut wire = started();
+    wire.publication(Publication::PolicyGone { name: "quiet".to_owned() });
+    let messages = wire.publication(info(&["doors"]));
+    for topic in [PLAIN, MIRROR] {
+        assert!(messages.iter().any(|message| message.topic == topic), "{topic} is announced again");
+        assert_eq!(stored(&wire, topic)["components"]["policy_quiet"], json!({"platform": "switch"}));
+    }
+    wire.publication(info(&["doors", "quiet"]));
+    assert_eq!(stored(&wire, PLAIN)["components"]["policy_quiet"]["name"], "Policy quiet");
+    assert!(wire.publication(info(&["doors", "quiet"])).iter().all(|message| message.topic == "hushgate/info"));
+}
+
+fn replayed(topic: &str, payload: &Value) -> Message {
+    Message::retained(topic, payload.to_string())
+}
+
+#[test]
+fn what_an_earlier_run_announced_is_taken_back_once() {
+    let mut wire = started();
+    let mut earlier = stored(&wire, PLAIN);
+    let components = earlier["components"].as_object_mut().expect("components");
+    components.insert("mute_attic".to_owned(), json!({"platform": "switch", "name": "Mute attic"}));
+    components.insert("policy_old".to_owned(), json!({"platform": "switch"}));
+    components.insert("odd".to_owned(), json!({"platform": "Not a word", "name": "x"}));
+    let decoded = wire.decode(&replayed(PLAIN, &earlier), &[]);
+    assert_eq!(decoded.events, [], "an earlier run is no forger");
+    let topics: Vec<&str> = decoded.repairs.iter().map(|message| message.topic.as_str()).collect();
+    assert_eq!(topics, [PLAIN, MIRROR]);
+    let announced = stored(&wire, MIRROR);
+    assert_eq!(announced["components"]["mute_attic"], json!({"platform": "switch"}));
+    assert!(announced["components"].get("policy_old").is_none(), "it was taken back already");
+    assert!(announced["components"].get("odd").is_none());
+    let same = replayed(MIRROR, &announced);
+    assert_eq!(wire.decode(&same, &[]), Decoded::default());
+}
+
+#[test]
+fn parts_that_are_gone_are_bounded() {
+    let mut wire = started();
+    let parts: serde_json::Map<String, Value> = (0..300)
+        .map(|index| (format!("policy_{index:03}"), json!({"platform": "switch", "name": "x"})))
+        .chain([("k".repeat(257), json!({"platform": "switch", "name": "x"}))])
+        .collect();
+    wire.decode(&replayed(PLAIN, &json!({"components": parts})), &[]);
+    let announced = stored(&wire, PLAIN);
+    let gone = announced["components"].as_object().expect("components").values();
+    assert_eq!(gone.filter(|part| part.as_object().is_some_and(|part| part.len() == 1)).count(), GONE_MAX);
+}
+
+#[test]
+fn nonsense_names_no_parts() {
+    for payload in
+        ["", "no", "[]", "{}", r#"{"components": []}"#, r#"{"components": {"a": 1, "b": {"platform": 1, "c": 2}}}"#]
+    {
+        assert_eq!(parts_of(payload.as_bytes()), BTreeMap::new(), "{payload}");
+    }
+}
+
+#[test]
+fn forged_announcements_are_put_right_and_a_deleted_device_comes_back() {
+    let mut wire = started();
+    for topic in [PLAIN, MIRROR, BUTTONS, "hushgate/home_assistant/state"] {
+        let ours = wire.own.get(topic).cloned().expect("ours");
+        let forged = wire.decode(&Message::live(topic, r#"{"components":{"x":{"platform":"lock","name":"x"}}}"#), &[]);
+        assert_eq!(forged.events, [Event::Forged { topic: topic.to_owned() }]);
+        assert_eq!(forged.repairs, std::slice::from_ref(&ours));
+        let deleted = wire.decode(&Message::live(topic, ""), &[]);
+        assert_eq!(deleted.repairs, [ours], "{topic}");
+        let is_announcement = topic.ends_with("/config");
+        assert_eq!(deleted.events.is_empty(), is_announcement, "{topic}: Home Assistant empties announcements alone");
+    }
+    let decision = wire.decode(&Message::live("hushgate/home_assistant/decision", "{}"), &[]);
+    assert_eq!(decision.repairs, [Message::retained("hushgate/home_assistant/decision", "")]);
+    let act = wire.decode(&Message::retained("hushgate/act", "{}"), &[]);
+    assert_eq!(
+        (act.events, act.repairs),
+        (vec![], vec![Message::retained("hushgate/act", "")]),
+        "a stored act is a trap"
+    );
+}
+
+#[test]
+fn the_device_is_announced_again_when_home_assistant_comes() {
+    let mut wire = started();
+    let topics = |wire: &mut Wire, message: Message| {
+        let repairs = wire.decode(&message, &[]).repairs;
+        repairs.into_iter().map(|message| message.topic).collect::<Vec<_>>()
+    };
+    assert_eq!(topics(&mut wire, Message::live("homeassistant/status", "online")), [PLAIN, MIRROR, BUTTONS]);
+    for message in [
+        Message::live("homeassistant/status", "offline"),
+        Message::retained("homeassistant/status", "online"),
+        Message::live("other/status", "online"),
+    ] {
+        assert_eq!(topics(&mut wire, message), Vec::<String>::new());
+    }
+    let subscriptions = wire.subscriptions(&[]);
+    for topic in ["homeassistant/status", PLAIN, MIRROR, BUTTONS, "hushgate/home_assistant/state", "hushgate/act"] {
+        let heard = subscriptions.iter().filter(|subscription| subscription.filter.matches(topic)).count();
+        assert_eq!(heard, 1, "{topic}");
+    }
+}
+
+#[test]
+fn another_base_is_another_device() {
+    let mut wire = wire_of(&format!("base: home/gate\n{}", CONFIG.replace("{channel", "{discovery: ha, channel")));
+    wire.publication(info(&[]));
+    let announced = stored(&wire, "ha/device/home_gate/config");
+    assert_eq!(announced["device"]["name"], "Hushgate (home/gate)");
+    assert_eq!(announced["components"]["mode"]["command_topic"], "home/gate/mode/set");
+    assert_eq!(announced["components"]["mode"]["unique_id"], "home_gate_mode");
+    assert!(wire.own.get("home/gate/homeassistant/device/home_gate_question/config").is_some());
+}
+
+#[test]
+fn every_field_stands_in_the_documents() {
+    let mut wire = started();
+    wire.publication(prompt("phone", "p1", 1));
+    entry(&mut wire, AT, decided(decision(Verdict::Deny, Verdict::Deny)));
+    let documents = include_str!("../../../docs/mqtt.md");
+    for topic in ["last_decision", "state", "problem", "question"] {
+        let body = stored(&wire, &format!("hushgate/home_assistant/{topic}"));
+        assert!(documents.contains(&format!("`<base>/home_assistant/{topic}`")), "`{topic}` is missing");
+        for field in body.as_object().expect("an object").keys() {
+            assert!(documents.contains(&format!("`{field}`")), "`{field}` of `{topic}` is missing in docs/mqtt.md");
+        }
+    }
+}
