@@ -76,7 +76,7 @@ impl Wire {
             && !self.registry.is_command_topic(topic)
     }
 
-    fn prompt(&self, channel: &str, pending: &Pending, token: &str) -> Message {
+    pub(super) fn prompt(&self, channel: &str, pending: &Pending, token: &str) -> Message {
         let mut body = asked(pending);
         body.insert("kind".to_owned(), json!("ask"));
         body.insert("token".to_owned(), json!(token));

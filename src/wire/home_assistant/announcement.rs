@@ -83,7 +83,7 @@ impl Device {
 
     /// The buttons that answer one question, or none.
     pub(super) fn buttons(&self, channel: &str, question: Option<&Question>) -> Message {
-        let id = question.map_or("none", |question| question.id.as_str());
+        let id = question.map_or("none", |question| question.pending.id.as_str());
         let topic = self.below(&format!("confirm/{channel}/{id}"));
         let is_waiting = "{{ 'online' if value_json.id is defined else 'offline' }}";
         let available = json!([
