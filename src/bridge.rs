@@ -65,6 +65,7 @@ impl Bridge {
         if self.taken_over {
             return;
         }
+        self.wire.pass_time(at);
         let decoded = self.wire.decode(message, &self.policy_topics);
         self.take_in(at, decoded, out);
     }
@@ -111,7 +112,12 @@ impl Bridge {
         if self.taken_over { None } else { deadlines.into_iter().flatten().min() }
     }
 
-    /// What to subscribe to on every new connection, and again after a reload.
+    /// Whether `subscriptions` gives something else than before, since discovery has changed. It is said once.
+    pub fn take_changed_topics(&mut self) -> bool {
+        self.wire.take_changed_topics()
+    }
+
+    /// What to subscribe to on every new connection, again after a reload, and when discovery has changed.
     pub fn subscriptions(&self) -> Vec<Subscription> {
         self.wire.subscriptions(&self.policy_topics)
     }
@@ -154,6 +160,7 @@ impl Bridge {
                     out.push(Output::Store(change));
                 }
                 Effect::Forward(permit) => {
+                    self.wire.forwarded(at, permit.topic(), permit.payload());
                     let states = self.wire.tell_states(permit.topic(), permit.payload());
                     sends.extend(states.into_iter().map(Output::Send));
                     forwards.push(Output::Forward(permit));

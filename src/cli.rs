@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub mod accept;
+pub mod acl;
 pub mod check;
 pub mod completions;
 mod control;
@@ -93,6 +94,9 @@ pub enum Command {
     /// Accept what is announced for guarded topics now.
     #[command(after_help = EXIT_CODES)]
     Accept(accept::AcceptArguments),
+    /// Write rules for the broker, so that nobody goes round the gate.
+    #[command(after_help = EXIT_CODES)]
+    Acl(acl::AclArguments),
     /// Let Home Assistant command its devices without the gate, with the bridge alive or dead.
     #[command(after_help = EXIT_CODES)]
     Release(release::ReleaseArguments),

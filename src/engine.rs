@@ -136,6 +136,7 @@ impl Engine {
         let restored = setup.saved.is_some();
         if let Some((mut durable, saved)) = setup.saved {
             durable.rebase(saved, at);
+            engine.registry.restore(&durable.guards);
             engine.world.borrow_mut().durable = durable;
         }
         if restored {

@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use hushgate::cli::{Arguments, Command, accept, check, completions, release, run, test, watch};
+use hushgate::cli::{Arguments, Command, accept, acl, check, completions, release, run, test, watch};
 
 fn main() -> ExitCode {
     let exit = match Arguments::parse().command {
@@ -13,6 +13,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::execute(&arguments),
         Command::Watch(arguments) => watch::execute(&arguments),
         Command::Accept(arguments) => accept::execute(&arguments),
+        Command::Acl(arguments) => acl::execute(&arguments),
         Command::Release(arguments) => release::execute(&arguments),
         #[cfg(feature = "embedded-broker")]
         Command::Demo(arguments) => hushgate::cli::demo::execute(&arguments),

@@ -12,6 +12,7 @@ pub mod journal;
 pub mod lines;
 pub mod link;
 pub mod reload;
+mod renewal;
 pub mod run;
 pub mod seed;
 pub mod store;

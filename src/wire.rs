@@ -27,10 +27,12 @@ use crate::registry::Registry;
 use crate::registry::mirror::Settings;
 use crate::registry::twins::Twins;
 use crate::script::nearest::nearest;
+use discovery::Sight;
 use home_assistant::HomeAssistant;
 use mirror::Mirror;
 use own::Own;
 
+pub use discovery::{ECHO_MS, FORWARDS_MAX};
 pub use home_assistant::announcement_topic;
 pub use subscriptions::{RetainHandling, Subscription};
 
@@ -87,6 +89,7 @@ pub struct Wire {
     twins: Twins,
     mirror: Mirror,
     home_assistant: HomeAssistant,
+    sight: Sight,
 }
 
 impl Wire {
@@ -100,15 +103,16 @@ impl Wire {
             own.store(announcement);
         }
         let home_assistant = HomeAssistant::new(&config);
-        Wire { own, twins, mirror: Mirror::new(settings), home_assistant, config, registry }
+        Wire { own, twins, mirror: Mirror::new(settings), home_assistant, sight: Sight::default(), config, registry }
     }
 
-    /// What must be subscribed to: the bridge's own topics, those of facts and events, and those of the policies.
+    /// What must be subscribed to: the bridge's own topics, those of facts, events and discovery, those of discovered
+    /// devices, and those of the policies.
     /// A filter that another one covers is left out, so that no message comes twice because of it.
     pub fn subscriptions(&self, policy_topics: &[TopicFilter]) -> Vec<Subscription> {
-        let mut house = self.registry.subscriptions();
+        let (mut house, watched) = (self.registry.subscriptions(), self.registry.watched_topics());
         house.extend(self.home_assistant.subscriptions());
-        subscriptions::all(&self.config.base, &house, policy_topics)
+        subscriptions::all(&self.config.base, &house, &watched, policy_topics)
     }
 
     /// What the broker says for the bridge when the connection is lost.
@@ -150,9 +154,6 @@ impl Wire {
         }
         if message.payload.len() > PAYLOAD_BYTES_MAX {
             return self.decode_large(message);
-        }
-        if self.registry.is_discovery(topic) {
-            return self.decode_discovery(message);
         }
         if !topic::is_under(topic, &self.config.base) {
             let mut decoded = self.decode_house(message, policy_topics);
@@ -222,18 +223,24 @@ impl Wire {
         decoded
     }
 
-    /// Facts, events and what policies listen to. What was stored is a fact at most: it happened some other time.
+    /// Discovery, facts, events, commands that are seen, and what policies listen to. What was stored is a fact at most: it
+    /// happened some other time.
     fn decode_house(&mut self, message: &Message, policy_topics: &[TopicFilter]) -> Decoded {
+        let is_discovery = self.registry.is_discovery(&message.topic);
+        let mut decoded = if is_discovery { self.decode_discovery(message) } else { Decoded::default() };
         let facts = self.registry.read_facts(message);
-        let repairs = facts.iter().filter_map(|fact| self.teach_twins(fact)).collect();
+        decoded.repairs.extend(facts.iter().filter_map(|fact| self.teach_twins(fact)));
         let facts = facts.into_iter().map(Event::Fact);
         let events = self.registry.read_events(message).into_iter().map(Event::House);
         let traces = self.registry.read_traces(message).into_iter().map(Event::Trace);
-        let mut events: Vec<Event> = facts.chain(events).chain(traces).collect();
-        if !message.retain && policy_topics.iter().any(|filter| filter.matches(&message.topic)) {
-            events.push(Event::Message(message.clone()));
+        decoded.events.extend(facts.chain(events).chain(traces));
+        if !is_discovery {
+            decoded.events.extend(self.see_command(message));
         }
-        Decoded { events, repairs, ..Decoded::default() }
+        if !message.retain && policy_topics.iter().any(|filter| filter.matches(&message.topic)) {
+            decoded.events.push(Event::Message(message.clone()));
+        }
+        decoded
     }
 
     /// Writes what the core publishes, and remembers what is stored. A name that is not configured, and a message to a

@@ -29,11 +29,6 @@ impl Engine {
         }
     }
 
-    /// The topics that are guarded.
-    pub fn guarded_topics(&self) -> Vec<String> {
-        self.world.borrow().durable.guards.keys().cloned().collect()
-    }
-
     /// Whether something was announced for this guarded topic, or for any, that was not accepted.
     pub(super) fn has_problem(&self, topic: Option<&str>) -> bool {
         let world = self.world.borrow();

@@ -172,6 +172,10 @@ impl Durable {
                 };
             }
             Change::Relay { switch } => self.relay = switch,
+            // A guard that accepts nobody is none any more.
+            Change::Guard { topic, guard } if guard.accepted.is_empty() => {
+                self.guards.remove(&topic);
+            }
             Change::Guard { topic, guard } => {
                 self.guards.insert(topic, guard);
             }

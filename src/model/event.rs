@@ -320,8 +320,10 @@ pub enum Entry {
     Guarded {
         topic: String,
         entities: Vec<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         problem: Option<String>,
         /// The decision by which the owner has accepted what is announced now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
     },
     RelaySet {
@@ -341,6 +343,7 @@ pub enum Entry {
         action: String,
         target: String,
         expected: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         found: Option<String>,
     },
     /// What went round the bridge was undone, by the bridge's own command.
@@ -349,6 +352,7 @@ pub enum Entry {
         by: String,
         topic: String,
         action: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         target: Option<String>,
     },
     /// The civil clock cannot be right, or is right again.

@@ -28,6 +28,7 @@ impl Permit {
         &self.command.topic
     }
 
+    /// What the device is sent.
     pub fn payload(&self) -> &[u8] {
         &self.command.payload
     }

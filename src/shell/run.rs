@@ -15,6 +15,7 @@ use super::health::{self, Health};
 use super::journal::Journal;
 use super::link::{Lane, Link, LinkEvent, LinkSettings, Undelivered};
 use super::reload::PolicyWatch;
+use super::renewal::Renewal;
 use super::seed::Seeds;
 use super::store::{Opened, Store};
 use super::{files, link};
@@ -62,6 +63,7 @@ pub struct Run {
     watch: PolicyWatch,
     journal: Journal,
     health: Health,
+    renewal: Renewal,
     store: Store,
     canary: Rounds,
     outputs: Vec<Output>,
@@ -89,9 +91,6 @@ impl Run {
         let count = sources.len();
         let Opened { store, saved, problem } = Store::open(&config.data, clock.now());
         let mut health = Health::default();
-        if let Some((durable, _)) = &saved {
-            health.restored(durable);
-        }
         if let Some(problem) = problem {
             tracing::error!("{}", problem.replace('\n', "; "));
             health.problem(&config.data.display().to_string(), Some(&problem));
@@ -125,6 +124,7 @@ impl Run {
             watch,
             journal,
             health,
+            renewal: Renewal::default(),
             store,
             canary,
             outputs,
@@ -175,6 +175,10 @@ impl Run {
                     self.link.subscribe(self.bridge.subscriptions());
                     None
                 }
+                () = self.renewal.due() => {
+                    self.link.subscribe(self.bridge.subscriptions());
+                    None
+                }
                 _ = health.tick() => {
                     is_health_soon = false;
                     // A day may have ended in a quiet house.
@@ -186,7 +190,7 @@ impl Run {
                     self.written(written);
                     None
                 }
-                canary = self.canary.next(|| self.bridge.engine().guarded_topics()) => {
+                canary = self.canary.next(|| self.bridge.engine().registry().guarded_topics()) => {
                     self.tell(Event::Canary(canary));
                     None
                 }
@@ -245,6 +249,9 @@ impl Run {
         self.health.received();
         let (decisions, before) = (self.health.decisions(), self.clock.elapsed());
         self.bridge.message(self.clock.now(), message, &mut self.outputs);
+        if self.bridge.take_changed_topics() {
+            self.renewal.ask();
+        }
         let took = self.clock.elapsed().saturating_sub(before);
         self.carry_out();
         if self.health.decisions() != decisions {

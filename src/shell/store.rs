@@ -99,10 +99,24 @@ impl Store {
         }
     }
 
+    /// The guarded topics that a bridge with this folder has kept, for those who only look. Nothing is put aside.
+    ///
+    /// # Errors
+    /// The file is there and cannot be used.
+    pub fn look(folder: &Path) -> Result<BTreeMap<String, Guard>, String> {
+        let file = folder.join(GUARDS_FILE);
+        if file.exists() { Ok(read(&file)?.guards) } else { Ok(BTreeMap::new()) }
+    }
+
     /// Takes note of a change. Those that are not kept are passed over.
     pub fn keep(&mut self, change: Change) {
         let Change::Guard { topic, guard } = change else { return };
-        self.guards.insert(topic, guard);
+        // A guard that accepts nobody and has no problem is none any more.
+        if guard == Guard::default() {
+            self.guards.remove(&topic);
+        } else {
+            self.guards.insert(topic, guard);
+        }
         match &mut self.state {
             State::Written => self.state = gathering(),
             State::Gathering(_) => {}
@@ -255,6 +269,12 @@ mod tests {
         assert_eq!((saved, opened.problem), (at(7), None));
         let expected = [("a/set".to_owned(), guard(Some("swapped"))), ("b/set".to_owned(), guard(Some("swapped")))];
         assert_eq!(durable, Durable { guards: expected.into(), ..Durable::default() });
+        assert_eq!(Store::look(&folder).unwrap(), durable.guards);
+        let mut store = opened.store;
+        store.keep(Change::Guard { topic: "b/set".to_owned(), guard: Guard::default() });
+        assert_eq!(store.next(|| at(8)).await, Ok(()));
+        let (durable, _) = Store::open(&folder, at(9)).saved.unwrap();
+        assert_eq!(durable.guards.into_keys().collect::<Vec<_>>(), ["a/set"], "what is guarded no more is not kept");
         #[cfg(unix)]
         for (path, expected) in [(folder.clone(), 0o700), (folder.join(GUARDS_FILE), 0o600)] {
             let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(path).unwrap().permissions());
@@ -297,6 +317,7 @@ mod tests {
         ] {
             let folder = tempfile::tempdir().unwrap();
             fs::write(folder.path().join(GUARDS_FILE), text).unwrap();
+            assert!(Store::look(folder.path()).unwrap_err().contains(reason));
             let opened = Store::open(folder.path(), at(42));
             let problem = opened.problem.unwrap();
             assert!(problem.contains(reason) && problem.contains("\nhelp: "), "{problem}");

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::health::Report;
+use super::store::Store;
 use super::visitor::{Stored, VisitError, Visitor};
 use crate::config::{Config, Remote};
 use crate::home::Home;
@@ -25,6 +26,8 @@ pub struct Survey {
     pub health: Option<Report>,
     /// What stands under the mirror's root, by topic.
     pub mirror: BTreeMap<String, Bytes>,
+    /// What differs from what the bridge has accepted, where its folder can be read from here: guarded topic and problem.
+    pub problems: BTreeMap<String, String>,
     /// Messages of discovery that nothing was made of, or not all: topic and reason.
     pub refused: Vec<(String, String)>,
     /// Why something may be missing.
@@ -53,8 +56,13 @@ pub async fn look(config: &Config, broker: Remote, name: u64) -> Result<(Survey,
     let own = ["status", "health"].map(|rest| format!("{}/{rest}", config.base));
     filters.extend(own);
     filters.push(format!("{}/#", settings(config).root()));
+    let guards = Store::look(&config.data);
+    registry.restore(guards.as_ref().unwrap_or(&BTreeMap::new()));
     let (visitor, stored) = Visitor::connect(broker, &config.base, &filters, name).await?;
-    Ok((read(config, registry, stored), visitor))
+    let mut survey = read(config, registry, stored);
+    let unread = guards.err().map(|reason| (config.data.display().to_string(), reason));
+    survey.problems.extend(unread);
+    Ok((survey, visitor))
 }
 
 fn read(config: &Config, registry: Registry, stored: Stored) -> Survey {
@@ -66,6 +74,7 @@ fn read(config: &Config, registry: Registry, stored: Stored) -> Survey {
         status: None,
         health: None,
         mirror: BTreeMap::new(),
+        problems: BTreeMap::new(),
         refused: Vec::new(),
         gap: stored.gap,
     };
@@ -74,6 +83,12 @@ fn read(config: &Config, registry: Registry, stored: Stored) -> Survey {
         if survey.registry.is_discovery(&message.topic) {
             let lesson = survey.registry.learn(message);
             survey.refused.extend(lesson.refused.map(|reason| (message.topic.clone(), reason)));
+            for (topic, guard) in lesson.guards {
+                match guard.problem {
+                    Some(problem) => survey.problems.insert(topic, problem),
+                    None => survey.problems.remove(&topic),
+                };
+            }
         }
     }
     for message in stored.messages {

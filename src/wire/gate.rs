@@ -1,6 +1,6 @@
 //! The gate: `<base>/gate/<real topic>` carries a command that is held until it is judged.
 //!
-//! Only topics that the registry knows pass: under the broker's access list the bridge may write everywhere, so it must
+//! Only topics pass that the owner has named or that are guarded: under the broker's access list the bridge may write everywhere, so it must
 //! not become everyone's deputy.
 
 use super::{Decoded, Wire, shown, staleness};
@@ -17,8 +17,10 @@ impl Wire {
         if let Some(reason) = self.gate_refusal(message, real_topic) {
             return Decoded::refused(&message.topic, reason, None);
         }
-        let Some(request) = self.registry.read_command(real_topic, &message.payload, Door::Gate) else {
-            let reason = format!("expected a topic that `commands:` names, found `{}`", shown(real_topic));
+        let read = || self.registry.read_command(real_topic, &message.payload, Door::Gate);
+        let Some(request) = self.registry.passes_gate(real_topic).then(read).flatten() else {
+            let found = shown(real_topic);
+            let reason = format!("expected a topic that `commands:` names or that is guarded, found `{found}`");
             return Decoded::refused(&message.topic, reason, None);
         };
         let command = Command {
@@ -40,7 +42,7 @@ impl Wire {
         if topic::is_under(real_topic, &self.config.base) {
             return Some(format!("expected a device's topic, found `{found}`: a gate loop into the bridge itself"));
         }
-        if topic::is_discovery(real_topic) {
+        if self.registry.is_discovery(real_topic) {
             return Some(format!("expected a device's topic, found `{found}`: discovery commands nothing"));
         }
         staleness(message).map(str::to_owned)

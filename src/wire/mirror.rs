@@ -60,6 +60,11 @@ impl Mirror {
         }
     }
 
+    /// Whether commands of what is guarded lead through the gate.
+    pub(super) const fn is_on(&self) -> bool {
+        self.is_on
+    }
+
     fn hear(&mut self, original: &str, is_stored: bool) {
         self.is_busy |= is_stored;
         self.heard.insert(original.to_owned());

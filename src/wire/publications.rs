@@ -39,6 +39,7 @@ impl Wire {
             }
             Publication::PolicyGone { name } => vec![self.own.clear(self.in_base(&format!("policy/{name}")))],
             Publication::ModeState { mode, until } => {
+                self.see_mode(mode);
                 let body = without_nulls(json!({"mode": mode, "until": until}));
                 vec![self.own.store(stored(self.in_base("mode"), &body))]
             }
@@ -71,11 +72,11 @@ impl Wire {
     fn is_plain(&self, topic: &str) -> bool {
         topic::check_name(topic).is_ok()
             && !topic::is_under(topic, &self.config.base)
-            && !topic::is_discovery(topic)
+            && !self.registry.is_discovery(topic)
             && !self.registry.is_command_topic(topic)
     }
 
-    fn prompt(&self, channel: &str, pending: &Pending, token: &str) -> Message {
+    pub(super) fn prompt(&self, channel: &str, pending: &Pending, token: &str) -> Message {
         let mut body = asked(pending);
         body.insert("kind".to_owned(), json!("ask"));
         body.insert("token".to_owned(), json!(token));

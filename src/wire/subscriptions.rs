@@ -4,6 +4,8 @@
 //! covering the other may make a broker deliver a message twice. For facts and events that is harmless; filters that would
 //! double a command are refused where they are written (`config::is_heard_twice`).
 
+use std::collections::BTreeMap;
+
 use crate::model::message::Qos;
 use crate::model::topic::{TopicFilter, is_under};
 
@@ -48,23 +50,36 @@ const OWN: [&str; 16] = [
     "status",
 ];
 
-pub(super) fn all(base: &str, house: &[TopicFilter], policies: &[TopicFilter]) -> Vec<Subscription> {
+/// `house` may be stored and still count; what is stored on `watched` topics and those of policies never does.
+pub(super) fn all(
+    base: &str,
+    house: &[TopicFilter],
+    watched: &[TopicFilter],
+    policies: &[TopicFilter],
+) -> Vec<Subscription> {
     let own: Vec<TopicFilter> =
         OWN.iter().filter_map(|rest| TopicFilter::new(&format!("{base}/{rest}")).ok()).collect();
-    let policies: Vec<&TopicFilter> = policies.iter().filter(|filter| !is_under(filter.as_str(), base)).collect();
-    // Stored messages are wanted where they can be ghosts, forgeries or facts; policies never see them.
+    let policies = policies.iter().filter(|filter| !is_under(filter.as_str(), base));
     let wanted = own.iter().chain(house).map(|filter| (filter, RetainHandling::OnSubscribe));
-    let unwanted = policies.iter().map(|filter| (*filter, RetainHandling::Never));
+    let unwanted = watched.iter().chain(policies).map(|filter| (filter, RetainHandling::Never));
     let mut chosen: Vec<(&TopicFilter, RetainHandling)> = Vec::new();
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
     for (filter, handling) in wanted.chain(unwanted) {
-        if let Some(wider) = chosen.iter_mut().find(|(other, _)| covers(other, filter)) {
-            wider.1 = strongest(wider.1, handling);
-            continue;
+        let place = *places.entry(filter.as_str()).or_insert(chosen.len());
+        match chosen.get_mut(place) {
+            Some(known) => known.1 = strongest(known.1, handling),
+            None => chosen.push((filter, handling)),
         }
-        let narrower = chosen.iter().filter(|(other, _)| covers(filter, other)).map(|(_, handling)| *handling);
-        let handling = narrower.fold(handling, strongest);
-        chosen.retain(|(other, _)| !covers(filter, other));
-        chosen.push((filter, handling));
+    }
+    let index = Index::new(&chosen);
+    let coverers: Vec<Vec<usize>> = chosen.iter().map(|(filter, _)| index.coverers(filter)).collect();
+    let is_covered = |place: usize| coverers.get(place).is_some_and(|coverers| !coverers.is_empty());
+    let mut handlings: Vec<RetainHandling> = chosen.iter().map(|(_, handling)| *handling).collect();
+    for ((_, handling), coverers) in chosen.iter().zip(&coverers) {
+        let wider = coverers.iter().find(|place| !is_covered(**place));
+        if let Some(kept) = wider.and_then(|place| handlings.get_mut(*place)) {
+            *kept = strongest(*kept, *handling);
+        }
     }
     let subscription = |(filter, retain_handling): (&TopicFilter, RetainHandling)| Subscription {
         filter: filter.clone(),
@@ -72,7 +87,43 @@ pub(super) fn all(base: &str, house: &[TopicFilter], policies: &[TopicFilter]) -
         no_local: true,
         retain_handling,
     };
-    chosen.into_iter().map(subscription).collect()
+    let kept = chosen.iter().zip(handlings).enumerate().filter(|(place, _)| !is_covered(*place));
+    kept.map(|(_, ((filter, _), handling))| subscription((*filter, handling))).collect()
+}
+
+/// Finds who covers a filter without comparing each one with all others: a house has thousands.
+struct Index<'a> {
+    /// Filters such as `a/b/#`, by what stands before the `#`.
+    trees: BTreeMap<&'a str, usize>,
+    /// All others with a wildcard.
+    patterns: Vec<(usize, &'a TopicFilter)>,
+}
+
+impl<'a> Index<'a> {
+    fn new(filters: &[(&'a TopicFilter, RetainHandling)]) -> Index<'a> {
+        let mut index = Index { trees: BTreeMap::new(), patterns: Vec::new() };
+        for (place, (filter, _)) in filters.iter().enumerate() {
+            match filter.as_str().strip_suffix("/#") {
+                Some(root) if !root.contains('+') => {
+                    index.trees.insert(root, place);
+                }
+                _ if filter.as_str().contains(['+', '#']) => index.patterns.push((place, filter)),
+                _ => {}
+            }
+        }
+        index
+    }
+
+    /// The places of all filters that match whatever this one matches, itself left out.
+    fn coverers(&self, filter: &TopicFilter) -> Vec<usize> {
+        let text = filter.as_str();
+        let own_root = text.strip_suffix("/#");
+        let ends = text.match_indices('/').map(|(end, _)| end).chain([text.len()]);
+        let roots = ends.filter_map(|end| text.get(..end)).filter(|root| Some(*root) != own_root);
+        let trees = roots.filter_map(|root| self.trees.get(root).copied());
+        let patterns = self.patterns.iter().filter(|(_, wide)| *wide != filter && covers(wide, filter));
+        trees.chain(patterns.map(|(place, _)| *place)).collect()
+    }
 }
 
 fn strongest(one: RetainHandling, other: RetainHandling) -> RetainHandling {
@@ -131,7 +182,7 @@ mod tests {
         let told = |house: &[&str], policies: &[&str]| {
             let house: Vec<TopicFilter> = house.iter().map(|text| filter(text)).collect();
             let policies: Vec<TopicFilter> = policies.iter().map(|text| filter(text)).collect();
-            let all = all("h", &house, &policies);
+            let all = all("h", &house, &[], &policies);
             assert!(all.iter().all(|subscription| subscription.no_local && subscription.qos == Qos::AtLeastOnce));
             let rest = all.iter().filter(|subscription| !is_under(subscription.filter.as_str(), "h"));
             rest.map(|subscription| format!("{} {:?}", subscription.filter, subscription.retain_handling))
@@ -143,7 +194,9 @@ mod tests {
         assert_eq!(told(&["a/+", "a/b"], &["a/b"]), "a/+ OnSubscribe");
         assert_eq!(told(&["a/b"], &["a/#"]), "a/# OnSubscribe");
         assert_eq!(told(&["a/b"], &["#"]), "# OnSubscribe");
-        let own = all("h", &[], &[]);
+        assert_eq!(told(&["a", "a/b/c"], &["a/+/c", "a/b/#", "a/#"]), "a/# OnSubscribe");
+        assert_eq!(told(&["a/+/c"], &["a/b/c", "+/+/c", "a/#"]), "+/+/c Never, a/# OnSubscribe");
+        let own = all("h", &[], &[], &[]);
         assert_eq!(own.len(), OWN.len());
         assert!(own.iter().all(|subscription| subscription.retain_handling == RetainHandling::OnSubscribe));
     }

@@ -1,5 +1,7 @@
 //! Tables of inbound messages and what the core is told of them.
 
+mod discovery;
+mod mirrors;
 mod outbound;
 mod questions;
 mod twins;
@@ -88,6 +90,7 @@ fn told_event(event: &Event) -> String {
         Event::Fact(fact) => format!("fact {} {:?}", fact.entity, fact.value),
         Event::House(event) => format!("event {}", event.name),
         Event::Message(message) => format!("message {}", message.topic),
+        Event::Guard { topic, guard } => format!("guard {topic} {}", guard.problem.as_deref().unwrap_or("-")),
         other => format!("{other:?}"),
     }
 }
@@ -114,7 +117,11 @@ fn the_gate_lets_known_topics_in_and_nothing_else() {
             "command z/door/set AtLeastOnce None: command.unreadable door by unknown/-",
         ),
         ("hushgate/gate/z/door/set", "", "refused: expected a payload, found an empty one"),
-        ("hushgate/gate/z/door/get", "x", "refused: expected a topic that `commands:` names, found `z/door/get`"),
+        (
+            "hushgate/gate/z/door/get",
+            "x",
+            "refused: expected a topic that `commands:` names or that is guarded, found `z/door/get`",
+        ),
         ("hushgate/gate", "x", "refused: expected a device's topic behind `gate/`, found ``: the topic is empty"),
         ("hushgate/gate/", "x", "refused: expected a device's topic behind `gate/`, found ``: the topic is empty"),
         (

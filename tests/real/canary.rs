@@ -9,6 +9,7 @@ use crate::house::House;
 
 pub const CASES: &[Case] = &[
     ("rules_that_hold_are_proven", rules_that_hold_are_proven),
+    ("the_rules_that_acl_writes_hold", the_rules_that_acl_writes_hold),
     ("a_rule_that_forgets_a_topic_is_found", a_rule_that_forgets_a_topic_is_found),
     ("a_bridge_that_hears_nothing_proves_nothing", a_bridge_that_hears_nothing_proves_nothing),
     ("a_wrong_password_proves_nothing", a_wrong_password_proves_nothing),
@@ -62,6 +63,24 @@ fn assert_found(broker: &Broker, section: &str, enforcement: &str, words: &[&str
 
 fn rules_that_hold_are_proven(kind: Kind) {
     let broker = Broker::with(kind, Access::Rules(HOLDING));
+    assert_found(&broker, &users(PASSWORD), "proven", &["refuses `homeassistant` and `guest`", "each of 2 topics"]);
+}
+
+fn the_rules_that_acl_writes_hold(kind: Kind) {
+    let open = Broker::start(kind);
+    let mut owner = Client::connect(&open, &["homeassistant/#"]);
+    for (kind, topic) in [("lock", DOOR), ("siren", SIREN)] {
+        let config = format!("{{\"name\":\"{kind}\",\"uniq_id\":\"{kind}\",\"cmd_t\":\"{topic}\"}}");
+        owner.publish_retained(&format!("homeassistant/{kind}/x/config"), &config);
+        owner.expect("homeassistant/+/x/config");
+    }
+    let written = House::on(&open).command(&["acl", "--for", "mosquitto", "--user-bridge", "hushgate"]);
+    let said = String::from_utf8(written.stderr).expect("text");
+    assert!(written.status.success(), "{said}");
+    assert!(said.contains("add-on does not enforce an `acl_file`"), "{said}");
+    let rules = String::from_utf8(written.stdout).expect("text");
+    assert!(rules.contains("\nuser homeassistant\n"), "{rules}");
+    let broker = Broker::with(kind, Access::Rules(rules.leak()));
     assert_found(&broker, &users(PASSWORD), "proven", &["refuses `homeassistant` and `guest`", "each of 2 topics"]);
 }
 

@@ -5,13 +5,16 @@ use std::process::Output;
 use crate::Case;
 use crate::broker::{Broker, Kind};
 use crate::client::Client;
-use crate::gate::asked;
 use crate::house::House;
+use crate::prompt::asked;
 
 pub const CASES: &[Case] = &[
     ("accept_needs_a_bridge", accept_needs_a_bridge),
     ("accept_lists_what_waits", accept_lists_what_waits),
     ("accept_waits_for_a_person", accept_waits_for_a_person),
+    ("release_asks_a_living_bridge", release_asks_a_living_bridge),
+    ("release_works_with_the_bridge_dead", release_works_with_the_bridge_dead),
+    ("release_of_nothing_says_so", release_of_nothing_says_so),
 ];
 
 const DOOR: &str = "zigbee2mqtt/door/set";
@@ -71,4 +74,55 @@ fn accept_waits_for_a_person(kind: Kind) {
         assert_eq!(code, Some(1), "{error}");
         assert!(error.contains("expected something new to accept, found nothing"), "{error}");
     }
+}
+
+fn release_asks_a_living_bridge(kind: Kind) {
+    let broker = Broker::start(kind);
+    let house = House::on(&broker);
+    let _bridge = house.open(&broker);
+    let mut owner = Client::connect(&broker, &["hushgate/relay"]);
+    assert_eq!(owner.expect("hushgate/relay").json()["state"], "on");
+    let (code, _, error) = said(&answered(&broker, &house, &["release", "--for", "30m"], "reject"));
+    assert_eq!(code, Some(1), "{error}");
+    assert!(error.contains("not released: "), "{error}");
+    let (code, released, error) = said(&answered(&broker, &house, &["release", "--for", "30m"], "approve"));
+    assert_eq!(code, Some(0), "{error}");
+    assert!(released.contains("Home Assistant commands its devices itself"), "{released}");
+    assert!(error.contains("it waits for a yes on phone") && error.contains("meanwhile nothing"), "{error}");
+    let relay = owner.expect("hushgate/relay").json();
+    assert!(relay["state"] == "off" && relay["until"].is_string(), "{relay}");
+    let (code, ended, error) = said(&house.command(&["release", "--end"]));
+    assert_eq!((code, ended.as_str()), (Some(0), "Home Assistant commands through the gate\n"), "{error}");
+    assert_eq!(owner.expect("hushgate/relay").json()["state"], "on");
+}
+
+fn release_works_with_the_bridge_dead(kind: Kind) {
+    let broker = Broker::start(kind);
+    let house = House::on(&broker);
+    let mirror = "hushgate/homeassistant/lock/door/config";
+    let mut owner = Client::connect(&broker, &[mirror]);
+    let lock = format!("{{\"name\":\"Door\",\"uniq_id\":\"1\",\"cmd_t\":\"{DOOR}\",\"stat_t\":\"zigbee2mqtt/door\"}}");
+    owner.publish_retained("homeassistant/lock/door/config", &lock);
+    owner.publish_retained("homeassistant/lock/bad/config", "{");
+    owner.publish_retained(mirror, "{\"command_topic\":\"hushgate/gate/zigbee2mqtt/door/set\"}");
+    owner.expect(mirror);
+    for (arguments, changed) in [(&["release"], 1), (&["release"], 0)] {
+        let (code, released, error) = said(&house.command(arguments));
+        let expected = format!("released: 1 announcements point at their devices, {changed} of them were changed\n");
+        assert_eq!((code, released), (Some(0), expected), "{error}");
+        assert!(error.contains("no bridge answers") && error.contains("until a bridge runs again"), "{error}");
+    }
+    assert_eq!(owner.expect(mirror).json()["command_topic"], DOOR);
+    let mut late = Client::connect(&broker, &[mirror]);
+    assert!(late.expect(mirror).retain, "Home Assistant finds it after a restart too");
+    let (code, _, error) = said(&house.command(&["release", "--end"]));
+    assert_eq!(code, Some(1), "{error}");
+    assert!(error.contains("no bridge answers, so nothing could be gated"), "{error}");
+}
+
+fn release_of_nothing_says_so(kind: Kind) {
+    let broker = Broker::start(kind);
+    let (code, _, error) = said(&House::on(&broker).command(&["release"]));
+    assert_eq!(code, Some(1), "{error}");
+    assert!(error.contains("nothing is announced under `homeassistant`"), "{error}");
 }

@@ -64,9 +64,15 @@ impl House {
 
     /// The same, with what differs from what was accepted.
     pub fn guard_with(&self, guards: &[(&str, Option<&str>)]) {
-        let guard = |problem: &Option<&str>| serde_json::json!({"accepted": [], "problem": problem});
+        let guard = |topic: &str, problem: &Option<&str>| {
+            let lock = serde_json::json!({
+                "topic": "homeassistant/lock/door/config", "component": "", "platform": "lock",
+                "entity_id": "lock.door", "name": "Door", "device": [], "options": {"command_topic": topic},
+            });
+            serde_json::json!({"accepted": [lock], "problem": problem})
+        };
         let guards: serde_json::Map<String, serde_json::Value> =
-            guards.iter().map(|(topic, problem)| ((*topic).to_owned(), guard(problem))).collect();
+            guards.iter().map(|(topic, problem)| ((*topic).to_owned(), guard(topic, problem))).collect();
         let saved = serde_json::json!({"monotonic_ms": 1, "utc": "2026-11-22T00:00:00Z"});
         let kept = serde_json::json!({"version": 1, "saved": saved, "guards": guards});
         std::fs::create_dir(self.data()).expect("a writable temporary folder");

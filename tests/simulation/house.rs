@@ -166,7 +166,7 @@ impl House {
         self.message(&Message::live(format!("hushgate/ask{channel}"), payload), &Cause::Other);
     }
 
-    /// A command on a real topic, seen after the fact. Few targets, so that one is put right again and again.
+    /// A command on a real topic, seen after the fact, once or several times in a row.
     fn happened(&mut self) {
         let letter = LETTERS[self.random.usize(0..LETTERS.len())] as char;
         let name = format!("{letter}-seen");
@@ -189,7 +189,9 @@ impl House {
         let held = Held::Seen { undo: undo.map(command) };
         let event = Event::Arrival(Box::new(Arrival { request, held, reply: None }));
         let undo = undo.filter(|_| may_undo);
-        self.event(event, &Cause::Seen { topic, undo });
+        for _ in 0..self.random.u32(1..5) {
+            self.event(event.clone(), &Cause::Seen { topic: topic.clone(), undo });
+        }
     }
 
     /// What Home Assistant's event stream tells, and perhaps the command that follows.

@@ -1,6 +1,6 @@
 //! Subscriptions of one connection: asked for a few at a time, one packet in flight, each answer read.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use rumqttc::v5::mqttbytes::v5::{Filter, RetainForwardRule, SubAck, Subscribe, Unsubscribe};
 
@@ -40,11 +40,14 @@ impl Subscribing {
 
     /// Goes from one set to another. A filter whose options changed is subscribed to anew, which replaces the old one.
     pub(super) fn change(&mut self, old: &[Subscription], new: &[Subscription]) {
-        let kept = |set: &[Subscription], filter: &str| set.iter().any(|other| other.filter.as_str() == filter);
-        let gone = old.iter().map(|subscription| subscription.filter.as_str()).filter(|filter| !kept(new, filter));
-        self.leaving.extend(gone.map(str::to_owned));
-        self.waiting.retain(|waiting| kept(new, waiting.filter.as_str()));
-        self.waiting.extend(new.iter().filter(|subscription| !old.contains(subscription)).cloned());
+        let by_filter = |set: &[Subscription]| -> BTreeMap<String, Subscription> {
+            set.iter().map(|subscription| (subscription.filter.to_string(), subscription.clone())).collect()
+        };
+        let (before, after) = (by_filter(old), by_filter(new));
+        self.leaving.extend(before.keys().filter(|filter| !after.contains_key(*filter)).cloned());
+        self.waiting.retain(|waiting| after.contains_key(waiting.filter.as_str()));
+        let is_new = |subscription: &&Subscription| before.get(subscription.filter.as_str()) != Some(*subscription);
+        self.waiting.extend(new.iter().filter(is_new).cloned());
     }
 
     pub(super) fn is_in_flight(&self) -> bool {

@@ -12,7 +12,7 @@ use crate::model::decision::{
 use crate::model::durable::{Mute, Pending};
 use crate::model::event::{AnswerBody, Entry, SpeakerCommand};
 use crate::model::mode::Mode;
-use crate::model::request::{Arrival, Door, Request, Source, SourceKind};
+use crate::model::request::{Arrival, Certainty, Clue, Door, Evidence, Request, Source, SourceKind};
 
 const UNTIL: Timestamp = Timestamp::constant(1_800_000_000, 0);
 const TOKEN: &str = "t0p-s3cret";
@@ -114,6 +114,7 @@ fn publications_have_their_topics_and_fields() {
             None,
             json!({"mode": "observe", "until": "2027-01-15T08:00:00Z"}),
         ),
+        (Publication::Bypass(Box::new(decision())), "hushgate/bypass", false, None, json!(decision())),
         (
             Publication::Info { revision: "r1".to_owned(), policies: vec![name()] },
             "hushgate/info",
@@ -412,6 +413,10 @@ fn names_of(value: &Value, names: &mut BTreeSet<String>) {
     }
 }
 
+fn clue() -> Clue {
+    Clue { name: "n".to_owned(), evidence: Evidence { certainty: Certainty::Possible, age_ms: 1 } }
+}
+
 #[test]
 fn every_field_stands_in_the_documents() {
     let request = Request {
@@ -419,6 +424,13 @@ fn every_field_stands_in_the_documents() {
         text: Some("t".to_owned()),
         confidence: Some(0.5),
         sensitive: true,
+        source: Source {
+            evidence: Some(Evidence { certainty: Certainty::Likely, age_ms: 1 }),
+            satellite: Some(clue()),
+            person: Some(clue()),
+            likely_channels: vec!["phone".to_owned()],
+            ..request().source
+        },
         ..request()
     };
     let error =

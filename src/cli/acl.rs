@@ -1,0 +1,182 @@
+//! `hushgate acl`: rules for the broker, so that nobody goes round the gate.
+//!
+//! It looks at the house as it stands now and prints the rules; it changes nothing on the broker. What a rule means is
+//! said in `access`.
+
+use std::collections::BTreeMap;
+
+use clap::{Args, ValueEnum};
+
+use super::{BrokerArguments, ConfigArguments, Exit, control, settings, terminal};
+use crate::access::{self, Plan, Users};
+use crate::config::{Broker, Config};
+use crate::model::entity::Entity;
+use crate::shell::lines::harmless;
+use crate::shell::seed;
+use crate::shell::survey::{self, Survey};
+
+#[derive(Debug, Args)]
+pub struct AclArguments {
+    /// For which kind of broker.
+    #[arg(long = "for", value_enum)]
+    kind: Kind,
+    /// The bridge's user. Without it: the one of the configuration, else `hushgate`.
+    #[arg(long, value_name = "USER")]
+    user_bridge: Option<String>,
+    /// Home Assistant's user. Without it: the canary's in the configuration, else `homeassistant`.
+    #[arg(long, value_name = "USER")]
+    user_home_assistant: Option<String>,
+    /// Who writes the topics of `facts:` and `events:` that no device has. Without it: `house`.
+    #[arg(long, value_name = "USER")]
+    user_facts: Option<String>,
+    /// The user of a channel, instead of one of its own name.
+    #[arg(long, value_name = "CHANNEL=USER", value_parser = pair)]
+    user_channel: Vec<(String, String)>,
+    /// The user of the devices whose topics begin so, instead of one named after their kind.
+    #[arg(long, value_name = "TOPIC=USER", value_parser = pair)]
+    user_device: Vec<(String, String)>,
+    #[command(flatten)]
+    config: ConfigArguments,
+    #[command(flatten)]
+    broker: BrokerArguments,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    /// A file for `acl_file` of Mosquitto 2.
+    Mosquitto,
+    /// Commands for Mosquitto's dynamic security plugin.
+    Dynsec,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=').filter(|(name, user)| !name.is_empty() && !user.is_empty());
+    let (name, user) = pair.ok_or_else(|| "expected a name and a user with `=` between them".to_owned())?;
+    Ok((name.to_owned(), user.to_owned()))
+}
+
+/// Prints the rules.
+pub fn execute(arguments: &AclArguments) -> Exit {
+    let config = match control::configure(&arguments.config, &arguments.broker, None) {
+        Ok(config) => config,
+        Err(exit) => return exit,
+    };
+    let users = users(arguments, &config);
+    if let Some(user) = users.malformed() {
+        terminal::error(&format!("expected the name of a user, found `{}`", harmless(user)));
+        terminal::help("a name has up to 128 bytes, no space at its ends, and neither `+` nor `#`");
+        return Exit::Usage;
+    }
+    control::block_on(async {
+        let name = match seed::draw() {
+            Ok(seeds) => seeds.jitter,
+            Err(error) => return control::failure(&error),
+        };
+        match survey::look(&config, settings::remote(&config), name).await {
+            Ok((survey, visitor)) => {
+                visitor.leave().await;
+                print(arguments.kind, &config, &survey, &users)
+            }
+            Err(error) => control::no_visit(&error),
+        }
+    })
+}
+
+fn users(arguments: &AclArguments, config: &Config) -> Users {
+    let default = Users::default();
+    let configured = match &config.broker {
+        Broker::Remote(remote) => remote.username.clone(),
+        Broker::Embedded { .. } => None,
+    };
+    let own = config.home_assistant.own.as_ref().map(|login| login.username.clone());
+    let map = |pairs: &[(String, String)]| pairs.iter().cloned().collect::<BTreeMap<String, String>>();
+    Users {
+        bridge: arguments.user_bridge.clone().or(configured).unwrap_or(default.bridge),
+        home_assistant: arguments.user_home_assistant.clone().or(own).unwrap_or(default.home_assistant),
+        facts: arguments.user_facts.clone().unwrap_or(default.facts),
+        channels: map(&arguments.user_channel),
+        devices: map(&arguments.user_device),
+    }
+}
+
+fn print(kind: Kind, config: &Config, survey: &Survey, users: &Users) -> Exit {
+    if let Some(gap) = &survey.gap {
+        // Rules for half a house would lock the other half out.
+        return control::failure(&format!("the house was not seen whole: {}\nhelp: try again", harmless(gap)));
+    }
+    let entities: Vec<Entity> = survey.registry.entities().iter().map(|entity| Entity::clone(entity)).collect();
+    let is_guarded = |entity: &Entity| {
+        let mut topics = entity.command_topics();
+        topics.any(|(_, topic)| survey.registry.is_guarded(topic))
+    };
+    let plan = Plan::new(config, &entities, &is_guarded, users);
+    let (text, place) = match kind {
+        Kind::Mosquitto => (access::mosquitto(&plan), MOSQUITTO),
+        Kind::Dynsec => (access::dynsec(&plan), DYNSEC),
+    };
+    terminal::print(&text);
+    let count = plan.guarded().count();
+    terminal::say(&format!(
+        "rules for {} entities; {count} filters can be written by `{}` alone",
+        entities.len(),
+        users.bridge
+    ));
+    for note in &plan.notes {
+        terminal::say(&format!("note: {}", harmless(note)));
+    }
+    terminal::say(place);
+    terminal::help("then set `home_assistant.canary`, so that the bridge proves that the rules hold");
+    Exit::Done
+}
+
+/// Where the rules go.
+const MOSQUITTO: &str = "\
+to use them: write them into a file, name it as `acl_file` in mosquitto.conf beside `allow_anonymous false` and a
+`password_file` with these users, and restart Mosquitto. Home Assistant's Mosquitto add-on does not enforce an `acl_file`:
+with it, use another broker, or live with `not_enforced`.";
+const DYNSEC: &str = "\
+to use them: load the plugin `mosquitto_dynamic_security` and publish the text as its admin to
+`$CONTROL/dynamic-security/v1`. The users must exist; the rules give them roles.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{NoSecrets, parse};
+
+    fn arguments() -> AclArguments {
+        AclArguments {
+            kind: Kind::Mosquitto,
+            user_bridge: None,
+            user_home_assistant: None,
+            user_facts: None,
+            user_channel: Vec::new(),
+            user_device: Vec::new(),
+            config: ConfigArguments { config: None },
+            broker: BrokerArguments { broker: None, username: None, password_file: None, ca_file: None },
+        }
+    }
+
+    #[test]
+    fn users_come_from_the_command_line_then_the_configuration() {
+        let text =
+            "broker: {url: mqtt://b, username: bridge}\nhome_assistant: {canary: {home_assistant: {username: ha}}}";
+        let (plain, named) = (parse("t", "base: h", &NoSecrets).unwrap(), parse("t", text, &NoSecrets).unwrap());
+        assert_eq!(users(&arguments(), &plain), Users::default());
+        let seen = users(&arguments(), &named);
+        assert_eq!((seen.bridge.as_str(), seen.home_assistant.as_str()), ("bridge", "ha"));
+        let arguments = AclArguments {
+            user_bridge: Some("b2".to_owned()),
+            user_channel: vec![pair("phone=anna").unwrap()],
+            ..arguments()
+        };
+        let seen = users(&arguments, &named);
+        assert_eq!((seen.bridge.as_str(), seen.channels.get("phone").map(String::as_str)), ("b2", Some("anna")));
+    }
+
+    #[test]
+    fn a_pair_has_two_sides() {
+        for text in ["phone", "=anna", "phone="] {
+            assert!(pair(text).is_err(), "{text}");
+        }
+    }
+}
