@@ -28,6 +28,7 @@ impl Engine {
             }
         }
     }
+
     /// Whether something was announced for this guarded topic, or for any, that was not accepted.
     pub(super) fn has_problem(&self, topic: Option<&str>) -> bool {
         let world = self.world.borrow();
