@@ -188,9 +188,9 @@ impl Discovered {
 
     fn others(&self) -> &Others {
         self.others.get_or_init(|| {
-            let present = self.claims.entities().map(|entity| &**entity);
             let is_gone = |entity: &&Entity| self.claims.get(&Identity::of(entity)).is_none();
-            let doors = Doors::new(present.chain(self.guards.accepted().filter(is_gone)));
+            let gone = self.guards.accepted().filter(is_gone).map(|entity| Rc::new(entity.clone()));
+            let doors = Doors::new(self.claims.entities().cloned().chain(gone));
             let filters = self.guards.accepted().flat_map(|entity| doors.filters(entity));
             let guarded: BTreeSet<TopicFilter> = filters.map(|door| door.filter).collect();
             Others { doors, guarded: guarded.into_iter().collect() }
