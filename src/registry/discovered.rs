@@ -221,9 +221,9 @@ impl Discovered {
         &self.others().guarded
     }
 
-    /// Whether a topic is a door to a guarded entity.
+    /// Whether a topic is a door to a guarded entity. What is announced and moves nothing else is none.
     pub(super) fn leads_to_guarded(&self, topic: &str) -> bool {
-        self.guarded_doors().iter().any(|filter| filter.matches(topic))
+        !self.others().doors.is_separate(topic) && self.guarded_doors().iter().any(|filter| filter.matches(topic))
     }
 
     /// What a command means. `None`: no entity commands there, and no other door leads to one.
