@@ -29,7 +29,7 @@ use crate::model::action::Class;
 use crate::model::entity::{Announcement, Entity, Guard};
 use crate::model::message::{Command, Message, Qos};
 use crate::model::request::{Door, FactChange, HouseEvent, Request, Source};
-use crate::model::topic::TopicFilter;
+use crate::model::topic::{self, TopicFilter};
 use commands::{Chosen, Commands};
 use discovered::{Discovered, Understood};
 
@@ -148,9 +148,9 @@ impl Registry {
         discovered.guards().contains(topic) || discovered.leads_to_guarded(topic)
     }
 
-    /// Whether a topic belongs to discovery.
+    /// Whether a topic belongs to discovery, by the configured prefix or by Home Assistant's own.
     pub fn is_discovery(&self, topic: &str) -> bool {
-        self.discovered.borrow().is_discovery(topic)
+        topic::is_discovery(topic) || self.discovered.borrow().is_discovery(topic)
     }
 
     /// Takes in a message, live or stored, of discovery. Any other message teaches nothing.
@@ -166,6 +166,11 @@ impl Registry {
     /// The owner accepts what is announced for a guarded topic now. A guard that accepts nobody is none any more.
     pub fn accept(&self, topic: &str) -> Guard {
         self.discovered.borrow_mut().accept(topic)
+    }
+
+    /// The entities that are announced for a command topic now.
+    pub fn claimants(&self, topic: &str) -> Vec<Rc<Entity>> {
+        self.discovered.borrow().claimants(topic)
     }
 
     /// The latest message on each discovery topic.

@@ -35,11 +35,39 @@ mod installed;
 mod phone;
 #[path = "home_assistant/prepared.rs"]
 mod prepared;
+#[path = "support/prompt.rs"]
+mod prompt;
 #[path = "home_assistant/rest.rs"]
 mod rest;
+#[path = "home_assistant/settings.rs"]
+mod settings;
 
+#[path = "home_assistant/access.rs"]
+mod access;
+#[path = "home_assistant/bypass.rs"]
+mod bypass;
+#[path = "home_assistant/doctor.rs"]
+mod doctor;
+#[path = "home_assistant/entities.rs"]
+mod entities;
+#[path = "home_assistant/gate.rs"]
+mod gate;
+#[path = "home_assistant/observe.rs"]
+mod observe;
+#[path = "home_assistant/package.rs"]
+mod package;
+#[path = "home_assistant/release.rs"]
+mod release;
+#[path = "home_assistant/restart.rs"]
+mod restart;
 #[path = "home_assistant/rig.rs"]
 mod rig;
+#[path = "home_assistant/twin.rs"]
+mod twin;
+#[path = "home_assistant/voice.rs"]
+mod voice;
+#[path = "home_assistant/zoo.rs"]
+mod zoo;
 
 use cases::Planned;
 use installed::Installed;
@@ -52,7 +80,21 @@ const PARALLEL_MAX: usize = 2;
 type Case = (&'static str, fn(&Prepared));
 
 /// All cases, by the name of their module.
-const CASES: &[(&str, &[Case])] = &[("rig", rig::CASES)];
+const CASES: &[(&str, &[Case])] = &[
+    ("rig", rig::CASES),
+    ("observe", observe::CASES),
+    ("gate", gate::CASES),
+    ("zoo", zoo::CASES),
+    ("voice", voice::CASES),
+    ("twin", twin::CASES),
+    ("bypass", bypass::CASES),
+    ("access", access::CASES),
+    ("entities", entities::CASES),
+    ("package", package::CASES),
+    ("release", release::CASES),
+    ("doctor", doctor::CASES),
+    ("restart", restart::CASES),
+];
 
 /// Made by the first case that needs it.
 static PREPARED: OnceLock<Prepared> = OnceLock::new();

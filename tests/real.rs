@@ -20,6 +20,8 @@ mod cases;
 mod client;
 #[path = "real/house.rs"]
 mod house;
+#[path = "support/prompt.rs"]
+mod prompt;
 
 #[path = "real/ask.rs"]
 mod ask;

@@ -102,7 +102,7 @@ impl Engine {
         if topic::is_under(topic, &self.config.base) {
             return Err("the bridge's own topics are not written by policies".to_owned());
         }
-        if topic::is_discovery(topic) {
+        if self.registry.is_discovery(topic) {
             return Err("discovery topics are not written by policies".to_owned());
         }
         if depth >= PUBLISH_DEPTH_MAX {

@@ -76,8 +76,13 @@ pub fn is_discovery(prefix: &str, topic: &str) -> bool {
 
 /// Where the bridge with this base announces itself.
 pub fn own_topic(prefix: &str, base: &str) -> String {
-    let plain = |character: char| if character.is_ascii_alphanumeric() { character } else { '_' };
-    format!("{prefix}/device/{}/config", base.chars().map(plain).collect::<String>())
+    format!("{prefix}/device/{}/config", own_id(base))
+}
+
+/// The base as one level of a discovery topic.
+pub fn own_id(base: &str) -> String {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-');
+    base.chars().map(|character| if is_plain(character) { character } else { '_' }).collect()
 }
 
 /// Reads one message on a topic below `prefix`.

@@ -35,6 +35,10 @@ use crate::model::request::FactChange;
 /// Longest payload that is read, in bytes. A longer one is unreadable.
 pub const PAYLOAD_BYTES_MAX: usize = 16 * 1024;
 
+/// Longest text that is told of a command, in bytes: a mode, an effect, an option. Home Assistant's own bound for a
+/// state. Only a notification is longer.
+pub const TEXT_BYTES_MAX: usize = 255;
+
 /// What a payload on a command topic asks for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
@@ -169,6 +173,20 @@ fn flag(entity: &Entity, key: &str) -> bool {
         Some(Value::String(text)) => matches!(text.to_lowercase().as_str(), "1" | "true" | "yes" | "on" | "enable"),
         Some(Value::Number(number)) => number.as_f64() != Some(0.0),
         _ => false,
+    }
+}
+
+/// A text that is short enough to be told.
+fn short_text(value: &Value) -> Option<&str> {
+    value.as_str().filter(|text| (1..=TEXT_BYTES_MAX).contains(&text.len()))
+}
+
+/// Whether a field can be told as it is: a short text, a number, or yes or no.
+fn is_plain(field: &Value) -> bool {
+    match field {
+        Value::Object(_) | Value::Array(_) => false,
+        Value::String(text) => text.len() <= TEXT_BYTES_MAX,
+        Value::Null | Value::Bool(_) | Value::Number(_) => true,
     }
 }
 

@@ -75,7 +75,7 @@ impl Wire {
         } else if !self.config.response_prefixes.iter().any(|prefix| topic::is_under(&response.topic, prefix)) {
             return unfit("it lies under none of `ask.response_prefixes`");
         }
-        if self.is_discovery(&response.topic) {
+        if self.registry.is_discovery(&response.topic) {
             return unfit("Home Assistant's discovery lies there");
         }
         if self.registry.is_command_topic(&response.topic) {

@@ -14,7 +14,6 @@ use crate::model::message::Message;
 use crate::model::mode::Mode;
 use crate::model::request::{Arrival, Door, Held};
 use crate::model::time::At;
-use crate::model::topic;
 
 /// How long the echo of a forwarded command is known for one. Another broker in between may take its time.
 pub const ECHO_MS: u64 = 10_000;
@@ -71,8 +70,8 @@ impl Wire {
     /// A message of discovery, live or stored.
     pub(super) fn decode_discovery(&mut self, message: &Message) -> Decoded {
         let lesson = self.registry.learn(message);
-        let repairs = self.mirror_lesson(message, &lesson);
         self.sight.changes_topics |= lesson.changes_topics;
+        let repairs = self.mirror_lesson(message, &lesson);
         let guards = lesson.guards.into_iter().map(|(topic, guard)| Event::Guard { topic, guard });
         let refused =
             lesson.refused.map(|reason| Event::Refused(Refusal { topic: message.topic.clone(), reason, reply: None }));
@@ -97,11 +96,6 @@ impl Wire {
         let request = self.registry.read_command(topic, payload, door)?;
         let held = Held::Seen { undo: self.registry.undo(topic, payload) };
         Some(Event::Arrival(Box::new(Arrival { request, held, reply: None })))
-    }
-
-    /// Whether a message on the topic announces a device to Home Assistant, by whichever prefix.
-    pub(super) fn is_discovery(&self, topic: &str) -> bool {
-        topic::is_discovery(topic) || self.registry.is_discovery(topic)
     }
 
     /// The house has another mode.

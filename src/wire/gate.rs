@@ -42,7 +42,7 @@ impl Wire {
         if topic::is_under(real_topic, &self.config.base) {
             return Some(format!("expected a device's topic, found `{found}`: a gate loop into the bridge itself"));
         }
-        if self.is_discovery(real_topic) {
+        if self.registry.is_discovery(real_topic) {
             return Some(format!("expected a device's topic, found `{found}`: discovery commands nothing"));
         }
         staleness(message).map(str::to_owned)

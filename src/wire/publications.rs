@@ -72,11 +72,11 @@ impl Wire {
     fn is_plain(&self, topic: &str) -> bool {
         topic::check_name(topic).is_ok()
             && !topic::is_under(topic, &self.config.base)
-            && !self.is_discovery(topic)
+            && !self.registry.is_discovery(topic)
             && !self.registry.is_command_topic(topic)
     }
 
-    fn prompt(&self, channel: &str, pending: &Pending, token: &str) -> Message {
+    pub(super) fn prompt(&self, channel: &str, pending: &Pending, token: &str) -> Message {
         let mut body = asked(pending);
         body.insert("kind".to_owned(), json!("ask"));
         body.insert("token".to_owned(), json!(token));

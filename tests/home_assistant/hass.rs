@@ -78,14 +78,28 @@ impl HomeAssistant {
     /// Starts it, logs in, and waits until everything is loaded.
     pub fn start_as(&mut self, refresh_token: &str) {
         self.start();
-        self.rest = self.rest.login(refresh_token);
+        self.login(refresh_token);
         self.wait_until_running();
+    }
+
+    /// From now on everything is done in the name of the person whose lasting token this is.
+    pub fn login(&mut self, refresh_token: &str) {
+        self.rest = self.rest.login(refresh_token);
     }
 
     pub fn wait_until_running(&mut self) {
         let began = Instant::now();
         while self.rest.get("/api/config")["state"] != "RUNNING" {
             assert!(began.elapsed() < START_WITHIN, "Home Assistant does not come to the end of its start");
+            self.pause();
+        }
+    }
+
+    /// Waits until the MQTT integration is loaded; changed options load it anew.
+    pub fn expect_mqtt_loaded(&mut self) {
+        let began = Instant::now();
+        while self.rest.mqtt_entry()["state"] != "loaded" {
+            assert!(began.elapsed() < STATE_WITHIN, "MQTT is not loaded: {}", self.rest.mqtt_entry());
             self.pause();
         }
     }
@@ -141,14 +155,6 @@ impl HomeAssistant {
             }
         }
         running.child.wait().expect("our own child");
-    }
-
-    /// Ends it without warning, as a power cut does.
-    pub fn kill(&mut self) {
-        if let Some(mut running) = self.running.take() {
-            running.child.kill().expect("our own child");
-            running.child.wait().expect("our own child");
-        }
     }
 
     /// One of the files in which it keeps what it knows. Read it while it is stopped: it writes with a delay.

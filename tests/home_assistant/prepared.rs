@@ -10,9 +10,15 @@ use crate::installed::Installed;
 use crate::rest::{CLIENT_ID, Rest};
 
 /// Increase it when what is prepared changes, so that it is prepared anew.
-const EDITION: &str = "1";
+const EDITION: &str = "2";
 /// What every configuration of these tests begins with; a case adds its own.
 const CONFIGURATION: &str = include_str!("configuration.yaml");
+/// Things that are not on MQTT; a case that wants them names their platform.
+const COMPONENTS: &str = "tests/home_assistant/custom_components";
+/// What is shipped for Home Assistant; a case that wants it uses it by name.
+const BLUEPRINTS: &str = "examples/home-assistant/blueprints";
+/// Stands in the configuration of a case for the id by which Home Assistant knows Anna.
+pub const ANNAS_ID: &str = "00000000000000000000000000000000";
 /// Where the phone is pushed to, until a case puts its own port there.
 const PUSH_URL: &str = "http://127.0.0.1:9/push";
 
@@ -55,8 +61,14 @@ impl Prepared {
     /// Copies it to a folder, for a broker and a phone on these ports. `packages` are files of configuration by name.
     pub fn copy_to(&self, config: &Path, broker: u16, phone: u16, packages: &[(&str, String)]) -> Copy {
         copy_folder(&self.folder, config);
+        copy_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join(BLUEPRINTS), &config.join("blueprints"));
+        copy_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join(COMPONENTS), &config.join("custom_components"));
         let port = free_ports().0;
-        write_configuration(config, port, packages);
+        let notes = read(&config.join("notes.json"));
+        let note = |key: &str| notes[key].as_str().expect("written by `prepare`").to_owned();
+        let annas = |text: &String| text.replace(ANNAS_ID, &note("annas_id"));
+        let packages: Vec<(&str, String)> = packages.iter().map(|(name, text)| (*name, annas(text))).collect();
+        write_configuration(config, port, &packages);
         change(&config.join(".storage/core.config_entries"), |json| {
             for entry in json["data"]["entries"].as_array_mut().expect("a list of entries") {
                 if entry["domain"] == "mqtt" {
@@ -67,8 +79,6 @@ impl Prepared {
                 }
             }
         });
-        let notes = read(&config.join("notes.json"));
-        let note = |key: &str| notes[key].as_str().expect("written by `prepare`").to_owned();
         let home_assistant = HomeAssistant::new(&self.installed, config, port);
         Copy { home_assistant, anna: note("anna"), ben: note("ben"), webhook: note("webhook") }
     }
@@ -86,10 +96,12 @@ fn prepare(installed: &Installed, config: &Path) {
     home_assistant.wait_until_running();
     add_broker(&home_assistant.rest, &broker);
     let phone = add_phone(&home_assistant.rest);
+    let person = home_assistant.rest.entity("person.anna").expect("made by the onboarding");
+    let annas_id = &person["attributes"]["user_id"];
     home_assistant.stop();
 
     let ben = add_ben(&config.join(".storage/auth"));
-    let notes = json!({"anna": anna, "ben": ben, "webhook": phone});
+    let notes = json!({"anna": anna, "annas_id": annas_id, "ben": ben, "webhook": phone});
     std::fs::write(config.join("notes.json"), notes.to_string()).expect("a writable target folder");
 }
 

@@ -88,11 +88,16 @@ impl Rest {
         self.post(&format!("/api/events/{event}"), data);
     }
 
-    /// Sets the prefix under which the MQTT integration looks for devices, as its options dialogue does.
-    pub fn set_discovery_prefix(&self, prefix: &str) {
+    /// The entry of the MQTT integration.
+    pub fn mqtt_entry(&self) -> Value {
         let entries = self.get("/api/config/config_entries/entry");
         let mqtt = entries.as_array().and_then(|all| all.iter().find(|entry| entry["domain"] == "mqtt"));
-        let id = text(mqtt.unwrap_or_else(|| panic!("no MQTT entry in {entries}")), "entry_id");
+        mqtt.unwrap_or_else(|| panic!("no MQTT entry in {entries}")).clone()
+    }
+
+    /// Sets the prefix under which the MQTT integration looks for devices, as its options dialogue does.
+    pub fn set_discovery_prefix(&self, prefix: &str) {
+        let id = text(&self.mqtt_entry(), "entry_id");
         let mut form = self.post("/api/config/config_entries/options/flow", &json!({"handler": id}));
         // Older ones begin with the broker's address, later ones with the options.
         while form["type"] == "form" {

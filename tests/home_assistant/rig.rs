@@ -11,6 +11,7 @@ pub const CASES: &[Case] = &[
     ("devices_appear_by_discovery_and_obey", devices_appear_by_discovery_and_obey),
     ("the_discovery_prefix_can_be_switched_there_and_back", the_discovery_prefix_can_be_switched_there_and_back),
     ("the_phone_gets_pushes_and_fires_events_as_its_owner", the_phone_gets_pushes_and_fires_events_as_its_owner),
+    ("things_that_are_not_on_mqtt_are_there_too", things_that_are_not_on_mqtt_are_there_too),
 ];
 
 fn devices_appear_by_discovery_and_obey(prepared: &Prepared) {
@@ -81,4 +82,16 @@ fn the_phone_gets_pushes_and_fires_events_as_its_owner(prepared: &Prepared) {
     house.forge_press(&house.ben, "DENY", "a");
     let ben = witness.expect("tests/pressed/DENY").payload;
     assert!(!ben.is_empty() && ben != anna, "another person, found `{ben}`");
+}
+
+fn things_that_are_not_on_mqtt_are_there_too(prepared: &Prepared) {
+    let mut house = Plan::usual().not_on_mqtt().build(prepared);
+    house.home_assistant.expect_state("lock.back_door", "locked");
+    house.call("lock.unlock", "lock.back_door");
+    house.home_assistant.expect_state("lock.back_door", "unlocked");
+    let mute = json!({"entity_id": "media_player.kitchen_speaker", "is_volume_muted": true});
+    house.home_assistant.rest.call("media_player.volume_mute", &mute);
+    house.home_assistant.expect_entity("media_player.kitchen_speaker", "muted", |speaker| {
+        speaker["attributes"]["is_volume_muted"] == true
+    });
 }

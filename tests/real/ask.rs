@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use crate::Case;
 use crate::broker::{Broker, Kind};
 use crate::client::{Client, Version};
-use crate::gate::asked;
 use crate::house::House;
+use crate::prompt::asked;
 
 pub const CASES: &[Case] = &[
     ("the_answer_comes_on_the_response_topic", the_answer_comes_on_the_response_topic),
@@ -64,7 +64,7 @@ fn a_held_question_is_answered_twice(kind: Kind) {
     let first = agent.expect("answers/agent").json();
     assert_eq!((&first["verdict"], &first["final"]), (&json!("confirm"), &json!(false)));
     let prompt = asked(&mut phone);
-    phone.publish(&prompt.answer_topic, &format!("approve {}", prompt.token));
+    prompt.approve(&phone);
     let second = agent.expect("answers/agent");
     assert_eq!(second.correlation.as_deref(), Some(b"7".as_slice()));
     let body = second.json();

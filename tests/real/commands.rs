@@ -5,8 +5,8 @@ use std::process::Output;
 use crate::Case;
 use crate::broker::{Broker, Kind};
 use crate::client::Client;
-use crate::gate::asked;
 use crate::house::House;
+use crate::prompt::asked;
 
 pub const CASES: &[Case] = &[
     ("accept_needs_a_bridge", accept_needs_a_bridge),

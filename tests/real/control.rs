@@ -5,8 +5,8 @@ use serde_json::json;
 use crate::Case;
 use crate::broker::{Broker, Kind};
 use crate::client::Client;
-use crate::gate::asked;
 use crate::house::House;
+use crate::prompt::asked;
 
 pub const CASES: &[Case] = &[
     ("a_stored_control_message_loosens_nothing", a_stored_control_message_loosens_nothing),
@@ -45,7 +45,7 @@ fn loosening_waits_for_a_person(kind: Kind) {
 
     owner.publish("hushgate/mode/set", r#"{"mode":"observe","for":"30m"}"#);
     let prompt = asked(&mut phone);
-    phone.publish(&prompt.answer_topic, &format!("reject {}", prompt.token));
+    prompt.reject(&phone);
     let decision = owner.expect("hushgate/decision/deny/hushgate.set_mode").json();
     assert_eq!(decision["request"]["target"], "observe");
     owner.publish("hushgate/gate/lights/cellar/set", "1");
@@ -53,7 +53,7 @@ fn loosening_waits_for_a_person(kind: Kind) {
 
     owner.publish("hushgate/mode/set", r#"{"mode":"observe","for":"30m"}"#);
     let prompt = asked(&mut phone);
-    phone.publish(&prompt.answer_topic, &format!("approve {}", prompt.token));
+    prompt.approve(&phone);
     let mode = owner.expect_where("hushgate/mode", |state| state.payload.contains("observe")).json();
     assert!(mode["until"].is_string(), "a loosening ends by itself: {mode}");
     owner.publish("hushgate/gate/lights/cellar/set", "2");
@@ -109,7 +109,7 @@ fn a_speaker_is_muted_and_unmuted(kind: Kind) {
     speaker.publish("hushgate/mute/kitchen/set", "unmute");
     let prompt = asked(&mut phone);
     assert!(speaker.received("hermes/hotword/toggleOn").is_empty(), "it is still muted while the phone is asked");
-    phone.publish(&prompt.answer_topic, &format!("approve {}", prompt.token));
+    prompt.approve(&phone);
     assert_eq!(speaker.expect("hermes/hotword/toggleOn").json()["siteId"], "kitchen");
     assert_eq!(speaker.expect("hushgate/mute/kitchen").json()["state"], "unmuted");
 }

@@ -140,13 +140,13 @@ fn what_waits_when_the_bridge_is_killed_stays(kind: Kind) {
     let mut device = Client::connect(&broker, &["zigbee2mqtt/+/set", "hushgate/pending/+"]);
     let mut phone = Client::connect(&broker, &["hushgate/prompt/phone", "hushgate/log"]);
     device.publish("hushgate/gate/zigbee2mqtt/door/set", r#"{"state":"UNLOCK"}"#);
-    let prompt = crate::gate::asked(&mut phone);
+    let prompt = crate::prompt::asked(&mut phone);
     let pending = device.expect("hushgate/pending/+");
     bridge.kill();
 
     let _bridge = house.open(&broker);
     assert_eq!(device.expect(&pending.topic).payload, "", "a leftover of the earlier run is cleared");
-    phone.publish(&prompt.answer_topic, &format!("approve {}", prompt.token));
+    prompt.approve(&phone);
     let refused = phone.expect_where("hushgate/log", |record| record.payload.contains("answer_refused"));
     assert_eq!(refused.json()["reason"], "no request waits under this id");
     device.publish("hushgate/gate/zigbee2mqtt/door/set", r#"{"state":"LOCK"}"#);

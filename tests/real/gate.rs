@@ -4,8 +4,9 @@ use rumqttc::v5::mqttbytes::v5::PublishProperties;
 
 use crate::Case;
 use crate::broker::{Broker, Kind};
-use crate::client::{Client, Received, Version};
+use crate::client::{Client, Version};
 use crate::house::House;
+use crate::prompt::asked;
 
 pub const CASES: &[Case] = &[
     ("an_allowed_command_reaches_its_device", an_allowed_command_reaches_its_device),
@@ -59,7 +60,7 @@ fn a_sensitive_command_waits_for_an_approval(kind: Kind) {
     let pending = device.expect("hushgate/pending/+");
     assert_eq!(pending.json()["action"], "lock.unlock");
     assert!(!pending.payload.contains(&prompt.token), "the token is for the phone alone");
-    phone.publish(&prompt.answer_topic, &format!("approve {}", prompt.token));
+    prompt.approve(&phone);
 
     assert_eq!(device.expect("zigbee2mqtt/door/set").payload, r#"{"state":"UNLOCK"}"#);
     let decision = device.expect("hushgate/decision/allow/lock.unlock").json();
@@ -68,7 +69,7 @@ fn a_sensitive_command_waits_for_an_approval(kind: Kind) {
     assert_eq!(device.expect(&pending.topic).payload, "", "what is over is cleared");
 
     // The same answer once more has no effect: the next command on the topic is the next that was asked for.
-    phone.publish(&prompt.answer_topic, &format!("approve {}", prompt.token));
+    prompt.approve(&phone);
     device.publish("hushgate/gate/zigbee2mqtt/door/set", r#"{"state":"LOCK"}"#);
     assert_eq!(device.expect("zigbee2mqtt/door/set").payload, r#"{"state":"LOCK"}"#);
 }
@@ -90,7 +91,7 @@ fn a_rejected_command_is_gone(kind: Kind) {
     let reason = "it is not known who asked, and this channel is not independent";
     assert_eq!(refused.json()["reason"], reason);
 
-    phone.publish(&prompt.answer_topic, &format!("reject {}", prompt.token));
+    prompt.reject(&phone);
     let decision = device.expect("hushgate/decision/deny/lock.unlock").json();
     assert_eq!(decision["settles"]["outcome"], "rejected");
     device.publish("hushgate/gate/zigbee2mqtt/door/set", r#"{"state":"LOCK"}"#);
@@ -134,7 +135,7 @@ fn a_stored_unlock_moves_nothing(kind: Kind) {
 fn bad_topics_are_refused_with_a_record(kind: Kind) {
     let broker = Broker::start(kind);
     let _bridge = House::on(&broker).open(&broker);
-    let mut device = Client::connect(&broker, &["lights/#", "unknown/#", "homeassistant/#", "hushgate/log"]);
+    let mut device = Client::connect(&broker, &["lights/#", "unknown/#", "homeassistant/light/#", "hushgate/log"]);
     // The embedded broker lets no `$` into any level of a topic.
     let reserved = (kind == Kind::Mosquitto).then_some("$SYS/x");
     for topic in ["unknown/thing/set", "hushgate/mode/set", "homeassistant/light/x/config"].into_iter().chain(reserved)
@@ -145,19 +146,5 @@ fn bad_topics_are_refused_with_a_record(kind: Kind) {
     }
     device.publish("hushgate/gate/lights/kitchen/set", "1");
     device.expect("lights/kitchen/set");
-    assert!(device.received("unknown/#").is_empty() && device.received("homeassistant/#").is_empty());
-}
-
-/// What a channel is asked, as far as an answer needs it.
-pub struct Prompt {
-    pub token: String,
-    pub answer_topic: String,
-}
-
-/// Waits for a question on the channel's topic.
-pub fn asked(channel: &mut Client) -> Prompt {
-    let question: Received = channel.expect_where("hushgate/prompt/+", |message| message.payload.contains(r#""ask""#));
-    let json = question.json();
-    let text = |key: &str| json[key].as_str().unwrap_or_else(|| panic!("{key} in {json}")).to_owned();
-    Prompt { token: text("token"), answer_topic: text("answer_topic") }
+    assert!(device.received("unknown/#").is_empty() && device.received("homeassistant/light/#").is_empty());
 }

@@ -1,7 +1,9 @@
 //! Climate, water heaters, humidifiers and fans: each feature has a topic of its own.
 
+use serde_json::Value;
+
 use super::grammar::{Grammar, Kind, Meaning};
-use super::{number_value, option_number, payload_text, texts};
+use super::{number_value, option_number, payload_text, short_text, texts};
 use crate::model::entity::Entity;
 
 /// Climate topics with a free value: the name before `_command_topic`, action, field.
@@ -26,6 +28,8 @@ const MODES_DEFAULT: [(&str, &[&str]); 4] = [
     ("swing_modes", &["on", "off"]),
     ("swing_horizontal_modes", &["on", "off"]),
 ];
+/// Most speeds of a fan that are held against a template one by one.
+const SPEEDS_MAX: i64 = 20;
 const WATER_HEATER_MODES: [&str; 7] = ["off", "eco", "electric", "gas", "heat_pump", "high_demand", "performance"];
 
 /// The name of a feature and its template: `mode`, `mode_command_template`.
@@ -48,7 +52,7 @@ fn modes<'a>(
         let meaning = meaning(&mode);
         grammar.word(Some(mode), meaning)
     });
-    grammar.free(Kind::Text, move |value| Some(meaning(value.as_str()?)))
+    grammar.free(Kind::Text, move |value| Some(meaning(short_text(value)?)))
 }
 
 fn power<'a>(entity: &Entity, grammar: Grammar<'a>, domain: &str, states: [Option<&str>; 2]) -> Grammar<'a> {
@@ -121,11 +125,16 @@ pub(super) fn fan_commands<'a>(entity: &'a Entity, key: &'a str) -> Grammar<'a> 
                 .word(payload_text(entity, "payload_oscillation_on", "oscillate_on"), meaning(true))
                 .word(payload_text(entity, "payload_oscillation_off", "oscillate_off"), meaning(false))
         }
-        Some(("percentage", grammar)) => grammar.free(Kind::Number, |value| {
-            let percentage = percentage(entity, value.as_f64()?)?;
-            let expected = if percentage == 0 { "off" } else { "on" };
-            Some(Meaning::of("fan.set_percentage").with("percentage", percentage).then(expected))
-        }),
+        Some(("percentage", grammar)) => {
+            // A template may give each of a few speeds a name of its own.
+            speeds(entity)
+                .into_iter()
+                .fold(grammar, |grammar, speed| match speed_meaning(entity, &speed) {
+                    Some(meaning) => grammar.word_of(speed, meaning),
+                    None => grammar,
+                })
+                .free(Kind::Number, |speed| speed_meaning(entity, speed))
+        }
         Some(("preset_mode", grammar)) => modes(entity, grammar, "preset_modes", &[], |mode| {
             Meaning::of("fan.set_preset_mode").with("preset_mode", mode)
         }),
@@ -134,6 +143,21 @@ pub(super) fn fan_commands<'a>(entity: &'a Entity, key: &'a str) -> Grammar<'a> 
         }
         _ => Grammar::default(),
     }
+}
+
+fn speed_meaning(entity: &Entity, speed: &Value) -> Option<Meaning> {
+    let percentage = percentage(entity, speed.as_f64()?)?;
+    let expected = if percentage == 0 { "off" } else { "on" };
+    Some(Meaning::of("fan.set_percentage").with("percentage", percentage).then(expected))
+}
+
+/// The speeds of a fan that has few of them; 0 is off.
+fn speeds(entity: &Entity) -> Vec<Value> {
+    let [low, high] = [("speed_range_min", 1.0), ("speed_range_max", 100.0)]
+        .map(|(key, default)| number_value(option_number(entity, key, default)).as_i64());
+    let (Some(low), Some(high)) = (low, high) else { return Vec::new() };
+    let is_few = high.checked_sub(low).is_some_and(|count| (0..SPEEDS_MAX).contains(&count));
+    if is_few { std::iter::once(0).chain(low..=high).map(Value::from).collect() } else { Vec::new() }
 }
 
 /// A speed in percent; 0 is off. `None`: beyond the fan's range.

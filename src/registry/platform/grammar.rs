@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::matching::{self, Fit};
 use super::{Reading, secret, template};
@@ -15,8 +15,10 @@ use crate::config::payload::{Json, Payload, scalar_text};
 use crate::model::action::{Class, class_of};
 use crate::model::entity::Entity;
 
-/// Most words of one grammar that are held against a payload. Beyond it, options of a `select` are not known by name.
+/// Most words of one grammar that are held against a payload. Options of a `select` beyond it cannot be read.
 pub(super) const WORDS_MAX: usize = 128;
+/// Fields by which devices take a command as JSON, though discovery says nothing of JSON.
+const COMMAND_FIELDS: [&str; 5] = ["action", "cmd", "command", "state", "value"];
 /// Stands in the place of a code while a template is rendered: digits, so that it survives quotes and `int` alike.
 pub(super) const CODE_MARK: &str = "734019825461873";
 
@@ -128,9 +130,17 @@ impl<'a> Grammar<'a> {
         Grammar { template: template.filter(|template| !template.is_empty()), ..Grammar::default() }
     }
 
-    pub(super) fn word(mut self, payload: Option<String>, meaning: Meaning) -> Grammar<'a> {
-        if let Some(payload) = payload.filter(|_| self.words.len() < WORDS_MAX) {
-            self.words.push(Word { payload: Value::from(payload), meaning, template: None });
+    /// `None` adds nothing: there is no such command.
+    pub(super) fn word(self, payload: Option<String>, meaning: Meaning) -> Grammar<'a> {
+        match payload {
+            Some(payload) => self.word_of(Value::from(payload), meaning),
+            None => self,
+        }
+    }
+
+    pub(super) fn word_of(mut self, payload: Value, meaning: Meaning) -> Grammar<'a> {
+        if self.words.len() < WORDS_MAX {
+            self.words.push(Word { payload, meaning, template: None });
         }
         self
     }
@@ -209,10 +219,10 @@ impl<'a> Grammar<'a> {
     fn scan(&self, payload: &Payload<'_>) -> Option<Meaning> {
         let mut scalars = Vec::new();
         let mut has_code = false;
-        let is_flat = match payload.json() {
+        let is_plain = match payload.json() {
             Json::Value { value, has_case_twins } => {
                 collect(value, &mut scalars, &mut has_code);
-                value.is_object() && !has_case_twins
+                !has_case_twins && value.as_object().is_some_and(is_plain_command)
             }
             Json::Ambiguous(_) => return None,
             Json::None => {
@@ -225,7 +235,7 @@ impl<'a> Grammar<'a> {
             |scalar: &String| self.words.iter().find(|word| matching::is_same(&scalar_text(&word.payload), scalar));
         let found: Vec<Option<&Word>> = scalars.iter().map(word_of).collect();
         let strict = found.iter().flatten().find(|word| word.meaning.is_strict());
-        let only = found.first().copied().flatten().filter(|_| is_flat && found.len() == 1);
+        let only = found.first().copied().flatten().filter(|_| is_plain && found.len() == 1);
         let mut meaning = strict.copied().or(only)?.meaning.clone();
         if has_code {
             meaning.data.insert("code_given".to_owned(), Value::Bool(true));
@@ -260,6 +270,11 @@ fn strictest(candidates: Vec<Candidate>) -> Option<Meaning> {
     // `max_by_key` would take the last of equals.
     let best = candidates.into_iter().reduce(|best, next| if rank(&next) > rank(&best) { next } else { best })?;
     Some(best.meaning)
+}
+
+/// Whether an object says by a usual name what is to be done, and nothing more: not even a code, which may be a new one.
+fn is_plain_command(fields: &Map<String, Value>) -> bool {
+    fields.len() == 1 && fields.keys().all(|name| COMMAND_FIELDS.contains(&name.as_str()))
 }
 
 /// All scalars of a value, codes left out.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::grammar::{Grammar, Kind, Meaning, command};
 use super::matching::is_same;
-use super::{flag, number_value, option_number, payload_text};
+use super::{flag, is_plain, number_value, option_number, payload_text, short_text};
 use crate::config::payload::{Json, Payload, scalar_text};
 use crate::model::entity::Entity;
 
@@ -57,7 +57,7 @@ fn feature<'a>(entity: &'a Entity, key: &str) -> Grammar<'a> {
             let scale = option_number(entity, "white_scale", 255.0);
             grammar.free(Kind::Number, move |value| Some(on().with("white", scaled(value.as_f64()?, scale)?)))
         }
-        "effect" => grammar.free(Kind::Text, |value| Some(on().with("effect", value.clone()))),
+        "effect" => grammar.free(Kind::Text, |value| Some(on().with("effect", short_text(value)?))),
         "hs" => color(grammar, "hs_color", 2),
         "xy" => color(grammar, "xy_color", 2),
         "rgb" => color(grammar, "rgb_color", 3),
@@ -139,9 +139,9 @@ fn is_known(name: &str, field: &Value) -> bool {
         ("color", Value::Object(channels)) => {
             channels.len() <= CHANNELS_MAX && channels.iter().all(|(name, part)| name.len() <= 2 && part.is_number())
         }
-        ("color", _) | (_, Value::Object(_) | Value::Array(_)) => false,
-        ("state" | "brightness" | "color_temp", _) => true,
-        _ => PLAIN_FIELDS.contains(&name),
+        ("color", _) => false,
+        ("state" | "brightness" | "color_temp", _) => is_plain(field),
+        _ => PLAIN_FIELDS.contains(&name) && is_plain(field),
     }
 }
 

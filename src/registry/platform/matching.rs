@@ -10,7 +10,7 @@ use super::number_value;
 use crate::config::payload::{Json, Payload, read_json, scalar_text};
 
 /// Longest code that is recognised as one, in bytes.
-const CODE_BYTES_MAX: usize = 64;
+pub(super) const CODE_BYTES_MAX: usize = 64;
 /// Values that stand for an unknown one while a template is rendered. The numbers lie within what devices take, so that
 /// a template that clamps leaves them alone.
 const NUMBER_MARKS: [f64; 2] = [20.0, 40.0];

@@ -4,12 +4,9 @@
 use serde_json::Value;
 
 use super::grammar::{Grammar, Kind, Meaning};
-use super::{is_sensitive, option_number, option_text, payload_text, secret, texts};
+use super::{TEXT_BYTES_MAX, is_sensitive, option_number, option_text, payload_text, secret, texts};
 use crate::config::payload::scalar_text;
 use crate::model::entity::Entity;
-
-/// Longest text of a `text` entity that is told, in bytes. Home Assistant's own bound for a state.
-const TEXT_BYTES_MAX: usize = 255;
 
 pub(super) fn commands(entity: &Entity) -> Grammar<'_> {
     let is_door = is_sensitive(entity);
@@ -58,12 +55,12 @@ fn number(entity: &Entity, value: &Value, is_door: bool) -> Option<Meaning> {
 }
 
 fn text(entity: &Entity, value: &Value, is_door: bool) -> Option<Meaning> {
-    let text = value.as_str()?;
     let meaning = Meaning::of("text.set_value").sensitive(is_door);
     if is_secret(entity) {
         return Some(meaning.with("code_given", true));
     }
-    (text.len() <= TEXT_BYTES_MAX).then(|| meaning.with("value", text).then(text))
+    let text = value.as_str().filter(|text| text.len() <= TEXT_BYTES_MAX)?;
+    Some(meaning.with("value", text).then(text))
 }
 
 /// A text or number that is itself a secret: a password field, or one named `PIN`.

@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use super::{cover, light, number_value, option_text, payload_text, simple, template};
+use super::{TEXT_BYTES_MAX, cover, light, number_value, option_text, payload_text, simple, template};
 use crate::config::payload::{Json, read_json, scalar_text};
 use crate::model::entity::Entity;
 use crate::model::request::FactChange;
@@ -14,8 +14,6 @@ use crate::model::request::FactChange;
 mod lights;
 mod table;
 
-/// Longest state that is taken in, in bytes. Home Assistant's own bound.
-const STATE_BYTES_MAX: usize = 255;
 /// What a template says for unknown.
 const NONE: &str = "None";
 
@@ -146,7 +144,7 @@ fn number_of(payload: &str) -> Read {
 fn text_of(payload: &str) -> Read {
     match payload {
         NONE | "unknown" | "unavailable" => Some(None),
-        _ => (payload.len() <= STATE_BYTES_MAX).then(|| Some(Value::from(payload))),
+        _ => (payload.len() <= TEXT_BYTES_MAX).then(|| Some(Value::from(payload))),
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::grammar::{Grammar, Meaning, command};
 use super::matching::is_same;
-use super::{is_sensitive, payload_text};
+use super::{is_plain, is_sensitive, payload_text};
 use crate::config::payload::{Json, Payload, scalar_text};
 use crate::model::entity::Entity;
 
@@ -45,7 +45,7 @@ fn read_siren(entity: &Entity, payload: &Payload<'_>) -> Option<Meaning> {
     let is = |key: &str, default: &str| payload_text(entity, key, default).is_some_and(|word| is_same(&word, &state));
     let is_on = is("payload_on", "ON");
     if is_on || is_same("TOGGLE", &state) {
-        let known = fields.iter().filter(|(name, field)| SIREN_FIELDS.contains(&name.as_str()) && !field.is_object());
+        let known = fields.iter().filter(|(name, field)| SIREN_FIELDS.contains(&name.as_str()) && is_plain(field));
         let meaning = Meaning::of("siren.turn_on");
         let meaning = if is_on { meaning.then("on") } else { meaning };
         return Some(known.fold(meaning, |meaning, (name, field)| meaning.with(name, field.clone())));

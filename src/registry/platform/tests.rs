@@ -129,6 +129,9 @@ fn sensitive_is_what_opens_or_leaves_the_house() {
         (r#"switch {"name":"Door opener"}"#, true),
         (r#"switch {"entity_id":"switch.garage_gate"}"#, true),
         (r#"switch {"name":"Child lock"}"#, false),
+        (r#"switch {"name":"Garage light"}"#, false),
+        (r#"switch {"name":"Garage"}"#, true),
+        (r#"switch {"name":"Door lock light"}"#, true),
         (r#"switch {"name":"Doorbell volume"}"#, false),
         (r#"button {"name":"Haustür öffnen"}"#, true),
         (r#"select {"name":"Alarm mode"}"#, true),
@@ -221,6 +224,90 @@ fn no_code_is_ever_shown() {
     }
 }
 
+/// Cuts, doubles, joins and changes a payload.
+fn mutated(random: &mut fastrand::Rng, payloads: &[&str]) -> Vec<u8> {
+    let pick = |random: &mut fastrand::Rng| payloads[random.usize(..payloads.len())].as_bytes().to_vec();
+    let mut bytes = pick(random);
+    for _ in 0..random.usize(..4) {
+        let at = random.usize(..=bytes.len());
+        match random.u8(..5) {
+            0 => bytes.truncate(at),
+            1 => bytes.insert(at, random.u8(..)),
+            2 => bytes.extend(pick(random)),
+            3 => {
+                let tail = bytes.split_off(at);
+                bytes.extend(pick(random));
+                bytes.extend(tail);
+            }
+            _ => bytes.make_ascii_lowercase(),
+        }
+    }
+    bytes
+}
+
+#[test]
+fn no_payload_that_speaks_of_unlocking_is_ordinary() {
+    let payloads = [
+        "LOCK",
+        "UNLOCK",
+        "OPEN",
+        "TOGGLE",
+        ":",
+        " ",
+        "\"",
+        ",",
+        "1234",
+        r#"{"action":"LOCK","code":"1"}"#,
+        r#"{"action":"UNLOCK","code":"1"}"#,
+        r#""code":"UNLOCK","#,
+        r#""action":"UNLOCK","#,
+    ];
+    let locks = [
+        entity("lock"),
+        entity(r#"lock {"command_template":"{\"action\":\"{{ value }}\",\"code\":\"{{ code }}\"}"}"#),
+        entity(r#"lock {"command_template":"{{ value }}:{{ code }}"}"#),
+        entity(r#"lock {"command_template":"{{ code }} {{ value }}"}"#),
+    ];
+    let mut random = fastrand::Rng::with_seed(11);
+    let mut locked = 0;
+    for _ in 0..3_000 {
+        let payload = mutated(&mut random, &payloads);
+        let text = String::from_utf8_lossy(&payload).to_lowercase();
+        for lock in &locks {
+            let reading = read_command(lock, "command_topic", &payload);
+            let is_strict = reading.is_sensitive || class_of(&reading.action) == Class::Sensitive;
+            // A code that is the word itself is a code: it stands where a code belongs and nowhere else.
+            let without_code = text.replace(r#""code":"unlock""#, "").replace(":unlock", "").replace("unlock ", "");
+            assert!(is_strict || !without_code.contains("unlock"), "{text}: {reading:?} {:?}", lock.options);
+            locked += usize::from(!is_strict);
+        }
+    }
+    assert!(locked > 100, "some payloads lock: {locked}");
+}
+
+#[test]
+fn no_payload_makes_a_reading_fail() {
+    let table = include_str!("commands.txt");
+    let lines: Vec<&str> = table.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    let payload_of = |line: &&'static str| line.split_once(" => ")?.0.split_once(' ').map(|(_, payload)| payload);
+    let payloads: Vec<&str> = lines.iter().filter_map(payload_of).collect();
+    let mut random = fastrand::Rng::with_seed(12);
+    let mut current = entity("lock");
+    for line in lines {
+        match line.strip_prefix("= ") {
+            Some(head) => current = entity(head),
+            None => {
+                let key = line.split(' ').next().unwrap_or_default();
+                for _ in 0..8 {
+                    let reading = read_command(&current, key, &mutated(&mut random, &payloads));
+                    assert!(reading.is_readable || reading.action.ends_with(".unreadable"), "{reading:?}");
+                    assert!(reading.is_readable || !is_sensitive(&current) || reading.is_sensitive, "{reading:?}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn a_payload_is_read_up_to_its_bound() {
     let text = entity("notify");
@@ -234,6 +321,53 @@ fn a_payload_is_read_up_to_its_bound() {
     let state = "x".repeat(PAYLOAD_BYTES_MAX + 1);
     assert_eq!(read_state(&entity(r#"sensor {"state_topic":"s"}"#), "s", state.as_bytes()), []);
     assert_eq!(shown(&read_command(&light, "command_topic", state.as_bytes())), "light.unreadable ! ?");
+}
+
+#[test]
+fn texts_are_told_up_to_their_bound() {
+    let text = |bytes: usize| "a".repeat(bytes);
+    let field = |bytes: usize| format!(r#"{{"state":"ON","effect":"{}"}}"#, text(bytes));
+    let command = |bytes: usize| format!(r#"{{"command":"{}"}}"#, text(bytes));
+    type Make<'a> = &'a dyn Fn(usize) -> String;
+    let cases: [(&str, &str, Make<'_>, usize); 6] = [
+        ("text", "command_topic", &text, TEXT_BYTES_MAX),
+        ("climate", "preset_mode_command_topic", &text, TEXT_BYTES_MAX),
+        ("light", "effect_command_topic", &text, TEXT_BYTES_MAX),
+        (r#"light {"schema":"json"}"#, "command_topic", &field, TEXT_BYTES_MAX),
+        ("vacuum", "set_fan_speed_topic", &text, TEXT_BYTES_MAX),
+        ("vacuum", "send_command_topic", &command, vacuum::COMMAND_BYTES_MAX),
+    ];
+    for (head, key, payload, bytes_max) in cases {
+        let read = |bytes: usize| read_command(&entity(head), key, payload(bytes).as_bytes()).is_readable;
+        assert!(read(bytes_max), "{head} {key}");
+        assert!(!read(bytes_max + 1), "{head} {key}");
+    }
+    let state = |bytes: usize| read_state(&entity(r#"sensor {"state_topic":"s"}"#), "s", text(bytes).as_bytes()).len();
+    assert_eq!((state(TEXT_BYTES_MAX), state(TEXT_BYTES_MAX + 1)), (1, 0));
+}
+
+#[test]
+fn parameters_of_a_vacuum_are_told_up_to_their_bound() {
+    let read = |bytes: usize| {
+        let filling = "a".repeat(bytes - r#"{"a":""}"#.len());
+        let payload = format!(r#"{{"command":"go","a":"{filling}"}}"#);
+        let reading = read_command(&entity("vacuum"), "send_command_topic", payload.as_bytes());
+        assert!(reading.is_readable);
+        reading.data.contains_key("params")
+    };
+    assert!(read(vacuum::PARAMETERS_BYTES_MAX));
+    assert!(!read(vacuum::PARAMETERS_BYTES_MAX + 1));
+}
+
+#[test]
+fn codes_are_recognised_up_to_their_bound() {
+    let lock = entity(r#"lock {"command_template":"{{ value }} {{ code }}"}"#);
+    let read = |bytes: usize| {
+        let payload = format!("LOCK {}", "1".repeat(bytes));
+        shown(&read_command(&lock, "command_topic", payload.as_bytes()))
+    };
+    assert_eq!(read(matching::CODE_BYTES_MAX), "lock.lock {\"code_given\":true} -> locked");
+    assert_eq!(read(matching::CODE_BYTES_MAX + 1), "lock.unreadable ! ?");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::grammar::{Grammar, Kind, Meaning};
-use super::{payload_text, secret, texts};
+use super::{payload_text, secret, short_text, texts};
 use crate::config::payload::{Json, Payload};
 use crate::model::entity::Entity;
 
@@ -16,10 +16,10 @@ const COMMANDS: [(&str, &str, &str, Option<&str>); 6] = [
     ("payload_return_to_base", "return_to_base", "vacuum.return_to_base", None),
     ("payload_locate", "locate", "vacuum.locate", None),
 ];
-/// Longest bare command to a vacuum cleaner, in bytes.
-const COMMAND_BYTES_MAX: usize = 64;
+/// Longest command to a vacuum cleaner, in bytes.
+pub(super) const COMMAND_BYTES_MAX: usize = 64;
 /// Longest parameters of a command to a vacuum cleaner that are told, in bytes of their JSON.
-const PARAMETERS_BYTES_MAX: usize = 1_024;
+pub(super) const PARAMETERS_BYTES_MAX: usize = 1_024;
 
 pub(super) fn commands<'a>(entity: &'a Entity, key: &str) -> Grammar<'a> {
     match key {
@@ -37,7 +37,7 @@ pub(super) fn commands<'a>(entity: &'a Entity, key: &str) -> Grammar<'a> {
                     let meaning = meaning(&speed);
                     grammar.word(Some(speed), meaning)
                 })
-                .free(Kind::Text, move |value| Some(meaning(value.as_str()?)))
+                .free(Kind::Text, move |value| Some(meaning(short_text(value)?)))
         }
         "send_command_topic" => Grammar { whole: Some(Box::new(read_command)), ..Grammar::default() },
         _ => Grammar::default(),
@@ -49,7 +49,7 @@ fn read_command(payload: &Payload<'_>) -> Option<Meaning> {
     let meaning = Meaning::of("vacuum.send_command");
     match payload.json() {
         Json::Value { value: Value::Object(fields), has_case_twins: false } => {
-            let command = fields.get("command")?.as_str()?;
+            let command = fields.get("command")?.as_str().filter(|command| command.len() <= COMMAND_BYTES_MAX)?;
             let is_plain = |name: &str| name != "command" && !secret::is_secret(name);
             let parameters: Map<String, Value> = fields
                 .iter()

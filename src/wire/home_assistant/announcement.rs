@@ -14,6 +14,7 @@ use super::questions::Question;
 use crate::config::Config;
 use crate::config::payload::{Json, read_json};
 use crate::model::message::Message;
+use crate::registry::discovery;
 
 /// Longest key of a part that an earlier run may have announced, in bytes.
 const KEY_BYTES_MAX: usize = 256;
@@ -34,19 +35,12 @@ pub(super) struct Device {
 
 /// Where the bridge announces itself to a Home Assistant that does not read the mirror.
 pub fn announcement_topic(config: &Config) -> String {
-    format!("{}/device/{}/config", config.home_assistant.discovery, node_of(&config.base))
-}
-
-/// The base as one level of a discovery topic.
-fn node_of(base: &str) -> String {
-    let fit = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-');
-    base.chars().map(|character| if fit(character) { character } else { '_' }).collect()
+    discovery::own_topic(&config.home_assistant.discovery, &config.base)
 }
 
 impl Device {
     pub(super) fn new(config: &Rc<Config>) -> Device {
-        let fit = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-');
-        let node: String = config.base.chars().map(|character| if fit(character) { character } else { '_' }).collect();
+        let node = discovery::own_id(&config.base);
         let mirror = format!("{}/homeassistant", config.base);
         Device {
             plain: announcement_topic(config),
@@ -89,7 +83,7 @@ impl Device {
 
     /// The buttons that answer one question, or none.
     pub(super) fn buttons(&self, channel: &str, question: Option<&Question>) -> Message {
-        let id = question.map_or("none", |question| question.id.as_str());
+        let id = question.map_or("none", |question| question.pending.id.as_str());
         let topic = self.below(&format!("confirm/{channel}/{id}"));
         let is_waiting = "{{ 'online' if value_json.id is defined else 'offline' }}";
         let available = json!([

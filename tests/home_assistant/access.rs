@@ -1,0 +1,112 @@
+//! The broker's rules: with those that `hushgate acl` writes nothing goes round the bridge, and without it says so.
+
+use serde_json::{Value, json};
+
+use crate::Case;
+use crate::bridge::Bridge;
+use crate::client::Client;
+use crate::devices::{self, Devices};
+use crate::house::{House, Plan};
+use crate::prepared::Prepared;
+use crate::prompt::asked;
+use crate::settings::Settings;
+
+pub const CASES: &[Case] = &[
+    ("with_the_written_rules_nothing_goes_round_the_bridge", with_the_written_rules_nothing_goes_round_the_bridge),
+    ("without_rules_it_says_that_nothing_is_enforced", without_rules_it_says_that_nothing_is_enforced),
+    ("a_rule_that_forgets_home_assistant_is_found", a_rule_that_forgets_home_assistant_is_found),
+];
+
+/// The test's own eyes: they may see and do everything.
+const OWNER: &str = "\nuser owner\ntopic readwrite #\n";
+
+/// With the users by whom the bridge tries the way around.
+fn settings() -> Settings {
+    Settings::enforce().with(
+        "canary: {home_assistant: {username: homeassistant, password: homeassistant-secret}, unprivileged: {username: \
+         guest, password: guest-secret}}",
+    )
+}
+
+/// The rules that the program writes for this house.
+fn written(house: &House) -> String {
+    let said = house.hushgate(&["acl", "--for", "mosquitto"]);
+    assert_eq!(said.code, Some(0), "`hushgate acl` failed: {}", said.stderr);
+    said.stdout
+}
+
+/// The broker starts again with these rules; devices and bridge come back.
+fn enforce(house: &mut House, rules: &str, bridge: Bridge) -> Bridge {
+    bridge.kill();
+    house.broker.restart_with_access(Some(&format!("{rules}{OWNER}")));
+    house.devices = Devices::start(&house.broker.seen_by("devices"), devices::all());
+    house.open_again()
+}
+
+/// What the bridge says of the way around it, once it has looked.
+fn enforcement(witness: &mut Client, wanted: &str) -> Value {
+    let has_looked = |health: &Value| health["enforcement"] == wanted;
+    witness.expect_where("hushgate/health", |health| has_looked(&health.json())).json()
+}
+
+fn with_the_written_rules_nothing_goes_round_the_bridge(prepared: &Prepared) {
+    let mut house = Plan::usual().build(prepared);
+    let bridge = house.gate(&settings());
+    let rules = written(&house);
+    let _bridge = enforce(&mut house, &rules, bridge);
+    house.expect_all_states();
+    let (mut witness, mut phone) = (house.witness(), house.phone_client());
+    enforcement(&mut witness, "proven");
+    house.home_assistant.expect_state("sensor.hushgate_enforcement", "proven");
+
+    // Home Assistant's own user, and one without rights, command the real topic; the broker refuses both.
+    for user in ["homeassistant", "guest"] {
+        house.client(user, &[]).publish("zigbee2mqtt/front/set", "UNLOCK");
+    }
+    let publish = json!({"topic": "zigbee2mqtt/front/set", "payload": "UNLOCK"});
+    house.home_assistant.rest.call("mqtt.publish", &publish);
+    house.call("lock.unlock", "lock.front_door");
+    let held = witness.expect("hushgate/decision/confirm/lock.unlock").json();
+    assert_eq!(held["enforcement"], "proven");
+    assert!(witness.received("zigbee2mqtt/front/set").is_empty(), "somebody went round the bridge");
+    asked(&mut phone).approve(&phone);
+    assert_eq!(witness.expect("zigbee2mqtt/front/set").payload, "UNLOCK");
+    house.home_assistant.expect_state("lock.front_door", "unlocked");
+    house.call("light.turn_on", "light.kitchen_light");
+    house.home_assistant.expect_state("light.kitchen_light", "on");
+
+    // The tokens are for the phone alone: a subscription that was granted brings nothing.
+    house.call("lock.lock", "lock.front_door");
+    house.home_assistant.expect_state("lock.front_door", "locked");
+    let mut thief = house.client("guest", &["hushgate/prompt/#", "hushgate/gate/#", "hushgate/status"]);
+    house.call("lock.unlock", "lock.front_door");
+    asked(&mut phone);
+    assert!(thief.next_within(std::time::Duration::from_millis(300)).is_none_or(|got| got.topic == "hushgate/status"));
+}
+
+fn without_rules_it_says_that_nothing_is_enforced(prepared: &Prepared) {
+    let mut house = Plan::usual().build(prepared);
+    let _bridge = house.gate(&settings());
+    let mut witness = house.witness();
+    enforcement(&mut witness, "not_enforced");
+    house.home_assistant.expect_state("sensor.hushgate_enforcement", "not_enforced");
+    house.home_assistant.expect_state("binary_sensor.hushgate_problem", "on");
+    house.call("lock.unlock", "lock.front_door");
+    let held = witness.expect("hushgate/decision/confirm/lock.unlock").json();
+    assert_eq!(held["enforcement"], "not_enforced");
+}
+
+fn a_rule_that_forgets_home_assistant_is_found(prepared: &Prepared) {
+    let mut house = Plan::usual().build(prepared);
+    let bridge = house.gate(&settings());
+    let rules = written(&house);
+    let forgetful = format!("{rules}\nuser homeassistant\ntopic readwrite #\n");
+    let forgetful: String =
+        forgetful.lines().filter(|line| !line.starts_with("topic deny")).map(|line| format!("{line}\n")).collect();
+    let _bridge = enforce(&mut house, &forgetful, bridge);
+    let mut witness = house.witness();
+    enforcement(&mut witness, "not_enforced");
+    let told = house.home_assistant.expect_state("sensor.hushgate_enforcement", "not_enforced");
+    let reason = told["attributes"]["reason"].as_str().expect("a reason");
+    assert!(reason.contains("homeassistant"), "who can go round: {reason}");
+}
