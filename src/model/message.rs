@@ -70,3 +70,19 @@ pub struct Command {
     pub qos: Qos,
     pub expiry_s: Option<u32>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_canary_is_known_by_topic_and_payload_together() {
+        for (topic, payload, expected) in [
+            ("a/set/hushgate_canary", "hushgate-canary 1 control", true),
+            ("a/set/hushgate_canary", "UNLOCK", false),
+            ("a/set", "hushgate-canary 1 control", false),
+        ] {
+            assert_eq!(Message::live(topic, payload).is_canary(), expected, "{topic} {payload}");
+        }
+    }
+}

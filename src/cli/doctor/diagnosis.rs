@@ -88,9 +88,12 @@ pub(super) fn diagnose(config: &Config, survey: &Survey, canary: Option<Canary>)
         let (enforcement, reason) = health.map(|health| (health.enforcement, health.enforcement_reason.clone()))?;
         Some(Canary { enforcement, reason })
     });
-    let canary = canary.unwrap_or_else(|| Canary {
-        enforcement: Enforcement::Unproven,
-        reason: "no bridge runs, and `home_assistant.canary` names no users".to_owned(),
+    let canary = canary.unwrap_or_else(|| {
+        let reason = match bridge {
+            Bridge::Online => "the bridge has not said yet how it is doing",
+            Bridge::Offline | Bridge::None => "no bridge runs, and nothing could be tried from here",
+        };
+        Canary { enforcement: Enforcement::Unproven, reason: reason.to_owned() }
     });
     let refused = survey.refused.iter();
     let mut diagnosis = Diagnosis {
