@@ -30,7 +30,11 @@ fn settings() -> Settings {
 
 /// The rules that the program writes for this house.
 fn written(house: &House) -> String {
-    let said = house.hushgate(&["acl", "--for", "mosquitto"]);
+    let mut arguments = vec!["acl", "--for", "mosquitto"];
+    for devices in ["zigbee2mqtt=devices", "garage=devices", "alarm=devices"] {
+        arguments.extend(["--user-device", devices]);
+    }
+    let said = house.hushgate(&arguments);
     assert_eq!(said.code, Some(0), "`hushgate acl` failed: {}", said.stderr);
     said.stdout
 }
