@@ -13,6 +13,7 @@ pub mod completions;
 mod control;
 #[cfg(feature = "embedded-broker")]
 pub mod demo;
+pub mod doctor;
 mod log;
 pub mod release;
 pub mod run;
@@ -91,6 +92,9 @@ pub enum Command {
     /// Show what a bridge decides, live.
     #[command(after_help = EXIT_CODES)]
     Watch(watch::WatchArguments),
+    /// Say what was found, what is gated, what is not covered and why, and the next step.
+    #[command(after_help = EXIT_CODES)]
+    Doctor(doctor::DoctorArguments),
     /// Accept what is announced for guarded topics now.
     #[command(after_help = EXIT_CODES)]
     Accept(accept::AcceptArguments),

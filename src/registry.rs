@@ -174,6 +174,11 @@ impl Registry {
         self.discovered.borrow_mut().accept(topic)
     }
 
+    /// The entities that are announced for a command topic now.
+    pub fn claimants(&self, topic: &str) -> Vec<Rc<Entity>> {
+        self.discovered.borrow().claimants(topic)
+    }
+
     /// The latest message on each discovery topic.
     pub fn announcements(&self) -> Vec<Rc<Announcement>> {
         self.discovered.borrow().claims().announcements().cloned().collect()

@@ -1,4 +1,5 @@
 //! The rules for the broker: who may do what by them, as they are written and, where Mosquitto is installed, as it acts.
+#![expect(unreachable_pub, reason = "a test has no outside; `pub` says what a module offers the others")]
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 #![expect(clippy::disallowed_methods, reason = "the tests stand outside: they have files, threads and a clock")]
 

@@ -8,6 +8,7 @@ use crate::model::topic::TopicFilter;
 const HEAD: &str = "\
 # Rules for Mosquitto, written by `hushgate acl --for mosquitto`. Write them anew when devices come or go.
 # In mosquitto.conf: `acl_file` with the path of this file, `allow_anonymous false`, and a `password_file` with these users.
+# First set Home Assistant's discovery prefix to the mirror: with these rules it commands what is guarded through the gate alone.
 # What is not allowed here is refused. Home Assistant's Mosquitto add-on does not enforce an `acl_file`.
 ";
 

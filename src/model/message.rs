@@ -5,6 +5,8 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::topic;
+
 /// Quality of service, as far as the bridge uses it. It never asks for "exactly once": a command is sent at most once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -45,6 +47,16 @@ impl Message {
     /// A retained message at QoS 1. An empty payload removes what is stored.
     pub fn retained(topic: impl Into<String>, payload: impl Into<Bytes>) -> Message {
         Message { retain: true, ..Message::live(topic, payload) }
+    }
+}
+
+/// What every payload of the canary begins with. No device knows it.
+pub const CANARY_PAYLOAD: &str = "hushgate-canary";
+
+impl Message {
+    /// Whether it is the canary's: inert, on a level that no device has.
+    pub fn is_canary(&self) -> bool {
+        topic::is_canary(&self.topic) && self.payload.starts_with(CANARY_PAYLOAD.as_bytes())
     }
 }
 

@@ -50,8 +50,8 @@ impl Coverage {
     /// Of a house as the registry and the facts show it.
     pub fn of(config: &Config, registry: &Registry, facts: &Home) -> Coverage {
         let entities = registry.entities();
+        let doors = Doors::new(entities.iter().cloned());
         let entities: Vec<&Entity> = entities.iter().map(|entity| &**entity).collect();
-        let doors = Doors::new(entities.iter().copied());
         let is_guarded = |entity: &Entity| {
             let mut topics = entity.command_topics();
             topics.any(|(_, topic)| registry.is_guarded(topic))

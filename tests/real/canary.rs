@@ -44,11 +44,12 @@ fn finding(broker: &Broker, section: &str) -> (Value, Value) {
     let house = House::on(broker);
     house.guard(&[DOOR, SIREN]);
     house.add(section);
-    let mut owner = Client::connect(broker, &["hushgate/log", "hushgate/health"]);
+    let mut owner = Client::connect(broker, &["hushgate/log", "hushgate/health", "hushgate/decision/#"]);
     let _bridge = house.run();
     let record = owner.expect_where("hushgate/log", |record| record.json()["record"] == "canary").json();
     let health =
         owner.expect_where("hushgate/health", |health| health.json()["enforcement_reason"] == record["reason"]);
+    assert!(owner.received("hushgate/decision/#").is_empty(), "the canary is no command");
     (record, health.json())
 }
 

@@ -93,6 +93,19 @@ fn the_echo_of_a_forwarded_command_is_no_bypass_once() {
 }
 
 #[test]
+fn the_canary_is_no_command() {
+    let mut wire = house();
+    for (topic, payload, expected) in [
+        ("front/set/hushgate_canary", "hushgate-canary 1 control", "nothing"),
+        ("front/set/hushgate_canary", "UNLOCK", "command.unreadable"),
+        ("front/set/state", "hushgate-canary 1 control", "command.unreadable"),
+    ] {
+        let seen = told(&wire.decode(&Message::live(topic, payload), &[]));
+        assert!(seen.contains(expected), "{topic} {payload}: {seen}");
+    }
+}
+
+#[test]
 fn the_gate_carries_what_is_guarded() {
     let mut wire = house();
     let gate = |wire: &mut Wire, topic: &str, payload: &str| {
