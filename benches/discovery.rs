@@ -10,6 +10,8 @@
 #![expect(clippy::expect_used, reason = "a measurement that cannot be made must not look like one")]
 #![expect(clippy::disallowed_methods, reason = "a measurement needs a clock, and a program to measure")]
 
+#[path = "gate/announcements.rs"]
+mod announcements;
 #[path = "gate/broker.rs"]
 mod broker;
 
@@ -17,19 +19,16 @@ use std::io::Write;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use announcements::{ENTITIES, PATIENCE, announce, connect};
 use broker::Broker;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{Filter, RetainForwardRule};
-use rumqttc::v5::{AsyncClient, Event, EventLoop, Incoming, MqttOptions};
+use rumqttc::v5::{Event, EventLoop, Incoming};
 use tempfile::{NamedTempFile, TempDir};
 use tokio::time::timeout;
 
-/// Announcements that lie stored.
-const ENTITIES: usize = 1_000;
 /// How long the last of them may take.
 const TARGET_MS: f64 = 2_000.0;
-/// How long a message may take before the measurement is given up.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 fn main() {
     let is_glance = std::env::args().any(|word| word == "--test");
@@ -41,7 +40,7 @@ fn main() {
 }
 
 async fn measure(broker: &Broker, rounds: usize) {
-    announce(broker.port()).await;
+    announce(broker.port(), "homeassistant").await;
     let (mut firsts, mut lasts) = (Vec::new(), Vec::new());
     for round in 0..rounds {
         let (first, last) = mirrored(broker.port(), &format!("round{round}")).await;
@@ -52,37 +51,6 @@ async fn measure(broker: &Broker, rounds: usize) {
     let last_ms = median(lasts);
     let verdict = if last_ms <= TARGET_MS { "met" } else { "MISSED" };
     println!("start to last mirrored     {last_ms:>9.1} ms  (at most {TARGET_MS:.0}: {verdict})");
-}
-
-/// Stores the announcements at the broker.
-async fn announce(port: u16) {
-    let (client, mut events) = connect(port, "devices");
-    for index in 0..ENTITIES {
-        let (platform, payload) = announcement(index);
-        let topic = format!("homeassistant/{platform}/device_{index}/config");
-        client.try_publish(topic, QoS::AtLeastOnce, true, payload).expect("room in the queue");
-    }
-    let mut acknowledged = 0;
-    while acknowledged < ENTITIES {
-        let event = timeout(PATIENCE, events.poll()).await.expect("an answer in time").expect("a connection");
-        acknowledged += usize::from(matches!(event, Event::Incoming(Incoming::PubAck(_))));
-    }
-}
-
-/// What a bridge such as Zigbee2MQTT announces for one entity, cut to the usual length.
-fn announcement(index: usize) -> (&'static str, String) {
-    let device = format!(
-        r#""device":{{"identifiers":["zigbee2mqtt_0x{index:016x}"],"manufacturer":"Maker","model":"Model {index}","name":"Device {index}","sw_version":"1.0.{index}","via_device":"zigbee2mqtt_bridge"}}"#
-    );
-    let common = format!(
-        r#""availability":[{{"topic":"zigbee2mqtt/bridge/state","value_template":"{{{{ value_json.state }}}}"}},{{"topic":"zigbee2mqtt/device_{index}/availability","value_template":"{{{{ value_json.state }}}}"}}],"availability_mode":"all","unique_id":"0x{index:016x}","state_topic":"zigbee2mqtt/device_{index}","origin":{{"name":"Zigbee2MQTT","sw":"2.0.0"}},{device}"#
-    );
-    let command = format!(r#""command_topic":"zigbee2mqtt/device_{index}/set""#);
-    match index % 3 {
-        0 => ("lock", format!(r#"{{{common},{command},"value_template":"{{{{ value_json.state }}}}"}}"#)),
-        1 => ("light", format!(r#"{{{common},{command},"schema":"json","brightness":true}}"#)),
-        _ => ("sensor", format!(r#"{{{common},"value_template":"{{{{ value_json.battery }}}}"}}"#)),
-    }
 }
 
 /// From the start of a bridge to the first and to the last announcement in its mirror.
@@ -111,12 +79,6 @@ async fn mirrored(port: u16, base: &str) -> (Duration, Duration) {
 
 async fn next(events: &mut EventLoop) -> Event {
     timeout(PATIENCE, events.poll()).await.expect("a message in time").expect("a connection")
-}
-
-fn connect(port: u16, name: &str) -> (AsyncClient, EventLoop) {
-    let mut options = MqttOptions::new(name, "127.0.0.1", port);
-    options.set_outgoing_inflight_upper_limit(1_000);
-    AsyncClient::new(options, 2 * ENTITIES)
 }
 
 /// The built program, without policies.

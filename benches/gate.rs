@@ -2,8 +2,9 @@
 //!
 //! The relay subscribes, publishes to the topic behind its prefix, and does nothing else; it is this very program, run
 //! with other arguments. Both stand on the broker all the time and are measured in turns, A B A B …; what is compared
-//! are medians, so that whatever slows the machine slows both. The bridge stands there twice: with the policies that it
-//! ships, one of which judges each command, and with ten policies that all judge each command. It publishes each decision.
+//! are medians, so that whatever slows the machine slows both. The bridge stands there three times: with the policies that
+//! it ships, one of which judges each command; with ten policies that all judge each command; and with the shipped ones in
+//! a house of a thousand discovered entities, one of which, guarded, is commanded. It publishes each decision.
 //!
 //! `cargo bench --no-default-features --bench gate` measures through Mosquitto. Without Mosquitto the embedded broker is
 //! used, which needs the default features.
@@ -11,6 +12,8 @@
 #![expect(clippy::expect_used, reason = "a measurement that cannot be made must not look like one")]
 #![expect(clippy::disallowed_methods, reason = "a measurement needs a clock, and programs to measure")]
 
+#[path = "gate/announcements.rs"]
+mod announcements;
 #[path = "gate/broker.rs"]
 mod broker;
 #[path = "gate/load.rs"]
@@ -62,32 +65,37 @@ async fn measure(broker: &Broker, effort: &Effort) {
     let mut load = Load::connect(broker.port()).await;
     // The relay first: each line compares a bridge with it.
     let port = broker.port();
-    let subjects = [Subject::relay(port), Subject::bridge(port), Subject::bridge_with_ten(port)];
+    announcements::announce(port, subject::DISCOVERY).await;
+    load.announce(subject::DISCOVERY, "load/house/112").await;
+    let subjects =
+        [Subject::relay(port), Subject::bridge(port), Subject::bridge_with_ten(port), Subject::bridge_in_a_house(port)];
     for subject in &subjects {
         load.wait_for(subject).await;
     }
     for (name, count, rate) in
         [("p50 latency at 20/s", effort.slow, 20), ("p50 latency at 1,000/s", effort.fast, 1_000)]
     {
-        let mut latencies = [Vec::new(), Vec::new(), Vec::new()];
+        let mut latencies = [const { Vec::new() }; 4];
         for _ in 0..effort.rounds {
             for (latencies, subject) in latencies.iter_mut().zip(&subjects) {
                 latencies.extend(load.paced(subject, count, rate).await);
             }
         }
-        let [relay_us, bridge_us, ten_us] = latencies.map(median);
+        let [relay_us, bridge_us, ten_us, house_us] = latencies.map(median);
         line(name, "us", relay_us, bridge_us, Some(Target::AtMost(1.15)));
         line("  ten matching policies", "us", relay_us, ten_us, None);
+        line("  a thousand entities", "us", relay_us, house_us, None);
     }
-    let mut rates = [Vec::new(), Vec::new(), Vec::new()];
+    let mut rates = [const { Vec::new() }; 4];
     for _ in 0..effort.rounds {
         for (rates, subject) in rates.iter_mut().zip(&subjects) {
             rates.push(load.windowed(subject, effort.bulk, IN_FLIGHT).await);
         }
     }
-    let [relay_rate, bridge_rate, ten_rate] = rates.map(median);
+    let [relay_rate, bridge_rate, ten_rate, house_rate] = rates.map(median);
     line("throughput, 100 in flight", "/s", relay_rate, bridge_rate, Some(Target::AtLeast(0.80)));
     line("  ten matching policies", "/s", relay_rate, ten_rate, None);
+    line("  a thousand entities", "/s", relay_rate, house_rate, None);
     drop(subjects);
     start_and_idle(broker, effort, &mut load).await;
 }

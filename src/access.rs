@@ -14,6 +14,7 @@ mod house;
 mod mosquitto;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use crate::config::Config;
 use crate::model::entity::Entity;
@@ -113,7 +114,7 @@ struct Section {
 impl Plan {
     /// `is_guarded` says which entities are guarded now. `entities` are all that discovery knows.
     pub fn new(config: &Config, entities: &[Entity], is_guarded: &dyn Fn(&Entity) -> bool, users: &Users) -> Plan {
-        let doors = Doors::new(entities);
+        let doors = Doors::new(entities.iter().cloned().map(Rc::new));
         let guarded_entities: Vec<&Entity> = entities.iter().filter(|entity| is_guarded(entity)).collect();
         let mut guarded: BTreeMap<TopicFilter, Guarded> = BTreeMap::new();
         for entity in &guarded_entities {
@@ -123,7 +124,7 @@ impl Plan {
             }
         }
         let own = own_states(&guarded_entities);
-        let house = house::House { config, users, entities, is_guarded, guarded: &guarded, own };
+        let house = house::House { config, users, entities, is_guarded, doors: &doors, guarded: &guarded, own };
         let mut notes = Vec::new();
         let mut sections = vec![house.bridge(), house.home_assistant(&mut notes)];
         sections.extend(house.channels());

@@ -13,10 +13,12 @@ pub mod completions;
 mod control;
 #[cfg(feature = "embedded-broker")]
 pub mod demo;
+pub mod doctor;
 mod log;
 pub mod release;
 pub mod run;
 mod settings;
+mod shipped;
 mod terminal;
 pub mod test;
 pub mod watch;
@@ -91,6 +93,9 @@ pub enum Command {
     /// Show what a bridge decides, live.
     #[command(after_help = EXIT_CODES)]
     Watch(watch::WatchArguments),
+    /// Say what was found, what is gated, what is not covered and why, and the next step.
+    #[command(after_help = EXIT_CODES)]
+    Doctor(doctor::DoctorArguments),
     /// Accept what is announced for guarded topics now.
     #[command(after_help = EXIT_CODES)]
     Accept(accept::AcceptArguments),

@@ -145,6 +145,7 @@ impl Wire {
     /// Reads one inbound message: what the core is told, and repairs of the bridge's own stored topics.
     pub fn decode(&mut self, message: &Message, policy_topics: &[TopicFilter]) -> Decoded {
         let topic = message.topic.as_str();
+        self.mirror.see_connection();
         // First, whatever the size: what a forger has stored on these topics must not stay there.
         if self.is_own(topic) {
             return self.watch_own(message);

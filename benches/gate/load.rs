@@ -56,6 +56,13 @@ impl Load {
         Load { client, arrived, next: 0 }
     }
 
+    /// Announces the load's device, so that a bridge that discovers can read its commands.
+    pub async fn announce(&mut self, prefix: &str, command_topic: &str) {
+        let payload = format!(r#"{{"command_topic":"{command_topic}","name":"Load","unique_id":"load"}}"#);
+        let topic = format!("{prefix}/text/load/config");
+        self.client.publish(topic, QoS::AtLeastOnce, true, payload).await.expect("a connection");
+    }
+
     /// Sends commands until one has come through.
     pub async fn wait_for(&mut self, subject: &Subject) {
         let mut probes = interval(PROBE_EVERY);

@@ -8,6 +8,8 @@ use tempfile::{NamedTempFile, TempDir};
 
 use crate::relay;
 
+/// Under which the entities of the house are announced.
+pub const DISCOVERY: &str = "house_discovery";
 /// Policies that judge every command of the load.
 const POLICIES: usize = 10;
 
@@ -16,8 +18,8 @@ pub struct Subject {
     command_topic: String,
     device_topic: String,
     child: Child,
-    /// Configuration and policies: kept as long as the process may read them.
-    _kept: (Option<NamedTempFile>, Option<TempDir>),
+    /// Configuration, policies and data: kept as long as the process may use them.
+    _kept: (Option<NamedTempFile>, Option<TempDir>, Option<TempDir>),
 }
 
 impl Subject {
@@ -26,13 +28,20 @@ impl Subject {
         let child = run(Command::new(program).arg(relay::ARGUMENT).arg(port.to_string()));
         let device_topic = "load/relay/112".to_owned();
         let command_topic = format!("{}{device_topic}", relay::PREFIX);
-        Subject { name: "the relay", command_topic, device_topic, child, _kept: (None, None) }
+        Subject { name: "the relay", command_topic, device_topic, child, _kept: (None, None, None) }
     }
 
     /// The bridge with the policies that it ships, one of which judges the load's commands.
     pub fn bridge(port: u16) -> Subject {
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
-        Subject::run_bridge("the bridge", "bridge", port, &shipped, None)
+        Subject::run_bridge("the bridge", "bridge", port, &shipped, None, "")
+    }
+
+    /// The same bridge in a house of a thousand discovered entities. The load commands one of them, which is guarded.
+    pub fn bridge_in_a_house(port: u16) -> Subject {
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+        let discovers = format!("home_assistant: {{ discovery: {DISCOVERY}, gate: all }}\n");
+        Subject::run_bridge("the bridge in a house", "house", port, &shipped, None, &discovers)
     }
 
     /// The bridge with ten policies, all of which judge the load's commands.
@@ -43,19 +52,28 @@ impl Subject {
             std::fs::write(file, RULE).expect("a writable temporary folder");
         }
         let policies = folder.path().to_owned();
-        Subject::run_bridge("the bridge with ten policies", "ten", port, &policies, Some(folder))
+        Subject::run_bridge("the bridge with ten policies", "ten", port, &policies, Some(folder), "")
     }
 
     /// `base` stands before all topics of this bridge, so that several can be connected at one time.
-    fn run_bridge(name: &'static str, base: &str, port: u16, policies: &Path, kept: Option<TempDir>) -> Subject {
+    fn run_bridge(
+        name: &'static str,
+        base: &str,
+        port: u16,
+        policies: &Path,
+        kept: Option<TempDir>,
+        discovers: &str,
+    ) -> Subject {
         let device_topic = format!("load/{base}/112");
         let mut config = NamedTempFile::new().expect("a temporary file");
-        let broker = format!("broker: {{ url: \"mqtt://127.0.0.1:{port}\" }}\nbase: {base}\n");
-        let text = format!("{broker}policies: \"{}\"\n{HOUSE}", policies.display());
+        let data = tempfile::tempdir().expect("a temporary folder");
+        let broker = format!("broker: {{ url: \"mqtt://127.0.0.1:{port}\" }}\nbase: {base}\ndata: {:?}\n", data.path());
+        let commands = if discovers.is_empty() { COMMANDS } else { discovers };
+        let text = format!("{broker}policies: \"{}\"\n{HOUSE}{commands}", policies.display());
         config.write_all(text.as_bytes()).expect("a writable temporary file");
         let child = run(Command::new(env!("CARGO_BIN_EXE_hushgate")).arg("run").arg("--config").arg(config.path()));
         let command_topic = format!("{base}/gate/{device_topic}");
-        Subject { name, command_topic, device_topic, child, _kept: (Some(config), kept) }
+        Subject { name, command_topic, device_topic, child, _kept: (Some(config), kept, Some(data)) }
     }
 
     pub fn name(&self) -> &'static str {
@@ -96,11 +114,14 @@ fn run(command: &mut Command) -> Child {
 const HOUSE: &str = r#"
 mode: enforce
 time_zone: America/Los_Angeles
-commands:
-  - { topic: "load/{subject}/{recipient}", action: communication.call, target: "{recipient}", channel: echo }
 channels:
   echo: { kind: voice }
   phone: { kind: person, independent: true, confirms: true }
+"#;
+
+const COMMANDS: &str = r#"
+commands:
+  - { topic: "load/{subject}/{recipient}", action: communication.call, target: "{recipient}", channel: echo }
 "#;
 
 /// The shipped `quiet-nights` lets emergency contacts through at any hour.

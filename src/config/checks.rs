@@ -78,8 +78,14 @@ fn check_topics(reader: &mut Reader<'_>, fields: &Fields<'_>, base: &str) {
             outgoing.extend(messages);
         }
     }
-    for cursor in outgoing.iter().filter_map(|entry| entry.child("topic")) {
+    for entry in &outgoing {
+        let Some(cursor) = entry.child("topic") else { continue };
         let Some(topic) = reader.peek(&cursor) else { continue };
+        // There Home Assistant carries out what the bridge wants done.
+        if topic.text == format!("{base}/act") {
+            check_act(reader, entry);
+            continue;
+        }
         // The names of speakers are fit for a topic, so one letter stands for them all.
         if let Err(error) = topic::check_name(&topic.text.replace("{speaker}", "x")) {
             let help = Some("write the device's own topic".to_owned());
@@ -87,6 +93,15 @@ fn check_topics(reader: &mut Reader<'_>, fields: &Fields<'_>, base: &str) {
         } else {
             check_topic(reader, &cursor, base);
         }
+    }
+}
+
+/// What Home Assistant carries out must not be stored: it would be carried out again at its next start.
+fn check_act(reader: &mut Reader<'_>, entry: &Cursor<'_>) {
+    let Some(cursor) = entry.child("retain") else { return };
+    if reader.flag(&cursor) == Some(true) {
+        let help = Some("leave `retain` out".to_owned());
+        reader.error(&cursor, "expected a message that is not stored, found `true`", help);
     }
 }
 

@@ -19,6 +19,7 @@ impl Secrets for House {
     fn file(&self, path: &str) -> Result<String, String> {
         match path {
             "secret.txt" => Ok("hunter3\n".to_owned()),
+            path if path.ends_with("-password") => Ok("hunter4\n".to_owned()),
             "large.txt" => Ok("x".repeat(reader::SCALAR_BYTES_MAX + 1)),
             _ => Err("no such file".to_owned()),
         }
@@ -51,6 +52,19 @@ fn the_built_in_configuration_is_right() {
     assert_eq!(config.class_of("assist_satellite.start_conversation"), Class::Sensitive);
     assert!(config.is_floor("siren.turn_off") && !config.is_floor("siren.turn_on"));
     assert_eq!(config.speakers.len(), 1);
+}
+
+#[test]
+fn what_the_page_on_home_assistant_says_can_be_written() {
+    let page = include_str!("../../docs/home-assistant.md");
+    let blocks = page.split("```yaml\n# home.yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let configs: Vec<Config> = blocks.map(read).collect();
+    assert_eq!(configs.len(), 4);
+    let said = |found: &dyn Fn(&Config) -> bool| configs.iter().any(found);
+    assert!(said(&|config| config.home_assistant.channel.as_deref() == Some("phone")));
+    assert!(said(&|config| config.home_assistant.own.is_some() && config.home_assistant.unprivileged.is_some()));
+    assert!(said(&|config| config.home_assistant.twins == ["lock.back_door"]));
+    assert!(said(&|config| config.speakers.contains_key("kitchen")));
 }
 
 #[test]

@@ -27,7 +27,9 @@ impl Engine {
             return;
         }
         if self.is_loosening(&control) {
-            self.arrive(turn, loosening_request(control), 0);
+            let mut arrival = loosening_request(control);
+            self.name_what_is_accepted(&mut arrival);
+            self.arrive(turn, arrival, 0);
             return;
         }
         match control {
@@ -73,7 +75,7 @@ impl Engine {
                 let until_ms = (!on).then(|| end_ms(turn, for_ms));
                 self.set_relay(turn, on, until_ms, by);
             }
-            Control::Accept { topic } => self.accept(turn, topic.as_deref(), by),
+            Control::Accept { topic, announced } => self.accept(turn, topic.as_deref(), announced.as_deref(), by),
             Control::Unmute { .. } | Control::Mute { .. } => {}
         }
     }
@@ -204,7 +206,7 @@ impl Engine {
             Control::Mute { .. } => false,
             Control::Unmute { speaker } => self.is_muted(speaker),
             Control::SetRelay { on, .. } => !*on && self.is_relay_on(),
-            Control::Accept { topic } => self.has_problem(topic.as_deref()),
+            Control::Accept { topic, .. } => self.has_problem(topic.as_deref()),
         }
     }
 
@@ -229,12 +231,12 @@ impl Engine {
         {
             return Some(format!("expected the name of a speaker, found `{speaker}`"));
         }
-        if let Control::Accept { topic: Some(topic) } = control
+        if let Control::Accept { topic: Some(topic), .. } = control
             && !self.world.borrow().durable.guards.contains_key(topic)
         {
             return Some(format!("expected a guarded topic, found `{topic}`"));
         }
-        if let Control::Accept { topic } = control
+        if let Control::Accept { topic, .. } = control
             && !self.has_problem(topic.as_deref())
         {
             let place = topic.as_ref().map(|topic| format!(" on `{topic}`")).unwrap_or_default();
@@ -273,7 +275,7 @@ fn loosening_request(control: Control) -> Arrival {
         Control::SetPolicy { policy, for_ms, .. } => (TURN_OFF_POLICY, policy.clone(), *for_ms),
         Control::Mute { speaker, .. } | Control::Unmute { speaker } => (UNMUTE, speaker.clone(), None),
         Control::SetRelay { for_ms, .. } => (RELEASE, "discovery".to_owned(), *for_ms),
-        Control::Accept { topic } => (ACCEPT, topic.clone().unwrap_or_else(|| "everything".to_owned()), None),
+        Control::Accept { topic, .. } => (ACCEPT, topic.clone().unwrap_or_else(|| "everything".to_owned()), None),
     };
     let data: BTreeMap<String, Value> = for_ms.map(|for_ms| ("for_ms".to_owned(), for_ms.into())).into_iter().collect();
     let request = Request {

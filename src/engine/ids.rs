@@ -61,6 +61,11 @@ pub(super) fn is_token(token: &str, kept: &str) -> bool {
     token_digest(token).as_bytes().ct_eq(kept.as_bytes()).into()
 }
 
+/// A digest of a text that is compared with itself later: SHA-256 in hexadecimal.
+pub(super) fn digest_of(text: &[u8]) -> String {
+    hexadecimal(&digest(&[text]), 32)
+}
+
 fn digest(parts: &[&[u8]]) -> [u8; 32] {
     let mut hash = Sha256::new();
     for part in parts {

@@ -26,7 +26,13 @@ pub enum Control {
     /// `relay/set`: whether the mirrored discovery points at the gate.
     SetRelay { on: bool, for_ms: Option<u64> },
     /// `guard/set`: what is announced now for a guarded topic, or for all, is as the owner wants it.
-    Accept { topic: Option<String> },
+    Accept {
+        topic: Option<String>,
+        /// A digest of what was announced when it was asked for. The engine fills it in: what is announced later is not
+        /// what somebody has looked at.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        announced: Option<String>,
+    },
 }
 
 /// An answer to a held request, as it came in.

@@ -5,6 +5,8 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::topic;
+
 /// Quality of service, as far as the bridge uses it. It never asks for "exactly once": a command is sent at most once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -48,6 +50,16 @@ impl Message {
     }
 }
 
+/// What every payload of the canary begins with. No device knows it.
+pub const CANARY_PAYLOAD: &str = "hushgate-canary";
+
+impl Message {
+    /// Whether it is the canary's: inert, on a level that no device has.
+    pub fn is_canary(&self) -> bool {
+        topic::is_canary(&self.topic) && self.payload.starts_with(CANARY_PAYLOAD.as_bytes())
+    }
+}
+
 /// A command on its way to a device: what is forwarded if the verdict allows it.
 ///
 /// `topic` is the device's real topic, without the gate's prefix.
@@ -57,4 +69,20 @@ pub struct Command {
     pub payload: Bytes,
     pub qos: Qos,
     pub expiry_s: Option<u32>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_canary_is_known_by_topic_and_payload_together() {
+        for (topic, payload, expected) in [
+            ("a/set/hushgate_canary", "hushgate-canary 1 control", true),
+            ("a/set/hushgate_canary", "UNLOCK", false),
+            ("a/set", "hushgate-canary 1 control", false),
+        ] {
+            assert_eq!(Message::live(topic, payload).is_canary(), expected, "{topic} {payload}");
+        }
+    }
 }

@@ -172,6 +172,11 @@ impl Discovered {
         self.guards.accept(topic, &Present { entities, is_known: &is_known, is_gated: &is_gated })
     }
 
+    /// Who claims a command topic now.
+    pub(super) fn claimants(&self, topic: &str) -> Vec<Rc<Entity>> {
+        present(&self.claims, topic)
+    }
+
     pub(super) fn claims(&self) -> &Claims {
         &self.claims
     }
@@ -197,9 +202,9 @@ impl Discovered {
 
     fn others(&self) -> &Others {
         self.others.get_or_init(|| {
-            let present = self.claims.entities().map(|entity| &**entity);
             let is_gone = |entity: &&Entity| self.claims.get(&Identity::of(entity)).is_none();
-            let doors = Doors::new(present.chain(self.guards.accepted().filter(is_gone)));
+            let gone = self.guards.accepted().filter(is_gone).map(|entity| Rc::new(entity.clone()));
+            let doors = Doors::new(self.claims.entities().cloned().chain(gone));
             let filters = self.guards.accepted().flat_map(|entity| doors.filters(entity));
             let guarded: BTreeSet<TopicFilter> = filters.map(|door| door.filter).collect();
             Others { doors, guarded: guarded.into_iter().collect() }
@@ -216,9 +221,9 @@ impl Discovered {
         &self.others().guarded
     }
 
-    /// Whether a topic is a door to a guarded entity.
+    /// Whether a topic is a door to a guarded entity. What is announced and moves nothing else is none.
     pub(super) fn leads_to_guarded(&self, topic: &str) -> bool {
-        self.guarded_doors().iter().any(|filter| filter.matches(topic))
+        !self.others().doors.is_separate(topic) && self.guarded_doors().iter().any(|filter| filter.matches(topic))
     }
 
     /// What a command means. `None`: no entity commands there, and no other door leads to one.
@@ -254,8 +259,9 @@ impl Discovered {
         };
         let chosen =
             understood.into_iter().reduce(|best, next| if strictness(&next) > strictness(&best) { next } else { best });
+        let is_new = self.is_read_by_strangers_alone(topic, payload);
         let chosen = chosen.map(|chosen| {
-            let is_sensitive = chosen.is_sensitive || (is_among_sensitive && !is_read_by_sensitive);
+            let is_sensitive = chosen.is_sensitive || is_new || (is_among_sensitive && !is_read_by_sensitive);
             Understood { is_sensitive, ..chosen }
         });
         let door = self.others().doors.read(topic, payload, class_of).map(|found| Understood {
@@ -271,6 +277,17 @@ impl Discovered {
             (chosen, None) => chosen.or_else(|| part_of_a_topic(&around, topic)),
             (_, door) => door,
         }
+    }
+
+    /// Whether what is announced for a guarded topic was not accepted, and nobody who was can read this payload. Whoever
+    /// may announce devices would otherwise give an opening payload a harmless name.
+    fn is_read_by_strangers_alone(&self, topic: &str, payload: &[u8]) -> bool {
+        let Some(guard) = self.guards.get(topic).filter(|guard| guard.problem.is_some()) else { return false };
+        let reads = |entity: &Entity| {
+            let mut keys = entity.command_topics().filter(|(_, commanded)| *commanded == topic);
+            keys.any(|(key, _)| platform::read_command(entity, key, payload).is_readable)
+        };
+        !guard.accepted.iter().any(reads)
     }
 
     /// Who commands on a topic now, and who did when it was accepted and has changed since.

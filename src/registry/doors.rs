@@ -17,11 +17,12 @@ mod zigbee2mqtt;
 mod zwave;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use serde::Serialize;
 
 pub use self::device::announced_topics;
-use self::device::{Device, Role};
+use self::device::{Device, Here, Role};
 pub use self::judge::DoorReading;
 use self::judge::Judge;
 use crate::model::action::Class;
@@ -57,6 +58,11 @@ impl Family {
             Family::Esphome => "ESPHome",
             Family::Plain => "MQTT device",
         }
+    }
+
+    /// A command on an announced topic reaches no other entity of the device.
+    fn has_separate_topics(self) -> bool {
+        matches!(self, Family::Tasmota | Family::Shelly | Family::Zwave | Family::Esphome)
     }
 
     /// One program speaks for all devices of this family: who writes as it can do with them what he likes anyway.
@@ -111,51 +117,66 @@ pub struct Site {
 #[derive(Debug, Clone, Default)]
 pub struct Doors {
     devices: Vec<Device>,
-    /// By the beginning of the topics.
-    roots: BTreeMap<String, BTreeSet<(Family, Role, usize)>>,
+    /// By the beginning of the topics, then by how they go on.
+    roots: BTreeMap<String, BTreeMap<(Family, Role), device::Index>>,
+    /// Announced command topics that move nothing but what announced them, though they look like other doors to it.
+    separate: BTreeSet<String>,
     /// To which devices an entity belongs: by its discovery topic and component. With strange topics it is more than one.
     owners: BTreeMap<(String, String), Vec<usize>>,
 }
 
 impl Doors {
     /// Reads what discovery taught. Make it anew when that changes.
-    pub fn new<'a>(entities: impl IntoIterator<Item = &'a Entity>) -> Doors {
+    pub fn new(entities: impl IntoIterator<Item = Rc<Entity>>) -> Doors {
         let devices = device::gather(entities);
-        let mut roots: BTreeMap<String, BTreeSet<(Family, Role, usize)>> = BTreeMap::new();
+        let mut roots: BTreeMap<String, BTreeMap<(Family, Role), device::Index>> = BTreeMap::new();
         let mut owners: BTreeMap<(String, String), Vec<usize>> = BTreeMap::new();
         for (index, device) in devices.iter().enumerate() {
             for (root, role) in device.roots() {
-                roots.entry(root).or_default().insert((device.family, role, index));
+                let kinds = roots.entry(root).or_default();
+                kinds.entry((device.family, role)).or_default().add(index, device);
             }
             for entity in &device.entities {
                 owners.entry((entity.topic.clone(), entity.component.clone())).or_default().push(index);
             }
         }
-        Doors { devices, roots, owners }
+        // A topic at which another family listens too is not as separate as it looks.
+        let is_shared = |family: Family, topic: &str| {
+            let mut heard = topic.match_indices('/').filter_map(|(end, _)| roots.get(topic.get(..end)?));
+            heard.any(|kinds| kinds.keys().any(|(other, _)| *other != family))
+        };
+        let separate = devices.iter().filter(|device| device.family.has_separate_topics()).flat_map(|device| {
+            let topics = device.commands().map(|(_, _, topic)| topic);
+            topics.filter(|topic| !topic.ends_with("/rpc") && !is_shared(device.family, topic)).map(str::to_owned)
+        });
+        let separate = separate.collect();
+        Doors { devices, roots, separate, owners }
     }
 
     /// What a message means, if it comes by a door that is known here. `class_of` is the owner's word on actions.
     ///
     /// Of all readings the strictest counts. On an announced command topic this may be stricter than what the claims
-    /// say (a field beside the lock's), or `None`.
+    /// say (a field beside the lock's), or `None`. An empty payload says nothing but to Zigbee2MQTT itself.
     pub fn read(&self, topic: &str, payload: &[u8], class_of: &dyn Fn(&str) -> Class) -> Option<DoorReading> {
-        if check_name(topic).is_err() || payload.is_empty() {
+        if check_name(topic).is_err() {
             return None;
         }
         let judge = Judge::new(class_of);
         let ends: Vec<usize> = topic.match_indices('/').map(|(index, _)| index).take(LEVELS_MAX).collect();
-        // The longest root first: what a device says of itself goes before what its network says.
-        ends.iter().rev().find_map(|end| {
+        let found = ends.iter().filter_map(|end| {
             let (root, rest) = (topic.get(..*end)?, topic.get(end + 1..)?);
-            let found = self.roots.get(root)?;
-            let kinds: BTreeSet<(Family, Role)> = found.iter().map(|(family, role, _)| (*family, *role)).collect();
-            let read = |(family, role): (Family, Role)| {
-                let here = found.iter().filter(|entry| (entry.0, entry.1) == (family, role));
-                let devices: Vec<&Device> = here.filter_map(|entry| self.devices.get(entry.2)).collect();
-                read_family(family, role, &judge, &devices, rest, payload)
+            let read = |((family, role), index): (&(Family, Role), &device::Index)| {
+                read_family(*family, *role, &judge, &Here::new(&self.devices, index), rest, payload)
             };
-            judge.strictest(kinds.into_iter().filter_map(read))
-        })
+            judge.strictest(self.roots.get(root)?.iter().filter_map(read))
+        });
+        judge.strictest(found)
+    }
+
+    /// Whether a topic moves only the entity that announced it, whichever other doors it looks like: each relay of a
+    /// Tasmota has its own command, each part of an ESPHome device its own topic.
+    pub fn is_separate(&self, topic: &str) -> bool {
+        self.separate.contains(topic)
     }
 
     /// The topics that must be shut for others if this entity is guarded: its own with all below them, and the doors.
@@ -236,16 +257,17 @@ fn read_family(
     family: Family,
     role: Role,
     judge: &Judge<'_>,
-    devices: &[&Device],
+    here: &Here<'_>,
     rest: &str,
     payload: &[u8],
 ) -> Option<DoorReading> {
     match family {
-        Family::Zigbee2mqtt => zigbee2mqtt::read(judge, devices, rest, payload),
-        Family::Tasmota => tasmota::read(judge, devices, role, rest, payload),
-        Family::Shelly => shelly::read(judge, devices, role, rest, payload),
-        Family::Zwave => zwave::read(judge, devices, rest, payload),
-        Family::Esphome => esphome::read(judge, devices, rest, payload),
+        Family::Zigbee2mqtt => zigbee2mqtt::read(judge, here, rest, payload),
+        _ if payload.is_empty() => None,
+        Family::Tasmota => tasmota::read(judge, here, role, rest, payload),
+        Family::Shelly => shelly::read(judge, here, role, rest, payload),
+        Family::Zwave => zwave::read(judge, here, rest, payload),
+        Family::Esphome => esphome::read(judge, here, rest, payload),
         Family::Plain => None,
     }
 }

@@ -8,7 +8,6 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::decision::{Decision, Enforcement, Verdict};
-use crate::model::durable::Durable;
 use crate::model::event::{Canary, Entry};
 use crate::model::request::Door;
 
@@ -134,13 +133,6 @@ impl Health {
             Door::Ask | Door::Policy | Door::Control => return,
         };
         *count += u64::from(decision.settles.is_none());
-    }
-
-    /// What an earlier run left is as it was, without a record.
-    pub fn restored(&mut self, durable: &Durable) {
-        for (topic, guard) in &durable.guards {
-            self.problem(topic, guard.problem.as_deref());
-        }
     }
 
     /// Something is not as it should be, or is again.

@@ -91,9 +91,6 @@ impl Run {
         let count = sources.len();
         let Opened { store, saved, problem } = Store::open(&config.data, clock.now());
         let mut health = Health::default();
-        if let Some((durable, _)) = &saved {
-            health.restored(durable);
-        }
         if let Some(problem) = problem {
             tracing::error!("{}", problem.replace('\n', "; "));
             health.problem(&config.data.display().to_string(), Some(&problem));

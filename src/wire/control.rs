@@ -94,11 +94,11 @@ fn read_relay(payload: &[u8]) -> Result<Control, String> {
 /// `accept` for everything, or `{"accept": "<topic>"}`.
 fn read_accept(payload: &[u8]) -> Result<Control, String> {
     match read_body(payload, &["accept"])? {
-        Body::Word(word) if word == "accept" => Ok(Control::Accept { topic: None }),
+        Body::Word(word) if word == "accept" => Ok(Control::Accept { topic: None, announced: None }),
         Body::Word(word) => Err(unknown("`accept`", &word, ["accept"])),
         Body::Object(mut object) => {
             let topic = object.text("accept")?.ok_or("expected the field `accept`, found none")?;
-            Ok(Control::Accept { topic: Some(topic) })
+            Ok(Control::Accept { topic: Some(topic), announced: None })
         }
     }
 }

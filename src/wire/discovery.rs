@@ -81,7 +81,11 @@ impl Wire {
     /// A command on the real topic of a discovered device. `None`: it is none, or it is our own.
     pub(super) fn see_command(&mut self, message: &Message) -> Option<Event> {
         let (topic, payload) = (message.topic.as_str(), message.payload.as_ref());
-        if message.retain || payload.is_empty() || !self.registry.is_discovered_command(topic, payload) {
+        if message.retain
+            || payload.is_empty()
+            || message.is_canary()
+            || !self.registry.is_discovered_command(topic, payload)
+        {
             return None;
         }
         if self.sight.is_echo(message) {

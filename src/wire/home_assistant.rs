@@ -286,12 +286,17 @@ impl Wire {
         self.keep(messages)
     }
 
-    /// Everything that is announced, where Home Assistant says that it is there; else nothing.
+    /// Where Home Assistant says that it is there: everything that is announced, and what its phone is asked, since an
+    /// automation that waited for the answer ended with it. Else nothing.
     pub(super) fn greet(&self, message: &Message) -> Vec<Message> {
-        if !self.home_assistant.is_birth(message) {
+        let shown = &self.home_assistant;
+        if !shown.is_birth(message) {
             return Vec::new();
         }
-        self.home_assistant.device.topics().into_iter().filter_map(|topic| self.own.get(topic).cloned()).collect()
+        let announced = shown.device.topics().into_iter().filter_map(|topic| self.own.get(topic).cloned());
+        let channel = shown.questions.channel().unwrap_or_default();
+        let asked = shown.questions.all().map(|question| self.prompt(channel, &question.pending, &question.token));
+        announced.chain(asked).collect()
     }
 
     /// Leaves out what is stored already, and remembers the rest.

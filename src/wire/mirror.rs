@@ -38,8 +38,10 @@ pub(super) struct Mirror {
     kept: BTreeSet<String>,
     /// What the broker has stored under the mirror and nobody has announced on this connection, by mirror topic.
     orphans: BTreeMap<String, Bytes>,
-    /// Mirror topics of which the broker has said on this connection that they stand as they should.
+    /// Mirror topics that stand as they should: the broker has said so on this connection, or was told.
     standing: BTreeSet<String>,
+    /// Something came on this connection, so what is written goes out.
+    is_up: bool,
     /// Monotonic time after which orphans are stale. `None` without a connection.
     settles_ms: Option<u64>,
     /// A stored message of discovery came since `settles_ms` was set.
@@ -55,6 +57,7 @@ impl Mirror {
             kept: BTreeSet::new(),
             orphans: BTreeMap::new(),
             standing: BTreeSet::new(),
+            is_up: false,
             settles_ms: None,
             is_busy: false,
         }
@@ -78,8 +81,14 @@ impl Mirror {
         self.heard.clear();
         self.orphans.clear();
         self.standing.clear();
+        self.is_up = false;
         self.settles_ms = None;
         self.is_busy = false;
+    }
+
+    /// Something came from the broker: there is a connection, whether it is told already or not.
+    pub(super) const fn see_connection(&mut self) {
+        self.is_up = true;
     }
 
     /// Whether a message that is to be stored must be sent on this connection.
@@ -248,7 +257,11 @@ impl Wire {
         if self.own.get(&message.topic) == Some(&message) {
             return None;
         }
-        self.mirror.standing.remove(&message.topic);
+        if self.mirror.is_up {
+            self.mirror.standing.insert(message.topic.clone());
+        } else {
+            self.mirror.standing.remove(&message.topic);
+        }
         Some(self.own.store(message))
     }
 }

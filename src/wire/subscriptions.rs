@@ -50,7 +50,16 @@ const OWN: [&str; 16] = [
     "status",
 ];
 
+/// Of these, what may be stored in great numbers.
+const MANY: [&str; 2] = ["state/#", "homeassistant/#"];
+
+/// How a filter is wanted.
+type Wish = (RetainHandling, Qos);
+
 /// `house` may be stored and still count; what is stored on `watched` topics and those of policies never does.
+///
+/// What may be stored in great numbers comes all at once. At quality of service 1 Mosquitto drops of that what is more
+/// than its queue for one client, 1,000 messages by default, without a word; at 0 it writes everything into the socket.
 pub(super) fn all(
     base: &str,
     house: &[TopicFilter],
@@ -60,35 +69,41 @@ pub(super) fn all(
     let own: Vec<TopicFilter> =
         OWN.iter().filter_map(|rest| TopicFilter::new(&format!("{base}/{rest}")).ok()).collect();
     let policies = policies.iter().filter(|filter| !is_under(filter.as_str(), base));
-    let wanted = own.iter().chain(house).map(|filter| (filter, RetainHandling::OnSubscribe));
-    let unwanted = watched.iter().chain(policies).map(|filter| (filter, RetainHandling::Never));
-    let mut chosen: Vec<(&TopicFilter, RetainHandling)> = Vec::new();
+    let is_many = |filter: &TopicFilter| {
+        let below = filter.as_str().strip_prefix(base).and_then(|rest| rest.strip_prefix('/'));
+        below.is_some_and(|rest| MANY.contains(&rest))
+    };
+    let own_qos = |filter: &TopicFilter| if is_many(filter) { Qos::AtMostOnce } else { Qos::AtLeastOnce };
+    let own = own.iter().map(|filter| (filter, (RetainHandling::OnSubscribe, own_qos(filter))));
+    let house = house.iter().map(|filter| (filter, (RetainHandling::OnSubscribe, Qos::AtMostOnce)));
+    let unwanted = watched.iter().chain(policies).map(|filter| (filter, (RetainHandling::Never, Qos::AtLeastOnce)));
+    let mut chosen: Vec<(&TopicFilter, Wish)> = Vec::new();
     let mut places: BTreeMap<&str, usize> = BTreeMap::new();
-    for (filter, handling) in wanted.chain(unwanted) {
+    for (filter, wish) in own.chain(house).chain(unwanted) {
         let place = *places.entry(filter.as_str()).or_insert(chosen.len());
         match chosen.get_mut(place) {
-            Some(known) => known.1 = strongest(known.1, handling),
-            None => chosen.push((filter, handling)),
+            Some(known) => known.1 = strongest(known.1, wish),
+            None => chosen.push((filter, wish)),
         }
     }
     let index = Index::new(&chosen);
     let coverers: Vec<Vec<usize>> = chosen.iter().map(|(filter, _)| index.coverers(filter)).collect();
     let is_covered = |place: usize| coverers.get(place).is_some_and(|coverers| !coverers.is_empty());
-    let mut handlings: Vec<RetainHandling> = chosen.iter().map(|(_, handling)| *handling).collect();
-    for ((_, handling), coverers) in chosen.iter().zip(&coverers) {
+    let mut wishes: Vec<Wish> = chosen.iter().map(|(_, wish)| *wish).collect();
+    for ((_, wish), coverers) in chosen.iter().zip(&coverers) {
         let wider = coverers.iter().find(|place| !is_covered(**place));
-        if let Some(kept) = wider.and_then(|place| handlings.get_mut(*place)) {
-            *kept = strongest(*kept, *handling);
+        if let Some(kept) = wider.and_then(|place| wishes.get_mut(*place)) {
+            *kept = strongest(*kept, *wish);
         }
     }
-    let subscription = |(filter, retain_handling): (&TopicFilter, RetainHandling)| Subscription {
+    let subscription = |filter: &TopicFilter, (retain_handling, qos): Wish| Subscription {
         filter: filter.clone(),
-        qos: Qos::AtLeastOnce,
+        qos,
         no_local: true,
         retain_handling,
     };
-    let kept = chosen.iter().zip(handlings).enumerate().filter(|(place, _)| !is_covered(*place));
-    kept.map(|(_, ((filter, _), handling))| subscription((*filter, handling))).collect()
+    let kept = chosen.iter().zip(wishes).enumerate().filter(|(place, _)| !is_covered(*place));
+    kept.map(|(_, ((filter, _), wish))| subscription(filter, wish)).collect()
 }
 
 /// Finds who covers a filter without comparing each one with all others: a house has thousands.
@@ -100,7 +115,7 @@ struct Index<'a> {
 }
 
 impl<'a> Index<'a> {
-    fn new(filters: &[(&'a TopicFilter, RetainHandling)]) -> Index<'a> {
+    fn new(filters: &[(&'a TopicFilter, Wish)]) -> Index<'a> {
         let mut index = Index { trees: BTreeMap::new(), patterns: Vec::new() };
         for (place, (filter, _)) in filters.iter().enumerate() {
             match filter.as_str().strip_suffix("/#") {
@@ -126,8 +141,9 @@ impl<'a> Index<'a> {
     }
 }
 
-fn strongest(one: RetainHandling, other: RetainHandling) -> RetainHandling {
-    if one == RetainHandling::OnSubscribe { one } else { other }
+fn strongest(one: Wish, other: Wish) -> Wish {
+    let retain_handling = if one.0 == RetainHandling::OnSubscribe { one.0 } else { other.0 };
+    (retain_handling, one.1.max(other.1))
 }
 
 /// Whether every topic that `narrow` matches is matched by `wide` too.
@@ -183,21 +199,27 @@ mod tests {
             let house: Vec<TopicFilter> = house.iter().map(|text| filter(text)).collect();
             let policies: Vec<TopicFilter> = policies.iter().map(|text| filter(text)).collect();
             let all = all("h", &house, &[], &policies);
-            assert!(all.iter().all(|subscription| subscription.no_local && subscription.qos == Qos::AtLeastOnce));
+            assert!(all.iter().all(|subscription| subscription.no_local));
             let rest = all.iter().filter(|subscription| !is_under(subscription.filter.as_str(), "h"));
-            rest.map(|subscription| format!("{} {:?}", subscription.filter, subscription.retain_handling))
-                .collect::<Vec<_>>()
-                .join(", ")
+            let shown = |subscription: &Subscription| {
+                let Subscription { filter, retain_handling, qos, .. } = subscription;
+                format!("{filter} {retain_handling:?} {}", u8::from(*qos == Qos::AtLeastOnce))
+            };
+            rest.map(shown).collect::<Vec<_>>().join(", ")
         };
         assert_eq!(told(&[], &[]), "");
-        assert_eq!(told(&["a/+"], &["b/#", "h/gate/x"]), "a/+ OnSubscribe, b/# Never");
-        assert_eq!(told(&["a/+", "a/b"], &["a/b"]), "a/+ OnSubscribe");
-        assert_eq!(told(&["a/b"], &["a/#"]), "a/# OnSubscribe");
-        assert_eq!(told(&["a/b"], &["#"]), "# OnSubscribe");
-        assert_eq!(told(&["a", "a/b/c"], &["a/+/c", "a/b/#", "a/#"]), "a/# OnSubscribe");
-        assert_eq!(told(&["a/+/c"], &["a/b/c", "+/+/c", "a/#"]), "+/+/c Never, a/# OnSubscribe");
+        assert_eq!(told(&["a/+"], &["b/#", "h/gate/x"]), "a/+ OnSubscribe 0, b/# Never 1");
+        assert_eq!(told(&["a/+", "a/b"], &[]), "a/+ OnSubscribe 0");
+        assert_eq!(told(&["a/+", "a/b"], &["a/b"]), "a/+ OnSubscribe 1", "a policy hears no less for it");
+        assert_eq!(told(&["a/b"], &["a/#"]), "a/# OnSubscribe 1");
+        assert_eq!(told(&["a/b"], &["#"]), "# OnSubscribe 1");
+        assert_eq!(told(&["a", "a/b/c"], &["a/+/c", "a/b/#", "a/#"]), "a/# OnSubscribe 1");
+        assert_eq!(told(&["a/+/c"], &["a/b/c", "+/+/c", "a/#"]), "+/+/c Never 1, a/# OnSubscribe 1");
         let own = all("h", &[], &[], &[]);
         assert_eq!(own.len(), OWN.len());
         assert!(own.iter().all(|subscription| subscription.retain_handling == RetainHandling::OnSubscribe));
+        let at_most_once = own.iter().filter(|subscription| subscription.qos == Qos::AtMostOnce);
+        let many: Vec<&str> = at_most_once.map(|subscription| subscription.filter.as_str()).collect();
+        assert_eq!(many, ["h/state/#", "h/homeassistant/#"], "commands and answers are acknowledged");
     }
 }

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use crate::bridge::{Bridge, command};
 use crate::broker::Mosquitto;
 use crate::client::Client;
-use crate::devices::{self, Device, Devices};
+use crate::devices::{self, BIRTH, Device, Devices};
 use crate::hass::HomeAssistant;
 use crate::phone::Phone;
 use crate::prepared::{ANNAS_ID, Prepared};
@@ -59,13 +59,18 @@ pub struct House {
 /// What a house shall have.
 pub struct Plan {
     devices: Vec<Device>,
+    must_hear: bool,
     packages: Vec<(&'static str, String)>,
 }
 
 impl Plan {
     /// All devices, and both streams.
     pub fn usual() -> Plan {
-        Plan { devices: devices::all(), packages: vec![("streams", STREAMS.to_owned()), ("night", NIGHT.to_owned())] }
+        Plan {
+            devices: devices::all(),
+            must_hear: false,
+            packages: vec![("streams", STREAMS.to_owned()), ("night", NIGHT.to_owned())],
+        }
     }
 
     /// Adds YAML to Home Assistant's configuration, in the place of one of the same name.
@@ -93,6 +98,12 @@ impl Plan {
         self.package("hushgate", mine)
     }
 
+    /// Lets `build` wait until Home Assistant hears every topic of its configuration.
+    pub fn hearing(mut self) -> Plan {
+        self.must_hear = true;
+        self
+    }
+
     /// Sets everything up and starts Home Assistant.
     pub fn build(self, prepared: &Prepared) -> House {
         let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
@@ -101,9 +112,14 @@ impl Plan {
         let devices = Devices::start(&broker.seen_by("devices"), self.devices);
         let config = folder.path().join("home-assistant");
         let copy = prepared.copy_to(&config, broker.port(), phone.port(), &self.packages);
-        let mut home_assistant = copy.home_assistant;
-        home_assistant.start_as(&copy.anna);
-        House { home_assistant, devices, phone, broker, anna: copy.anna, ben: copy.ben, webhook: copy.webhook, folder }
+        let (home_assistant, anna, ben, webhook) = (copy.home_assistant, copy.anna, copy.ben, copy.webhook);
+        let mut house = House { home_assistant, devices, phone, broker, anna, ben, webhook, folder };
+        if self.must_hear {
+            house.start_and_hear();
+        } else {
+            house.home_assistant.start_as(&house.anna);
+        }
+        house
     }
 }
 
@@ -212,9 +228,36 @@ impl House {
         person["attributes"]["user_id"].as_str().expect("text").to_owned()
     }
 
+    /// Starts Home Assistant, and waits until it hears all topics of its configuration: some seconds after it has
+    /// subscribed it says that it is there. What is published before that does not reach it.
+    pub fn start_and_hear(&mut self) {
+        let mut birth = self.birth();
+        self.home_assistant.start_as(&self.anna);
+        expect_online(&mut birth);
+    }
+
+    /// A client to which Home Assistant says that it is there; give it to [`expect_online`].
+    pub fn birth(&self) -> Client {
+        self.client("owner", &[BIRTH])
+    }
+
+    /// Starts the broker again with access rules, or without any; what it had stored is gone. The devices are back at once,
+    /// Home Assistant when the client that is given back hears of it.
+    pub fn restart_broker(&mut self, access: Option<&str>) -> Client {
+        self.broker.restart_with_access(access);
+        let birth = self.birth();
+        self.devices = Devices::start(&self.broker.seen_by("devices"), devices::all());
+        birth
+    }
+
     /// Stops Home Assistant in good order and starts it again.
     pub fn restart_home_assistant(&mut self) {
         self.home_assistant.stop();
         self.home_assistant.start_as(&self.anna);
     }
+}
+
+/// Waits until Home Assistant is connected and hears its topics.
+pub fn expect_online(birth: &mut Client) {
+    birth.expect_where(BIRTH, |status| !status.retain && status.payload == "online");
 }

@@ -104,7 +104,7 @@ script:
 "#;
 
 fn the_blueprint_goes_on_only_with_a_yes(prepared: &Prepared) {
-    let mut house = Plan::usual().hushgate_package().package("asking", ASKING).build(prepared);
+    let house = Plan::usual().hushgate_package().package("asking", ASKING).hearing().build(prepared);
     let _bridge = house.open(&Settings::enforce());
     let mut heard = house.client("owner", &["tests/asked"]);
     let ask = |house: &House| {

@@ -42,11 +42,6 @@ impl Phone {
     pub fn expect_push(&self) -> Value {
         self.pushes.recv_timeout(PATIENCE).unwrap_or_else(|error| panic!("nothing came to the phone: {error}"))
     }
-
-    /// Every push that has come and was not asked for yet.
-    pub fn received(&self) -> Vec<Value> {
-        self.pushes.try_iter().collect()
-    }
 }
 
 /// Reads one push and says that it was taken, in the words of the app's maker.

@@ -23,7 +23,7 @@ const TWIN: &str = "lock.back_door_gated";
 
 /// The bridge in a house with the twin's original and the package that carries commands out, once the twin is there.
 fn gate(prepared: &Prepared) -> (House, Bridge) {
-    let mut house = Plan::usual().not_on_mqtt().hushgate_package().build(prepared);
+    let mut house = Plan::usual().not_on_mqtt().hushgate_package().hearing().build(prepared);
     let bridge = house.gate(&Settings::enforce().with(format!("twins: [{ORIGINAL}]")));
     house.home_assistant.expect_state(TWIN, "locked");
     (house, bridge)
@@ -83,12 +83,12 @@ fn only_listed_services_are_carried_out(prepared: &Prepared) {
 }
 
 fn a_stored_act_is_not_carried_out(prepared: &Prepared) {
-    let mut house = Plan::usual().not_on_mqtt().hushgate_package().build(prepared);
+    let mut house = Plan::usual().not_on_mqtt().hushgate_package().hearing().build(prepared);
     let bridge = house.client("hushgate", &[]);
     let unlock = json!({"action": "lock.unlock", "target": {"entity_id": ORIGINAL}, "data": {}});
     house.home_assistant.stop();
     bridge.publish_retained("hushgate/act", &unlock.to_string());
-    house.home_assistant.start_as(&house.anna);
+    house.start_and_hear();
     let mute = json!({
         "action": "media_player.volume_mute", "target": {"entity_id": "media_player.kitchen_speaker"},
         "data": {"is_volume_muted": true}

@@ -29,7 +29,7 @@ const HOLDING: &str = "user hushgate\ntopic readwrite #\n\nuser homeassistant\nt
 const FORGETTING: &str = "user hushgate\ntopic readwrite #\n\nuser homeassistant\ntopic deny \
                           zigbee2mqtt/door/set/#\ntopic readwrite #\n\nuser guest\ntopic read weather/#\n";
 /// The bridge may write what it guards, but not read it.
-const DEAF: &str = "user hushgate\ntopic readwrite hushgate/#\ntopic write zigbee2mqtt/#\n\nuser homeassistant\ntopic \
+const DEAF: &str = "user hushgate\ntopic readwrite hushgate/#\ntopic readwrite homeassistant/#\ntopic write zigbee2mqtt/#\n\nuser homeassistant\ntopic \
                     readwrite hushgate/#\n\nuser guest\ntopic read weather/#\n";
 
 fn users(password: &str) -> String {
@@ -44,11 +44,18 @@ fn finding(broker: &Broker, section: &str) -> (Value, Value) {
     let house = House::on(broker);
     house.guard(&[DOOR, SIREN]);
     house.add(section);
-    let mut owner = Client::connect(broker, &["hushgate/log", "hushgate/health"]);
+    let mut owner = Client::connect(broker, &["hushgate/log", "hushgate/health", "hushgate/decision/#"]);
+    // Below `set` Zigbee2MQTT takes attributes, so there the canary could be taken for a command.
+    let lock = format!(
+        "{{\"name\":\"Door\",\"uniq_id\":\"0x1_lock\",\"cmd_t\":\"{DOOR}\",\"stat_t\":\"zigbee2mqtt/door\",\
+         \"dev\":{{\"ids\":[\"zigbee2mqtt_0x1\"]}},\"o\":{{\"name\":\"Zigbee2MQTT\"}}}}"
+    );
+    owner.publish_retained("homeassistant/lock/0x1/config", &lock);
     let _bridge = house.run();
     let record = owner.expect_where("hushgate/log", |record| record.json()["record"] == "canary").json();
     let health =
         owner.expect_where("hushgate/health", |health| health.json()["enforcement_reason"] == record["reason"]);
+    assert!(owner.received("hushgate/decision/#").is_empty(), "the canary is no command");
     (record, health.json())
 }
 

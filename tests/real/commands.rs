@@ -5,8 +5,8 @@ use std::process::Output;
 use crate::Case;
 use crate::broker::{Broker, Kind};
 use crate::client::Client;
-use crate::gate::asked;
 use crate::house::House;
+use crate::prompt::asked;
 
 pub const CASES: &[Case] = &[
     ("accept_needs_a_bridge", accept_needs_a_bridge),
@@ -15,6 +15,9 @@ pub const CASES: &[Case] = &[
     ("release_asks_a_living_bridge", release_asks_a_living_bridge),
     ("release_works_with_the_bridge_dead", release_works_with_the_bridge_dead),
     ("release_of_nothing_says_so", release_of_nothing_says_so),
+    ("doctor_works_without_a_bridge", doctor_works_without_a_bridge),
+    ("doctor_looks_itself_where_no_bridge_does", doctor_looks_itself_where_no_bridge_does),
+    ("doctor_says_what_is_not_covered", doctor_says_what_is_not_covered),
 ];
 
 const DOOR: &str = "zigbee2mqtt/door/set";
@@ -69,10 +72,14 @@ fn accept_waits_for_a_person(kind: Kind) {
 
     let (code, accepted, error) = said(&answered(&broker, &house, &["accept", DOOR], "approve"));
     assert_eq!((code, accepted), (Some(0), format!("accepted: {DOOR}\n")), "{error}");
-    for arguments in [&["accept", DOOR], &["accept", "--all"]] {
-        let (code, _, error) = said(&house.command(arguments));
+    // Nobody announces it any more, so nothing of it is guarded now.
+    for (arguments, expected) in [
+        (["accept", DOOR], format!("expected a guarded topic, found `{DOOR}`")),
+        (["accept", "--all"], "expected something new to accept, found nothing".to_owned()),
+    ] {
+        let (code, _, error) = said(&house.command(&arguments));
         assert_eq!(code, Some(1), "{error}");
-        assert!(error.contains("expected something new to accept, found nothing"), "{error}");
+        assert!(error.contains(&expected), "{error}");
     }
 }
 
@@ -125,4 +132,70 @@ fn release_of_nothing_says_so(kind: Kind) {
     let (code, _, error) = said(&House::on(&broker).command(&["release"]));
     assert_eq!(code, Some(1), "{error}");
     assert!(error.contains("nothing is announced under `homeassistant`"), "{error}");
+}
+
+/// Announces a lock on the door's topic and a light beside it.
+fn announce(broker: &Broker) -> Client {
+    let mut owner = Client::connect(broker, &["homeassistant/#"]);
+    let lock =
+        format!(r#"{{"name":"Door","obj_id":"door","uniq_id":"1","cmd_t":"{DOOR}","stat_t":"zigbee2mqtt/door"}}"#);
+    let light = r#"{"name":"Porch","obj_id":"porch","uniq_id":"2","cmd_t":"porch/set","stat_t":"porch"}"#;
+    for (topic, config) in
+        [("homeassistant/lock/door/config", lock.as_str()), ("homeassistant/light/porch/config", light)]
+    {
+        owner.publish_retained(topic, config);
+        owner.expect(topic);
+    }
+    owner
+}
+
+fn doctor_works_without_a_bridge(kind: Kind) {
+    let broker = Broker::start(kind);
+    let _owner = announce(&broker);
+    let house = House::on(&broker);
+    house.add("facts: {statestream: states}\n");
+    let (code, report, error) = said(&house.command(&["doctor"]));
+    assert_eq!(code, Some(0), "{report}{error}");
+    for line in [
+        "bridge       none: no bridge has run on the base `hushgate`",
+        "found        2 announced entities: 1 light, 1 lock",
+        "guarded      lock.door on `zigbee2mqtt/door/set`",
+        "mirror       empty",
+        "enforcement  not proven",
+        "next         start the bridge with `hushgate run`",
+    ] {
+        assert!(report.contains(line), "{line} in\n{report}");
+    }
+    assert!(!report.contains('\u{1b}'), "no colours where nobody wants them");
+    assert!(!house.data().exists(), "it changes nothing");
+}
+
+fn doctor_looks_itself_where_no_bridge_does(kind: Kind) {
+    let broker = Broker::start(kind);
+    let _owner = announce(&broker);
+    let house = House::on(&broker);
+    house.add(
+        "home_assistant: {canary: {home_assistant: {username: homeassistant}, unprivileged: {username: guest}}}\n",
+    );
+    let (_, report, error) = said(&house.command(&["doctor", "--format", "json"]));
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap_or_else(|_| panic!("JSON: {report}{error}"));
+    assert_eq!(report["enforcement"], "not_enforced", "{report}");
+    assert_eq!(report["guarded"]["lock.door"][0], DOOR, "{report}");
+    assert_eq!((&report["bridge"], &report["doors"]), (&"none".into(), &serde_json::Value::Null), "{report}");
+}
+
+fn doctor_says_what_is_not_covered(kind: Kind) {
+    let broker = Broker::start(kind);
+    let owner = announce(&broker);
+    let house = House::on(&broker);
+    house.add("facts: {statestream: states}\n");
+    owner.publish_retained("states/lock/back/state", "locked");
+    let _bridge = house.open(&broker);
+    let (code, report, error) = said(&house.command(&["doctor"]));
+    assert_eq!(code, Some(1), "{report}{error}");
+    for words in
+        ["bridge       online on the base `hushgate`; the configuration says `mode: enforce`", "lock.back", "help: "]
+    {
+        assert!(report.contains(words), "{words} in\n{report}");
+    }
 }

@@ -6,14 +6,17 @@ use hushgate::shell::visitor::{VisitError, Visitor};
 use crate::Case;
 use crate::broker::{Access, Broker, Kind};
 use crate::client::Client;
+use crate::house::House;
 
 pub const CASES: &[Case] = &[
     ("more_is_heard_than_the_broker_queues", more_is_heard_than_the_broker_queues),
+    ("a_bridge_hears_more_than_the_broker_queues", a_bridge_hears_more_than_the_broker_queues),
     ("where_no_broker_is_it_is_said_at_once", where_no_broker_is_it_is_said_at_once),
 ];
 
 /// More than Mosquitto queues for one client: 1,000 by default.
 const STORED: usize = 5_000;
+const LOCKS: usize = 1_500;
 
 fn visit(port: u16, filter: &str) -> Result<usize, VisitError> {
     let remote = Remote { host: "127.0.0.1".to_owned(), port, tls: None, username: None, password: None };
@@ -42,4 +45,24 @@ fn where_no_broker_is_it_is_said_at_once(_: Kind) {
     let broker = Broker::nowhere();
     let Err(VisitError::Failed(reason)) = visit(broker.port(), "#") else { panic!("somebody was there") };
     assert!(reason.contains("no connection to the broker"), "{reason}");
+}
+
+/// A bridge hears as much: each of these locks is guarded, and what is guarded is kept.
+fn a_bridge_hears_more_than_the_broker_queues(kind: Kind) {
+    let broker = Broker::with(kind, Access::ShortQueue);
+    let mut owner = Client::connect(&broker, &["last"]);
+    for index in 0..LOCKS {
+        let lock = format!("{{\"name\":\"L{index}\",\"uniq_id\":\"{index}\",\"cmd_t\":\"locks/{index}/set\"}}");
+        owner.publish_retained(&format!("homeassistant/lock/l{index}/config"), &lock);
+    }
+    owner.publish("last", "");
+    owner.expect("last");
+    let house = House::on(&broker);
+    let mut bridge = house.open(&broker);
+    bridge.expect_log(&["guarded", &format!("locks/{}/set", LOCKS - 1)]);
+    bridge.signal("TERM");
+    assert!(bridge.wait().success());
+    let kept = std::fs::read_to_string(house.data().join("guards.json")).expect("what is guarded is kept");
+    let kept: serde_json::Value = serde_json::from_str(&kept).expect("JSON");
+    assert_eq!(kept["guards"].as_object().map(serde_json::Map::len), Some(LOCKS));
 }

@@ -509,7 +509,9 @@ impl Oracle {
         } else if topic == "house/said" {
             trace.check(self.acts("sender"), || "a policy published that does not act".to_owned());
         } else {
-            let own = topic.starts_with("hushgate/") || topic == "owner/notice";
+            let own = topic.starts_with("hushgate/")
+                || topic == "homeassistant/device/hushgate/config"
+                || topic == "owner/notice";
             trace.check(own, || format!("`{topic}` was sent, and not by a permit"));
         }
     }

@@ -4,9 +4,11 @@
 //! for the wrong family has the wrong doors, and still its own command topics.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use super::{Family, esphome, shelly, tasmota, zigbee2mqtt, zwave};
 use crate::model::entity::Entity;
+use crate::registry::platform;
 
 /// How a device hears what is written below a root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,24 +29,29 @@ pub(super) struct Device {
     pub(super) root: String,
     /// What it is called below its root. Empty where the root is its own.
     pub(super) name: String,
-    pub(super) entities: Vec<Entity>,
+    pub(super) entities: Vec<Rc<Entity>>,
+    /// Some entity of it is sensitive.
+    pub(super) is_sensitive: bool,
 }
 
 /// What the family, the root and the name of an entity are.
 type Place = (Family, String, String);
 
-pub(super) fn gather<'a>(entities: impl IntoIterator<Item = &'a Entity>) -> Vec<Device> {
-    let mut devices: BTreeMap<Place, Vec<Entity>> = BTreeMap::new();
+pub(super) fn gather(entities: impl IntoIterator<Item = Rc<Entity>>) -> Vec<Device> {
+    let mut devices: BTreeMap<Place, Vec<Rc<Entity>>> = BTreeMap::new();
     for entity in entities {
         let mut places: BTreeSet<Place> = BTreeSet::new();
         for (_, topic) in entity.command_topics() {
-            places.insert(place(entity, topic));
+            places.insert(place(&entity, topic));
         }
         for place in places {
-            devices.entry(place).or_default().push(entity.clone());
+            devices.entry(place).or_default().push(Rc::clone(&entity));
         }
     }
-    let device = |((family, root, name), entities)| Device { family, root, name, entities };
+    let device = |((family, root, name), entities): (Place, Vec<Rc<Entity>>)| {
+        let is_sensitive = entities.iter().any(|entity| platform::is_sensitive(entity));
+        Device { family, root, name, entities, is_sensitive }
+    };
     devices.into_iter().map(device).collect()
 }
 
@@ -71,16 +78,86 @@ impl Device {
         }
     }
 
+    /// What it is called in topics below a network's root.
+    fn names(&self) -> Vec<String> {
+        match self.family {
+            Family::Zigbee2mqtt => zigbee2mqtt::names(self),
+            Family::Zwave => vec![self.name.clone()],
+            Family::Tasmota => tasmota::names(self),
+            Family::Shelly | Family::Esphome | Family::Plain => Vec::new(),
+        }
+    }
+
+    pub(super) fn entities(&self) -> impl Iterator<Item = &Entity> {
+        self.entities.iter().map(|entity| &**entity)
+    }
+
     /// Every command topic of every entity, with its key.
     pub(super) fn commands(&self) -> impl Iterator<Item = (&Entity, &str, &str)> {
-        self.entities.iter().flat_map(|entity| entity.command_topics().map(move |(key, topic)| (entity, key, topic)))
+        self.entities().flat_map(|entity| entity.command_topics().map(move |(key, topic)| (entity, key, topic)))
     }
 
     /// The command topics, and what else is announced as read from the device: what every device must read and write.
     pub(super) fn announced_needs(&self) -> (BTreeSet<String>, BTreeSet<String>) {
         let reads = self.commands().map(|(_, _, topic)| topic.to_owned()).collect();
-        let writes = self.entities.iter().flat_map(announced_topics).collect();
+        let writes = self.entities().flat_map(announced_topics).collect();
         (reads, writes)
+    }
+}
+
+/// Which devices hear what is written below a root.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Index {
+    all: Vec<usize>,
+    /// Two that claim one name both have it: what is announced can be forged.
+    names: BTreeMap<String, Vec<usize>>,
+    sensitive: Vec<usize>,
+}
+
+impl Index {
+    pub(super) fn add(&mut self, index: usize, device: &Device) {
+        self.all.push(index);
+        for name in device.names() {
+            self.names.entry(name).or_default().push(index);
+        }
+        if device.is_sensitive {
+            self.sensitive.push(index);
+        }
+    }
+}
+
+/// The devices that hear what is written below one root.
+pub(super) struct Here<'d> {
+    devices: &'d [Device],
+    index: &'d Index,
+}
+
+impl<'d> Here<'d> {
+    pub(super) fn new(devices: &'d [Device], index: &'d Index) -> Here<'d> {
+        Here { devices, index }
+    }
+
+    pub(super) fn devices(&self) -> impl Iterator<Item = &'d Device> {
+        self.index.all.iter().filter_map(|index| self.devices.get(*index))
+    }
+
+    pub(super) fn entities(&self) -> impl Iterator<Item = &'d Entity> {
+        self.devices().flat_map(Device::entities)
+    }
+
+    /// The sensitive ones: those that matter where it is not known who hears.
+    pub(super) fn sensitive(&self) -> impl Iterator<Item = &'d Entity> {
+        let devices = self.index.sensitive.iter().filter_map(|index| self.devices.get(*index));
+        devices.flat_map(Device::entities).filter(|entity| platform::is_sensitive(entity))
+    }
+
+    pub(super) fn has_sensitive(&self) -> bool {
+        !self.index.sensitive.is_empty()
+    }
+
+    /// All that have this name or address.
+    pub(super) fn named(&self, name: &str) -> impl Iterator<Item = &'d Device> {
+        self.index.names.get(name).into_iter().flatten().filter_map(|index| self.devices.get(*index))
     }
 }
 

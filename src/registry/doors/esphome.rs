@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::Gap;
-use super::device::Device;
+use super::device::{Device, Here};
 use super::judge::{DoorReading, Judge};
 use crate::model::entity::Entity;
 
@@ -42,19 +42,19 @@ pub(super) fn place(_: &Entity, topic: &str) -> Option<String> {
     is_shaped.then(|| path.get(..domain).unwrap_or_default().join("/"))
 }
 
-pub(super) fn read(judge: &Judge<'_>, devices: &[&Device], rest: &str, _: &[u8]) -> Option<DoorReading> {
+pub(super) fn read(judge: &Judge<'_>, here: &Here<'_>, rest: &str, _: &[u8]) -> Option<DoorReading> {
     let levels: Vec<&str> = rest.split('/').collect();
     let [domain, path @ .., "command"] = levels.as_slice() else { return None };
     if !(1..=2).contains(&path.len()) || !DOMAINS.contains(domain) {
         return None;
     }
-    let device = devices.first()?;
+    let device = here.devices().next()?;
     let topic = format!("{}/{rest}", device.root);
     // What was announced is read by the claims, and moves nothing else.
     if device.commands().any(|(_, _, own)| own == topic) {
         return None;
     }
-    judge.unreadable_by(&device.entities)
+    judge.unreadable_by(device.entities())
 }
 
 pub(super) fn filters(device: &Device) -> Vec<(String, &'static str, bool)> {

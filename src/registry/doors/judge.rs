@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::device::Device;
 use crate::config::payload::scalar_text;
 use crate::model::action::Class;
 use crate::model::entity::Entity;
@@ -131,9 +130,4 @@ fn payload_text(value: &Value) -> String {
         Value::Bool(false) => "False".to_owned(),
         other => scalar_text(other),
     }
-}
-
-/// Whether any entity of these devices is sensitive.
-pub(super) fn any_sensitive<'d>(devices: impl IntoIterator<Item = &'d Device>) -> bool {
-    devices.into_iter().flat_map(|device| &device.entities).any(platform::is_sensitive)
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::Gap;
-use super::device::{Device, Role};
+use super::device::{Device, Here, Role};
 use super::judge::{DoorReading, Judge};
 use crate::config::payload::{Json, Payload, scalar_text};
 use crate::model::action;
@@ -51,14 +51,8 @@ pub(super) fn roots(device: &Device) -> Vec<(String, Role)> {
     roots
 }
 
-pub(super) fn read(
-    judge: &Judge<'_>,
-    devices: &[&Device],
-    role: Role,
-    rest: &str,
-    payload: &[u8],
-) -> Option<DoorReading> {
-    let entities: Vec<&Entity> = devices.iter().flat_map(|device| &device.entities).collect();
+pub(super) fn read(judge: &Judge<'_>, here: &Here<'_>, role: Role, rest: &str, payload: &[u8]) -> Option<DoorReading> {
+    let entities: Vec<&Entity> = here.entities().collect();
     let payload = Payload::new(payload);
     let levels: Vec<&str> = rest.split('/').collect();
     match levels.as_slice() {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::device::{Device, Role, announced_topics};
+use super::device::{Device, Here, Role, announced_topics};
 use super::judge::{DoorReading, Judge};
 use super::{Gap, PARTS_MAX};
 use crate::config::payload::Payload;
@@ -67,25 +67,32 @@ pub(super) fn roots(device: &Device) -> Vec<(String, Role)> {
     roots
 }
 
-pub(super) fn read(
-    judge: &Judge<'_>,
-    devices: &[&Device],
-    role: Role,
-    rest: &str,
-    payload: &[u8],
-) -> Option<DoorReading> {
+/// What stands behind the prefix in the topics that are known: its own name, its fallback topic, the groups.
+pub(super) fn names(device: &Device) -> Vec<String> {
+    let known = roots(device).into_iter().filter(|(_, role)| *role != Role::Network);
+    let name = |(root, _): (String, Role)| Some(root.strip_prefix(PREFIX)?.strip_prefix('/')?.to_owned());
+    known.filter_map(name).collect()
+}
+
+pub(super) fn read(judge: &Judge<'_>, here: &Here<'_>, role: Role, rest: &str, payload: &[u8]) -> Option<DoorReading> {
     let command = match role {
         Role::Device | Role::Group => rest,
-        Role::Network => rest.split_once('/')?.1,
+        Role::Network => {
+            let (name, command) = rest.split_once('/')?;
+            if here.named(name).next().is_some() {
+                return None;
+            }
+            command
+        }
     };
     if command.contains('/') {
         return None;
     }
-    let entities: Vec<&Entity> = devices.iter().flat_map(|device| &device.entities).collect();
+    let entities: Vec<&Entity> = here.entities().collect();
     let payload = Payload::new(payload);
     let Some(text) = payload.text() else { return judge.unreadable_by(entities) };
     let reading = read_command(judge, &entities, command, text.trim())?;
-    let is_certain = role == Role::Device && devices.len() == 1;
+    let is_certain = role == Role::Device && here.devices().nth(1).is_none();
     Some(if is_certain { reading } else { judge.unnamed(reading) })
 }
 
@@ -197,7 +204,7 @@ pub(super) fn needs(device: &Device) -> (BTreeSet<String>, BTreeSet<String>) {
     let own = [format!("{}/#", device.root)];
     let others = fallback(device).into_iter().chain(groups(device)).map(|root| format!("{root}/#"));
     let reads = own.into_iter().chain(others).collect();
-    let mut writes: BTreeSet<String> = device.entities.iter().flat_map(announced_topics).collect();
+    let mut writes: BTreeSet<String> = device.entities().flat_map(announced_topics).collect();
     writes.extend([told("stat"), told("tele"), "tasmota/discovery/#".to_owned()]);
     (reads, writes)
 }

@@ -8,12 +8,13 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::device::{Device, availability_topics};
-use super::judge::{DoorReading, Judge, any_sensitive};
+use super::device::{Device, Here, availability_topics};
+use super::judge::{DoorReading, Judge};
 use super::{Gap, PARTS_MAX};
 use crate::config::payload::{Json, Payload, scalar_text};
 use crate::model::action;
 use crate::model::entity::Entity;
+use crate::registry::platform;
 
 /// A request that changes the network or the program, or runs code.
 const REQUEST: &str = action::ZIGBEE2MQTT_REQUEST;
@@ -22,6 +23,8 @@ const QUERY: &str = "zigbee2mqtt.query";
 /// Requests that change nothing and tell nothing that is secret. `backup` is not among them: it tells the network key.
 const QUERIES: [&str; 5] =
     ["health_check", "coordinator_check", "networkmap", "device/ota_update/check", "device/reporting/read"];
+/// Entities that are not sensitive and are asked whether a message to a group says something harmless to them.
+const OTHERS_MAX: usize = 16;
 /// What only lamps take: in a group it opens nothing.
 const LIGHT_FIELDS: [&str; 12] = [
     "brightness",
@@ -55,53 +58,65 @@ pub(super) fn place(entity: &Entity, topic: &str) -> Option<(String, String)> {
     Some((base.to_owned(), told.unwrap_or(name).to_owned()))
 }
 
-/// `front/left/set/state` is (`front/left`, `state`). The first `set` counts, as in Zigbee2MQTT.
+/// `front/left/set/state` is (`front/left`, `state`). The first `set` behind a name counts, as in Zigbee2MQTT.
 fn split_set(rest: &str) -> Option<(&str, Option<&str>)> {
-    let mut from = 1;
-    loop {
-        let at = from + rest.get(from..)?.find("/set")?;
-        let behind = rest.get(at + "/set".len()..)?;
+    rest.match_indices("/set").filter(|(at, _)| *at > 0).find_map(|(at, word)| {
+        let name = rest.get(..at)?;
+        let behind = rest.get(at + word.len()..)?;
         match behind.strip_prefix('/') {
-            _ if behind.is_empty() => return Some((rest.get(..at)?, None)),
-            Some(attribute) if !attribute.is_empty() => return Some((rest.get(..at)?, Some(attribute))),
-            _ => from = at + 1,
+            _ if behind.is_empty() => Some((name, None)),
+            Some(attribute) if !attribute.is_empty() => Some((name, Some(attribute))),
+            _ => None,
         }
-    }
+    })
 }
 
-/// The address, `0x…`, from the identifiers of a device.
-fn address(device: &Device) -> Option<&str> {
-    let ids = device.entities.iter().flat_map(|entity| &entity.device);
-    ids.filter_map(|id| id.strip_prefix("zigbee2mqtt_")).find(|id| id.starts_with("0x"))
+/// Its addresses, `0x…`, from the identifiers of a device.
+fn addresses(device: &Device) -> BTreeSet<&str> {
+    let ids = device.entities().flat_map(|entity| &entity.device);
+    ids.filter_map(|id| id.strip_prefix("zigbee2mqtt_")).filter(|id| id.starts_with("0x")).collect()
+}
+
+/// Its friendly name and its addresses: Zigbee2MQTT takes either.
+pub(super) fn names(device: &Device) -> Vec<String> {
+    addresses(device).into_iter().chain([device.name.as_str()]).map(str::to_owned).collect()
 }
 
 /// A group has the base in its identifier and no address.
 fn is_group(device: &Device) -> bool {
-    address(device).is_none() && device.name != "bridge"
+    addresses(device).is_empty() && device.name != "bridge"
 }
 
-pub(super) fn read(judge: &Judge<'_>, devices: &[&Device], rest: &str, payload: &[u8]) -> Option<DoorReading> {
+pub(super) fn read(judge: &Judge<'_>, here: &Here<'_>, rest: &str, payload: &[u8]) -> Option<DoorReading> {
     if let Some(program) = rest.strip_prefix("bridge/") {
         return read_program(judge, program);
     }
-    let (name, attribute) = split_set(rest).filter(|(name, _)| !name.starts_with("bridge"))?;
+    let (name, attribute) = split_set(rest).filter(|(name, _)| !name.starts_with("bridge") && !payload.is_empty())?;
     let payload = Payload::new(payload);
-    match find(devices, name) {
-        Some(device) if !is_group(device) => {
-            let entities: Vec<&Entity> = device.entities.iter().collect();
-            read_fields(judge, &entities, attribute, &payload, &[])
-        }
-        group => {
-            // Nobody sensitive is there to be reached: the claims of the group, if there are any, say it all.
-            if !any_sensitive(devices.iter().copied()) {
-                return None;
-            }
-            let entities: Vec<&Entity> = devices.iter().flat_map(|device| &device.entities).collect();
-            let reading = read_fields(judge, &entities, attribute, &payload, &LIGHT_FIELDS)?;
-            let named = group.and_then(|group| group.entities.first()).map(|entity| entity.entity_id.clone());
-            Some(DoorReading { entity_id: named, ..reading })
-        }
+    // With or without an endpoint behind the name. What is not found is a group, an alias, or nobody.
+    let shorter = name.rsplit_once('/').map(|(name, _)| name);
+    let found: Vec<&Device> = [Some(name), shorter].into_iter().flatten().flat_map(|name| here.named(name)).collect();
+    let is_certain = !found.is_empty() && !found.iter().any(|device| is_group(device));
+    if is_certain {
+        let entities = found.iter().flat_map(|device| device.entities()).collect();
+        return read_fields(judge, &Reach { entities, harmless: &[] }, attribute, &payload);
     }
+    // Nobody sensitive is there to be reached: the claims of the group, if there are any, say it all.
+    if !here.has_sensitive() {
+        return None;
+    }
+    let named: Vec<&Entity> = found.iter().flat_map(|device| device.entities()).collect();
+    let others = here.entities().filter(|entity| !platform::is_sensitive(entity)).take(OTHERS_MAX);
+    let entities = here.sensitive().chain(named.iter().copied()).chain(others).collect();
+    let reading = read_fields(judge, &Reach { entities, harmless: &LIGHT_FIELDS }, attribute, &payload)?;
+    Some(DoorReading { entity_id: named.first().map(|entity| entity.entity_id.clone()), ..reading })
+}
+
+/// Whom a message may reach.
+struct Reach<'e> {
+    entities: Vec<&'e Entity>,
+    /// Fields that say nothing there.
+    harmless: &'static [&'static str],
 }
 
 /// Requests to the program. Old versions took `config/…` and `group/…`.
@@ -113,28 +128,19 @@ fn read_program(judge: &Judge<'_>, program: &str) -> Option<DoorReading> {
     Some(judge.program(if is_query { QUERY } else { REQUEST }, ("request", request), !is_query))
 }
 
-/// The device of a name or address, with or without an endpoint behind it. `None`: a group, an alias, or nobody.
-fn find<'d>(devices: &[&'d Device], name: &str) -> Option<&'d Device> {
-    let exact = |name: &str| {
-        let fits = |device: &&&Device| device.name == name || address(device) == Some(name);
-        devices.iter().find(fits).copied()
-    };
-    exact(name).or_else(|| exact(name.rsplit_once('/')?.0))
-}
-
 /// Field by field: the strictest of all counts, and a field that nobody can read is as strict as its reach.
 fn read_fields(
     judge: &Judge<'_>,
-    entities: &[&Entity],
+    reach: &Reach<'_>,
     attribute: Option<&str>,
     payload: &Payload<'_>,
-    harmless: &[&str],
 ) -> Option<DoorReading> {
-    let Some(fields) = fields_of(attribute, payload) else { return judge.unreadable_by(entities.iter().copied()) };
-    let fields = fields.into_iter().filter(|(name, _)| !harmless.contains(&name.as_str()));
+    let unreadable = || judge.unreadable_by(reach.entities.iter().copied());
+    let Some(fields) = fields_of(attribute, payload) else { return unreadable() };
+    let fields = fields.into_iter().filter(|(name, _)| !reach.harmless.contains(&name.as_str()));
     judge.strictest(fields.filter_map(|(name, value)| {
-        let read = entities.iter().flat_map(|entity| read_field(judge, entity, &name, &value));
-        judge.strictest(read).or_else(|| judge.unreadable_by(entities.iter().copied()))
+        let read = reach.entities.iter().flat_map(|entity| read_field(judge, entity, &name, &value));
+        judge.strictest(read).or_else(unreadable)
     }))
 }
 
@@ -190,11 +196,10 @@ pub(super) fn filters(device: &Device) -> Vec<(String, &'static str, bool)> {
         (format!("{base}/bridge/config/#"), "requests of old versions of Zigbee2MQTT", true),
         (format!("{base}/bridge/group/#"), "requests of old versions of Zigbee2MQTT", true),
     ];
-    for (name, what) in [(Some(device.name.as_str()), "its name"), (address(device), "its address")] {
-        if let Some(name) = name {
-            filters.push((format!("{base}/{name}/set/#"), what, false));
-            filters.push((format!("{base}/{name}/+/set/#"), what, false));
-        }
+    let addresses = addresses(device).into_iter().map(|address| (address, "its address"));
+    for (name, what) in addresses.chain([(device.name.as_str(), "its name")]) {
+        filters.push((format!("{base}/{name}/set/#"), what, false));
+        filters.push((format!("{base}/{name}/+/set/#"), what, false));
     }
     filters
 }

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::Gap;
-use super::device::{Device, availability_topics};
-use super::judge::{DoorReading, Judge, any_sensitive};
+use super::device::{Device, Here, availability_topics};
+use super::judge::{DoorReading, Judge};
 use crate::config::payload::{Json, Payload, scalar_text};
 use crate::model::action;
 use crate::model::entity::Entity;
@@ -39,35 +39,35 @@ fn number(entity: &Entity) -> Option<u64> {
     entity.device.iter().find_map(|id| id.rsplit_once("_node")?.1.parse().ok())
 }
 
-pub(super) fn read(judge: &Judge<'_>, devices: &[&Device], rest: &str, payload: &[u8]) -> Option<DoorReading> {
+pub(super) fn read(judge: &Judge<'_>, here: &Here<'_>, rest: &str, payload: &[u8]) -> Option<DoorReading> {
     let written = rest.strip_suffix("/set")?;
     let payload = Payload::new(payload);
-    let all = || devices.iter().flat_map(|device| &device.entities);
     if let Some(client) = written.strip_prefix(CLIENTS).and_then(|rest| rest.strip_prefix('/')) {
         let (_, action) = client.split_once('/')?;
         return match action.split_once('/').unwrap_or((action, "")) {
             ("api", function) => Some(judge.program(CALL, ("function", function), true)),
-            ("broadcast", "") | ("multicast", _) => many(judge, all(), &payload),
-            ("broadcast", suffix) => by_suffix(judge, all(), suffix, &payload).map(|found| judge.unnamed(found)),
+            ("broadcast", "") | ("multicast", _) => many(judge, here, &payload),
+            ("broadcast", suffix) => {
+                by_suffix(judge, here.entities(), suffix, &payload).map(|found| judge.unnamed(found))
+            }
             _ => None,
         };
     }
-    let own = devices
-        .iter()
-        .find(|device| written.strip_prefix(device.name.as_str()).is_some_and(|rest| rest.starts_with('/')));
-    match own {
-        Some(device) => {
-            let value = written.strip_prefix(device.name.as_str())?.strip_prefix('/')?;
-            by_suffix(judge, device.entities.iter(), value, &payload).or_else(|| judge.unreadable_by(&device.entities))
-        }
-        // A group of nodes looks like a node that nobody announced.
-        None if any_sensitive(devices.iter().copied()) => {
-            let value = written.split_once('/')?.1;
-            let reading = by_suffix(judge, all(), value, &payload).or_else(|| judge.unreadable_by(all()))?;
-            Some(judge.unnamed(reading))
-        }
-        None => None,
+    // The name of a node may have a room before it.
+    let ends = written.match_indices('/').filter_map(|(end, _)| Some((written.get(..end)?, written.get(end + 1..)?)));
+    let own = ends.flat_map(|(name, value)| here.named(name).map(move |device| (device, value)));
+    let read = |(device, value): (&Device, &str)| {
+        by_suffix(judge, device.entities(), value, &payload).or_else(|| judge.unreadable_by(device.entities()))
+    };
+    if let Some(reading) = judge.strictest(own.filter_map(read)) {
+        return Some(reading);
     }
+    if !here.has_sensitive() {
+        return None;
+    }
+    // A group of nodes looks like a node that nobody announced.
+    let reading = by_suffix(judge, here.entities(), written.split_once('/')?.1, &payload);
+    reading.or_else(|| judge.unreadable_by(here.sensitive())).map(|reading| judge.unnamed(reading))
 }
 
 /// A value on every entity whose command topic ends in it. `None`: nobody's does.
@@ -88,13 +88,9 @@ fn by_suffix<'e>(
 }
 
 /// `{"nodes": [2, 3], "commandClass": 98, "endpoint": 0, "property": "targetMode", "value": 0}`
-fn many<'e>(
-    judge: &Judge<'_>,
-    entities: impl Iterator<Item = &'e Entity>,
-    payload: &Payload<'_>,
-) -> Option<DoorReading> {
+fn many(judge: &Judge<'_>, here: &Here<'_>, payload: &Payload<'_>) -> Option<DoorReading> {
     let Json::Value { value, has_case_twins: false } = payload.json() else {
-        return judge.unreadable_by(entities).map(|reading| judge.unnamed(reading));
+        return judge.unreadable_by(here.entities()).map(|reading| judge.unnamed(reading));
     };
     let nodes = value.get("nodes").and_then(Value::as_array);
     let is_meant = |entity: &&Entity| match (nodes, number(entity)) {
@@ -104,7 +100,7 @@ fn many<'e>(
     let field = |name: &str| value.get(name).map(scalar_text);
     let suffix = ["commandClass", "endpoint", "property"].map(|name| field(name).unwrap_or_default()).join("/");
     let suffix = format!("/{}/set", same_value(&suffix));
-    let readings = entities.filter(is_meant).map(|entity| {
+    let readings = here.entities().filter(is_meant).map(|entity| {
         let key = entity.command_topics().find(|(_, topic)| topic.ends_with(&suffix)).map(|(key, _)| key);
         let read = key.and_then(|key| judge.word(entity, key, &scalar_text(value.get("value")?)));
         read.unwrap_or_else(|| judge.unreadable(entity))

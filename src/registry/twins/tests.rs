@@ -18,7 +18,7 @@ fn body(message: &Message) -> Value {
 }
 
 /// The announcement of one twin after these attributes were learned, without what all twins have.
-fn shape(entity: &str, attributes: Value) -> Value {
+fn shape(entity: &str, attributes: &Value) -> Value {
     let mut twins = twins(&[entity], Some("ha"));
     for (name, value) in attributes.as_object().expect("an object") {
         twins.learn(&fact(entity, name, value.clone()));
@@ -132,9 +132,9 @@ fn each_domain_announces_what_its_original_can() {
         if let Some(topic) = expected.get_mut("state_topic") {
             *topic = json!(format!("ha/{}/state", entity.replace('.', "/")));
         }
-        assert_eq!(shape(entity, attributes.clone()), expected, "{entity} {attributes}");
+        assert_eq!(shape(entity, &attributes), expected, "{entity} {attributes}");
     }
-    let lock = shape("lock.x", json!({"supported_features": 1, "code_format": "^\\d{4}$"}));
+    let lock = shape("lock.x", &json!({"supported_features": 1, "code_format": "^\\d{4}$"}));
     assert_eq!((lock.get("payload_open"), lock.get("code_format")), (Some(&json!("OPEN")), Some(&json!("^\\d{4}$"))));
 }
 

@@ -10,13 +10,11 @@ use std::time::Duration;
 use crate::config::{Login, Remote};
 use crate::model::decision::Enforcement;
 use crate::model::event::Canary;
-use crate::model::message::{Message, Qos};
+use crate::model::message::{CANARY_PAYLOAD, Message, Qos};
 use crate::model::topic::{CANARY_LEVEL, TopicFilter};
 use crate::shell::link::{self, Lane, Link, LinkEvent, LinkSettings, NOT_AUTHORIZED, Undelivered};
 use crate::wire::{RetainHandling, Subscription};
 
-/// What every payload of the canary begins with.
-const PAYLOAD: &str = "hushgate-canary";
 /// Marks the message of the bridge's own, which must arrive.
 const CONTROL: &str = "control";
 /// How long a user's connection and the answers to what it sends may take.
@@ -94,7 +92,7 @@ fn topic_of(guarded: &str) -> String {
 }
 
 fn payload(probe: &Probe, sender: &str) -> String {
-    format!("{PAYLOAD} {} {sender}", probe.name)
+    format!("{CANARY_PAYLOAD} {} {sender}", probe.name)
 }
 
 /// Connects as the user with that number, or as the bridge to listen.
@@ -117,7 +115,7 @@ async fn connect(probe: &Probe, user: Option<(usize, &Login)>) -> Result<Link, S
             }));
         }
     }
-    let client_id = format!("{PAYLOAD}-{}-{suffix}", probe.name);
+    let client_id = format!("{CANARY_PAYLOAD}-{}-{suffix}", probe.name);
     let mut link = link::open(LinkSettings { broker, client_id, will: None, subscriptions }, 0)?;
     loop {
         match link.next().await {
@@ -227,7 +225,7 @@ async fn listen(probe: &Probe, witness: &mut Link) -> Heard {
 /// Who of this round has sent a message.
 fn sender(probe: &Probe, message: &Message) -> Option<(String, String)> {
     let text = std::str::from_utf8(&message.payload).ok()?;
-    let rest = text.strip_prefix(PAYLOAD)?.trim_start().strip_prefix(probe.name.as_str())?;
+    let rest = text.strip_prefix(CANARY_PAYLOAD)?.trim_start().strip_prefix(probe.name.as_str())?;
     Some((message.topic.clone(), rest.trim_start().to_owned()))
 }
 

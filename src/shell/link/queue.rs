@@ -9,10 +9,18 @@ use tokio::time::Instant;
 use super::{Lane, Undelivered};
 use crate::model::message::Message;
 
-/// Messages that one lane holds.
-pub(super) const QUEUE_MESSAGES_MAX: usize = 4_096;
-/// Payload bytes that one lane holds.
-pub(super) const QUEUE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// What one lane holds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    pub(super) messages_max: usize,
+    /// Payload bytes.
+    pub(super) bytes_max: usize,
+}
+
+/// Commands that wait together are old before they go.
+pub(super) const FORWARDS: Bounds = Bounds { messages_max: 4_096, bytes_max: 8 * 1024 * 1024 };
+/// A start mirrors all that is announced at once: as many entities as discovery takes, with a record and a message each.
+pub(super) const PUBLICATIONS: Bounds = Bounds { messages_max: 16_384, bytes_max: 48 * 1024 * 1024 };
 
 #[derive(Debug)]
 struct Waiting {
@@ -48,14 +56,14 @@ impl Queue {
     }
 
     pub(super) fn push(&mut self, lane: Lane, message: Message, now: Instant) -> Result<(), Undelivered> {
-        let queue = match lane {
-            Lane::Forward => &mut self.forwards,
-            Lane::Publication => &mut self.publications,
+        let (queue, bounds) = match lane {
+            Lane::Forward => (&mut self.forwards, FORWARDS),
+            Lane::Publication => (&mut self.publications, PUBLICATIONS),
         };
         let bytes = queue.bytes.saturating_add(message.payload.len());
-        let reason = if queue.waiting.len() >= QUEUE_MESSAGES_MAX {
-            format!("the broker is too slow: {QUEUE_MESSAGES_MAX} messages wait already")
-        } else if bytes > QUEUE_BYTES_MAX {
+        let reason = if queue.waiting.len() >= bounds.messages_max {
+            format!("the broker is too slow: {} messages wait already", bounds.messages_max)
+        } else if bytes > bounds.bytes_max {
             format!("the broker is too slow: {} bytes wait already", queue.bytes)
         } else {
             queue.bytes = bytes;
@@ -127,27 +135,37 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_full_lane_refuses_the_newest_and_leaves_the_other_lane_alone() {
-        let (mut queue, now) = (Queue::default(), tokio_now().await);
-        for _ in 0..QUEUE_MESSAGES_MAX {
-            queue.push(Lane::Publication, Message::live("p", "x"), now).unwrap();
+        let now = tokio_now().await;
+        for (lane, other, bounds) in
+            [(Lane::Publication, Lane::Forward, PUBLICATIONS), (Lane::Forward, Lane::Publication, FORWARDS)]
+        {
+            let mut queue = Queue::default();
+            for _ in 0..bounds.messages_max {
+                queue.push(lane, Message::live("p", "x"), now).unwrap();
+            }
+            let refused = queue.push(lane, Message::live("late", "x"), now).unwrap_err();
+            assert_eq!(refused.topic, "late");
+            let expected = format!("the broker is too slow: {} messages wait already", bounds.messages_max);
+            assert_eq!(refused.reason, expected);
+            assert_eq!(queue.push(other, Message::live("f", "x"), now), Ok(()));
+            assert_eq!(queue.len(), bounds.messages_max + 1);
         }
-        let refused = queue.push(Lane::Publication, Message::live("late", "x"), now).unwrap_err();
-        assert_eq!(refused.topic, "late");
-        assert_eq!(refused.reason, "the broker is too slow: 4096 messages wait already");
-        assert_eq!(queue.push(Lane::Forward, Message::live("f", "x"), now), Ok(()));
-        assert_eq!(queue.len(), QUEUE_MESSAGES_MAX + 1);
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_bytes_of_a_lane_are_bounded_and_given_back() {
-        let (mut queue, now) = (Queue::default(), tokio_now().await);
-        let half = vec![0_u8; QUEUE_BYTES_MAX / 2];
-        queue.push(Lane::Forward, Message::live("a", half.clone()), now).unwrap();
-        queue.push(Lane::Forward, Message::live("b", half.clone()), now).unwrap();
-        let refused = queue.push(Lane::Forward, Message::live("c", "x"), now).unwrap_err();
-        assert_eq!(refused.reason, "the broker is too slow: 8388608 bytes wait already");
-        queue.pop(now).unwrap().1.unwrap();
-        assert_eq!(queue.push(Lane::Forward, Message::live("c", "x"), now), Ok(()));
+        let now = tokio_now().await;
+        for (lane, bounds) in [(Lane::Forward, FORWARDS), (Lane::Publication, PUBLICATIONS)] {
+            let mut queue = Queue::default();
+            let half = vec![0_u8; bounds.bytes_max / 2];
+            queue.push(lane, Message::live("a", half.clone()), now).unwrap();
+            queue.push(lane, Message::live("b", half.clone()), now).unwrap();
+            let refused = queue.push(lane, Message::live("c", "x"), now).unwrap_err();
+            let expected = format!("the broker is too slow: {} bytes wait already", bounds.bytes_max);
+            assert_eq!(refused.reason, expected);
+            queue.pop(now).unwrap().1.unwrap();
+            assert_eq!(queue.push(lane, Message::live("c", "x"), now), Ok(()));
+        }
     }
 
     #[tokio::test(start_paused = true)]

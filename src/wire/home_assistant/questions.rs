@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::cut;
@@ -15,13 +14,8 @@ const QUESTIONS_MAX: usize = 64;
 
 #[derive(Debug)]
 pub(super) struct Question {
-    opened_ms: u64,
-    pub(super) id: String,
+    pub(super) pending: Pending,
     pub(super) token: String,
-    text: String,
-    action: String,
-    target: Option<String>,
-    until: Timestamp,
 }
 
 #[derive(Debug)]
@@ -50,16 +44,7 @@ impl Questions {
         if !self.is_of(channel) || is_full {
             return;
         }
-        let request = &pending.arrival.request;
-        let question = Question {
-            opened_ms: pending.opened_ms,
-            id: pending.id.clone(),
-            token: token.to_owned(),
-            text: cut(&pending.question),
-            action: request.action.clone(),
-            target: request.target.as_deref().map(cut),
-            until: pending.until,
-        };
+        let question = Question { pending: pending.clone(), token: token.to_owned() };
         self.waiting.insert(pending.id.clone(), question);
     }
 
@@ -70,21 +55,24 @@ impl Questions {
 
     /// The one that waits longest.
     pub(super) fn shown(&self) -> Option<&Question> {
-        self.waiting.values().min_by_key(|question| (question.opened_ms, question.id.as_str()))
+        self.all().min_by_key(|question| (question.pending.opened_ms, question.pending.id.as_str()))
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &Question> {
+        self.waiting.values()
     }
 
     pub(super) fn told(&self) -> Value {
         let waiting = self.waiting.len();
-        match self.shown() {
-            None => json!({"waiting": waiting}),
-            Some(question) => json!({
-                "waiting": waiting,
-                "id": question.id,
-                "question": question.text,
-                "action": question.action,
-                "target": question.target,
-                "until": question.until,
-            }),
-        }
+        let Some(Question { pending, .. }) = self.shown() else { return json!({"waiting": waiting}) };
+        let request = &pending.arrival.request;
+        json!({
+            "waiting": waiting,
+            "id": pending.id,
+            "question": cut(&pending.question),
+            "action": request.action,
+            "target": request.target.as_deref().map(cut),
+            "until": pending.until,
+        })
     }
 }

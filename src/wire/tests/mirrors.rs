@@ -41,6 +41,11 @@ impl House {
         String::from_utf8(message.payload.to_vec()).expect("text")
     }
 
+    fn reconnect(&mut self) -> Vec<String> {
+        self.wire.disconnected();
+        self.connect()
+    }
+
     fn pass(&mut self, duration_ms: u64) -> Vec<String> {
         self.at = self.at.plus_ms(duration_ms);
         sent(&self.wire.tick(self.at))
@@ -76,10 +81,11 @@ fn the_mirror_follows_its_original() {
     assert!(house.live(FRONT, LOCK).is_empty(), "announced again as it was, nothing is written");
     assert!(house.stored(FRONT, LOCK).is_empty());
     assert_eq!(house.live(FRONT, CHANGED), write);
-    assert_eq!(house.connect(), [MIRRORED], "a broker that has lost it gets it again");
+    assert!(house.connect().is_empty(), "what was written before the connection was told is not written again");
+    assert_eq!(house.reconnect(), [MIRRORED], "a broker that has lost it gets it again");
     assert_eq!(house.live(FRONT, ""), [format!("clear {MIRRORED}")]);
     assert!(house.live(FRONT, "").is_empty());
-    assert!(house.connect().is_empty());
+    assert!(house.reconnect().is_empty());
 }
 
 #[test]
@@ -100,7 +106,7 @@ fn what_home_assistant_would_not_take_is_not_mirrored() {
     assert_eq!(house.live(FRONT, LOCK), lock);
     let seen = house.live(FRONT, "{");
     assert!(seen.iter().all(|line| line.starts_with("refused: ")), "{seen:?}: what stood before goes on");
-    assert_eq!(house.connect(), [MIRRORED]);
+    assert_eq!(house.reconnect(), [MIRRORED]);
 }
 
 #[test]
@@ -136,7 +142,7 @@ fn a_device_deleted_in_home_assistant_stays_deleted_until_its_owner_announces_it
     let decoded = house.hear(&Message::live(MIRRORED, ""));
     assert_eq!(sent(&decoded), [format!("clear {FRONT}")], "the next start must not find it");
     assert!(decoded.events.iter().all(|event| matches!(event, Event::Guard { .. })), "{decoded:?}");
-    assert!(house.connect().is_empty());
+    assert!(house.reconnect().is_empty());
     assert!(house.live(MIRRORED, "").is_empty());
     assert_eq!(house.live(FRONT, LOCK), [format!("write {MIRRORED}")]);
 }
@@ -181,8 +187,7 @@ fn a_restart_finds_the_mirror_as_it_stands_and_sends_nothing() {
         assert!(house.connect().is_empty(), "it stands there already");
         assert_eq!(house.wire.next_deadline(), None);
         assert!(house.pass(10 * mirror::STALE_AFTER_MS).is_empty());
-        house.wire.disconnected();
-        assert_eq!(house.connect(), [MIRRORED], "the next broker may have lost it");
+        assert_eq!(house.reconnect(), [MIRRORED], "the next broker may have lost it");
     }
 }
 
@@ -250,8 +255,7 @@ fn a_broker_that_has_lost_everything_makes_nothing_stale() {
     let mut house = House::new();
     house.stored(FRONT, LOCK);
     house.connect();
-    house.wire.disconnected();
-    assert_eq!(house.connect(), [MIRRORED]);
+    assert_eq!(house.reconnect(), [MIRRORED]);
     assert!(house.pass(10 * mirror::STALE_AFTER_MS).is_empty());
 }
 
@@ -286,7 +290,7 @@ fn the_state_of_a_silent_device_is_told_with_its_command() {
     assert_eq!(told(&mut house, "UNLOCK"), [(state.clone(), "unlocked".to_owned())]);
     assert_eq!(told(&mut house, "gibberish"), []);
     assert_eq!(house.live(&state, "locked"), ["forged".to_owned(), format!("write {state}")]);
-    assert_eq!(house.connect(), [MIRRORED.to_owned(), state]);
+    assert_eq!(house.reconnect(), [MIRRORED.to_owned(), state]);
     house.wire.publication(Publication::RelayState { on: false, until: None });
     assert_eq!(told(&mut house, "LOCK"), [], "released, nobody listens there");
     house.live("homeassistant/lock/front/config", LOCK);
