@@ -124,7 +124,7 @@ impl Plan {
             }
         }
         let own = own_states(&guarded_entities);
-        let house = house::House { config, users, entities, is_guarded, guarded: &guarded, own };
+        let house = house::House { config, users, entities, is_guarded, doors: &doors, guarded: &guarded, own };
         let mut notes = Vec::new();
         let mut sections = vec![house.bridge(), house.home_assistant(&mut notes)];
         sections.extend(house.channels());

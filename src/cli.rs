@@ -18,6 +18,7 @@ mod log;
 pub mod release;
 pub mod run;
 mod settings;
+mod shipped;
 mod terminal;
 pub mod test;
 pub mod watch;

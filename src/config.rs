@@ -22,6 +22,7 @@ pub mod error;
 mod home_assistant;
 pub mod keys;
 mod node;
+mod outgoing;
 pub mod pattern;
 pub mod payload;
 mod reader;

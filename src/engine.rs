@@ -76,6 +76,8 @@ pub struct Engine {
     settling: settling::Settling,
     sources: sources::Sources,
     watched: traces::Watched,
+    /// Something that is said to speakers or to the owner is carried out by Home Assistant.
+    speaks_by_acts: bool,
     proof: proof::Proof,
     /// While there is no connection: speakers whose mute has ended meanwhile, to be told when there is one.
     unmutes_owed: Option<BTreeSet<String>>,
@@ -115,6 +117,7 @@ impl Engine {
         let policies = PolicySet::compile(&setup.sources, &catalog, setup.stopwatch.clone())?;
         let mut engine = Engine {
             registry: Rc::new(Registry::new(&setup.config)),
+            speaks_by_acts: setup.config.sends_to(&traces::act_topic(&setup.config.base)),
             config: setup.config,
             catalog,
             stopwatch: setup.stopwatch,
@@ -153,6 +156,7 @@ impl Engine {
 
     /// Takes in one event. Whatever was due before it ends first.
     pub fn handle(&mut self, at: At, event: Event, effects: &mut Vec<Effect>) {
+        let before = effects.len();
         let turn = &mut Turn { at, effects, publishes: 0 };
         self.observe_clock(turn);
         self.end_what_is_due(turn);
@@ -174,6 +178,9 @@ impl Engine {
             Event::Canary(canary) => self.look(turn, canary),
             Event::Reload(sources) => self.reload(turn, sources),
             Event::Tick => {}
+        }
+        if self.speaks_by_acts {
+            self.note_said(at, turn.effects.get(before..).unwrap_or_default());
         }
     }
 

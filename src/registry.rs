@@ -67,13 +67,19 @@ impl Registry {
     /// nobody can read is unreadable, and as sensitive as its topic.
     ///
     /// The owner's `commands:` read it, the entities that discovery has announced, and the other doors to their devices.
-    /// Of these readings the strictest class wins, then what a policy may block, then what can be read, then the order
-    /// in which they stand here.
+    /// Of these readings the strictest class wins, then what a policy may block, then what can be read, then discovery: it
+    /// knows the entity by the name that Home Assistant, its streams and the rules use. The owner's channel stays known.
     pub fn read_command(&self, topic: &str, payload: &[u8], door: Door) -> Option<Request> {
         let owner = self.commands.read(topic, payload, door);
         let discovered = self.understand(topic, payload).map(|understood| self.chosen(understood, door));
-        let stricter = |best: Chosen, next: Chosen| if next.strictness > best.strictness { next } else { best };
-        owner.into_iter().chain(discovered).reduce(stricter).map(|chosen| chosen.request)
+        let chosen = match (owner, discovered) {
+            (Some(owner), Some(discovered)) if discovered.strictness >= owner.strictness => {
+                Request { source: owner.request.source, ..discovered.request }
+            }
+            (Some(owner), _) => owner.request,
+            (None, discovered) => discovered?.request,
+        };
+        Some(chosen)
     }
 
     fn understand(&self, topic: &str, payload: &[u8]) -> Option<Understood> {

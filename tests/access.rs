@@ -58,6 +58,15 @@ fn entities() -> Vec<Entity> {
             "esp",
             json!({"command_topic": "cellar/lock/bolt/command", "state_topic": "cellar/lock/bolt/state"}),
         ),
+        // Beside the lock, and of another device that looks like its family.
+        entity(
+            "light.cellar",
+            "esp",
+            json!({"command_topic": "cellar/light/bulb/command", "state_topic": "cellar/light/bulb/state"}),
+        ),
+        // Two relays, of which one is guarded: Zigbee2MQTT moves either by a message to the other.
+        zigbee("switch.garage", "0x05", "zigbee2mqtt/strip/left/set", "zigbee2mqtt/strip"),
+        zigbee("switch.pump", "0x05", "zigbee2mqtt/strip/right/set", "zigbee2mqtt/strip"),
         // Its state lies below its command topic, and is the same as it.
         entity("lock.shed", "x1", json!({"command_topic": "shed", "state_topic": "shed/state"})),
         entity("siren.echo", "x2", json!({"command_topic": "loud", "state_topic": "loud"})),
@@ -85,7 +94,9 @@ fn forged() -> Vec<Entity> {
         "zigbee2mqtt/#",
         "cmnd/tasmotas/POWER1",
     ];
-    topics.iter().enumerate().map(|(number, topic)| command(number, topic)).collect()
+    let z_wave = entity("light.rogue_node", "zwavejs2mqtt_1", json!({"command_topic": "zigbee2mqtt/0x01/set"}));
+
+    topics.iter().enumerate().map(|(number, topic)| command(number, topic)).chain([z_wave]).collect()
 }
 
 fn plan(entities: &[Entity]) -> Plan {
@@ -149,7 +160,11 @@ const TABLE: &[(&str, &str, &str, bool)] = &[
     ("guest", "write", "zigbee2mqtt/front/set", false),
     ("esphome", "write", "zigbee2mqtt/front/set", false),
     ("devices", "write", "zigbee2mqtt/front/set", false),
+    ("homeassistant", "write", "zigbee2mqtt/strip/left/set", false),
+    ("homeassistant", "write", "zigbee2mqtt/strip/right/set", false),
     // What is not guarded is commanded as before.
+    ("homeassistant", "write", "cellar/light/bulb/command", true),
+    ("homeassistant", "write", "cellar/light/bulb/command/x", false),
     ("homeassistant", "write", "zigbee2mqtt/lamp/set", true),
     ("homeassistant", "write", "plug/set", true),
     // The gate, questions, switches.
@@ -240,8 +255,9 @@ fn forged_discovery_gives_no_rights() {
 fn what_costs_something_is_said() {
     let plan = plan(&entities());
     let said = |words: &[&str]| plan.notes.iter().any(|note| words.iter().all(|word| note.contains(word)));
-    assert!(said(&["switch.permit_join", "through the gate alone"]), "{:?}", plan.notes);
-    assert!(mosquitto(&plan).contains("# Note: `switch.permit_join`"));
+    assert!(said(&["switch.pump", "gate: [sensitive, \"switch.pump\"]"]), "{:?}", plan.notes);
+    assert!(mosquitto(&plan).contains("# Note: `switch.pump`"));
+    assert!(!said(&["light.cellar"]) && !said(&["switch.permit_join"]), "{:?}", plan.notes);
 }
 
 #[test]

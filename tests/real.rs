@@ -39,6 +39,8 @@ mod gate;
 mod life;
 #[path = "real/login.rs"]
 mod login;
+#[path = "real/mirror.rs"]
+mod mirror;
 #[path = "real/store.rs"]
 mod store;
 #[path = "real/visit.rs"]
@@ -64,6 +66,7 @@ const ANY_BROKER: &[Cases] = &[
     ("life", life::CASES),
     ("crash", crash::CASES),
     ("store", store::CASES),
+    ("mirror", mirror::CASES),
     ("commands", commands::CASES),
 ];
 /// Cases that need Mosquitto: passwords, certificates.

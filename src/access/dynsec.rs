@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use super::{Plan, Section};
 use crate::model::topic::TopicFilter;
 
-/// Denials go before what is allowed, and that before the last word.
+/// A single topic goes before denials: it was looked at, and moves nothing that is guarded. Denials go before filters that
+/// allow, and those before the last word.
+const TOPIC_PRIORITY: i32 = 20;
 const DENY_PRIORITY: i32 = 10;
 const ALLOW_PRIORITY: i32 = 0;
 const ELSE_PRIORITY: i32 = -1;
@@ -39,11 +41,13 @@ fn acls(plan: &Plan, section: &Section) -> Vec<Value> {
     let all = |kind: &'static str, filters: Vec<&TopicFilter>, allow: bool, priority: i32| {
         filters.into_iter().map(move |filter| rule(kind, filter.as_str(), allow, priority)).collect::<Vec<_>>()
     };
+    let (filters, topics) = section.writes.iter().partition(|filter| filter.as_str().contains(['+', '#']));
     let guarded = plan.guarded.keys().filter(|_| section.is_kept_out).collect();
     [
         all("publishClientSend", guarded, false, DENY_PRIORITY),
         all("publishClientSend", section.denied.iter().collect(), false, DENY_PRIORITY),
-        all("publishClientSend", section.writes.iter().collect(), true, ALLOW_PRIORITY),
+        all("publishClientSend", topics, true, TOPIC_PRIORITY),
+        all("publishClientSend", filters, true, ALLOW_PRIORITY),
         all("publishClientReceive", section.reads.iter().collect(), true, ALLOW_PRIORITY),
         // Who subscribes to more than he may read is sent what he may read.
         vec![

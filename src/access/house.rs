@@ -6,13 +6,14 @@ use super::{Guarded, Section, Users, is_plain};
 use crate::config::Config;
 use crate::model::entity::Entity;
 use crate::model::topic::{TopicFilter, is_under};
-use crate::registry::doors::{Family, Site, announced_topics};
+use crate::registry::doors::{Doors, Family, Site, announced_topics};
 
 pub(super) struct House<'a> {
     pub(super) config: &'a Config,
     pub(super) users: &'a Users,
     pub(super) entities: &'a [Entity],
     pub(super) is_guarded: &'a dyn Fn(&Entity) -> bool,
+    pub(super) doors: &'a Doors,
     pub(super) guarded: &'a BTreeMap<TopicFilter, Guarded>,
     /// Topics on which guarded entities tell their own state, though they are commanded there too.
     pub(super) own: BTreeSet<String>,
@@ -109,12 +110,13 @@ impl House<'_> {
                     entity.entity_id,
                     topic.escape_debug()
                 ));
-            } else if !self.overlaps_guarded(&filter) {
+            } else if !self.overlaps_guarded(&filter) || self.is_separate(topic) {
                 direct.insert(filter);
             } else if !(self.is_guarded)(entity) {
                 notes.push(format!(
-                    "`{}` is commanded on `{topic}`, which can move what is guarded: Home Assistant commands it through the gate alone",
-                    entity.entity_id
+                    "`{}` is commanded on `{topic}`, which can move what is guarded, so Home Assistant may not write it: \
+                     guard it too, with `gate: [sensitive, \"{}\"]`",
+                    entity.entity_id, entity.entity_id
                 ));
             }
         }
@@ -203,6 +205,20 @@ impl House<'_> {
 
     fn overlaps_guarded(&self, filter: &TopicFilter) -> bool {
         self.guarded.keys().any(|guarded| guarded.overlaps(filter))
+    }
+
+    /// Whether a topic beside a guarded one moves nothing that is guarded.
+    fn is_separate(&self, topic: &str) -> bool {
+        let is_own = |guarded: &TopicFilter| {
+            guarded.as_str().strip_suffix("/#").is_some_and(|root| !root.contains('+') && is_under(topic, root))
+        };
+        self.doors.is_separate(topic) && !self.commands_guarded(topic) && !self.guarded.keys().any(is_own)
+    }
+
+    /// Whether a guarded entity announced this topic.
+    fn commands_guarded(&self, topic: &str) -> bool {
+        let guarded = self.entities.iter().filter(|entity| (self.is_guarded)(entity));
+        guarded.flat_map(Entity::command_topics).any(|(_, own)| own == topic)
     }
 
     /// Whether what a device announced as its own words is. Guarded topics may be among them only if they are its own, and

@@ -36,11 +36,13 @@ pub fn mosquitto(plan: &Plan) -> String {
     text
 }
 
-/// What is guarded, unless the user must read there: a denial would take that too. It is not allowed to write there in
-/// any case, as nothing that is guarded stands among what it may write.
+/// What is guarded, unless the user must read or write a single topic of it that moves nothing: a denial would take that
+/// too. All else there is not allowed in any case.
 fn denied<'a>(plan: &'a Plan, section: &'a Section) -> Vec<&'a TopicFilter> {
     let guarded = plan.guarded.keys().filter(|_| section.is_kept_out);
-    let is_free = |filter: &&TopicFilter| !section.reads.iter().any(|read| is_exact(read) && read.overlaps(filter));
+    let is_free = |filter: &&TopicFilter| {
+        !section.reads.iter().chain(&section.writes).any(|own| is_exact(own) && own.overlaps(filter))
+    };
     guarded.filter(is_free).chain(&section.denied).collect()
 }
 

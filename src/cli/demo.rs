@@ -12,6 +12,7 @@ use clap::Args;
 use jiff::Timestamp;
 use tokio::task::LocalSet;
 
+use super::shipped::PolicyFolder;
 use super::{Exit, run, terminal};
 use crate::config::{self, Broker, Config, Remote};
 use crate::model::mode::Mode;
@@ -23,12 +24,10 @@ use crate::shell::run::{Run, loopback};
 use crate::shell::seed;
 
 mod actor;
-mod policies;
 mod stage;
 mod story;
 mod visit;
 
-use policies::PolicyFolder;
 use stage::Stage;
 
 /// Where `--stay` listens if nobody else does.

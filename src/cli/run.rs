@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use clap::Args;
 
+use super::shipped::PolicyFolder;
 use super::{BrokerArguments, ConfigArguments, Exit, LogArguments, log, settings, terminal};
 use crate::config::Config;
 use crate::model::mode::Mode;
@@ -35,17 +36,23 @@ enum ModeArgument {
 /// Runs the bridge. The exit code says why it ended.
 pub fn execute(arguments: &RunArguments) -> Exit {
     let journal = log::start(arguments.log.log_format);
-    let config = match configure(arguments) {
-        Ok(config) => Rc::new(config),
+    let mut config = match configure(arguments) {
+        Ok(config) => config,
         Err(exit) => return exit,
     };
+    // Kept as long as the bridge may read it.
+    let shipped = match bring_policies(arguments, &mut config) {
+        Ok(shipped) => shipped,
+        Err(error) => return failure(&error),
+    };
+    let config = Rc::new(config);
     let started = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let (runtime, seeds) = match (started, seed::draw()) {
         (Ok(runtime), Ok(seeds)) => (runtime, seeds),
         (Err(error), _) => return failure(&format!("the program cannot start: {error}")),
         (_, Err(error)) => return failure(&error),
     };
-    runtime.block_on(async {
+    let exit = runtime.block_on(async {
         let stop = match stop_signal() {
             Ok(stop) => stop,
             Err(error) => return failure(&format!("signals cannot be heard: {error}")),
@@ -58,7 +65,24 @@ pub fn execute(arguments: &RunArguments) -> Exit {
             }
             Err(error) => refused(&error),
         }
-    })
+    });
+    drop(shipped);
+    exit
+}
+
+/// Who has written no configuration has copied no policies either: the shipped ones judge then.
+fn bring_policies(arguments: &RunArguments, config: &mut Config) -> Result<Option<PolicyFolder>, String> {
+    if arguments.config.config.is_some() || config.policies.exists() {
+        return Ok(None);
+    }
+    let folder = PolicyFolder::write()?;
+    let missing = config.policies.display();
+    tracing::info!(
+        "there is no folder `{missing}` here, so the shipped policies judge, out of `{}`",
+        folder.path().display()
+    );
+    config.policies = folder.path().to_owned();
+    Ok(Some(folder))
 }
 
 fn configure(arguments: &RunArguments) -> Result<Config, Exit> {

@@ -203,7 +203,7 @@ impl Engine {
 
     /// Lets a command leave by a recorded decision.
     pub(super) fn forward(&mut self, turn: &mut Turn<'_>, command: Command, decision: &str, request: &Request) {
-        self.note_act(turn.at, &command);
+        self.note_act(turn.at, &command.topic, &command.payload);
         self.await_state(turn, &command, decision, request);
         turn.effects.push(Effect::Forward(Permit::grant(command, decision)));
     }

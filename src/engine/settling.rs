@@ -43,20 +43,15 @@ impl Settling {
 impl Engine {
     /// A command has left by the decision `decision`. `request` is what it asks for.
     pub(super) fn await_state(&mut self, turn: &mut Turn<'_>, command: &Command, decision: &str, request: &Request) {
+        let Some(target) = &request.target else { return };
+        // Whatever was awaited of it before: this command may lead elsewhere.
+        self.settling.0.remove(target);
+        // Where nobody tells its state nothing would ever follow, and the command need not be read again.
+        let Some(found) = self.state_of(target) else { return };
         let expected = self.registry.expected(&command.topic, &command.payload).or_else(|| expected_of_twin(request));
-        let Some((entity, expected)) = expected else {
-            // It may lead anywhere, so what was awaited before it proves nothing any more.
-            if let Some(target) = &request.target {
-                self.settling.0.remove(target);
-            }
+        let Some((entity, expected)) = expected.filter(|(entity, _)| entity == target) else { return };
+        if found.as_deref() == Some(&expected) {
             return;
-        };
-        self.settling.0.remove(&entity);
-        match self.state_of(&entity) {
-            // Nobody tells its state, so nothing would ever follow.
-            None => return,
-            Some(found) if found.as_deref() == Some(&expected) => return,
-            Some(_) => {}
         }
         if self.settling.0.len() >= SETTLING_MAX {
             self.tell_full(turn, "commands whose effect is awaited", SETTLING_MAX, &entity);

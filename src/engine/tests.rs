@@ -3,6 +3,8 @@
 use super::*;
 use crate::config::{self, NoSecrets};
 use crate::home::{ATTRIBUTES_MAX, ENTITIES_MAX};
+use crate::model::decision::Verdict;
+use crate::model::message::{Command, Message, Qos};
 use crate::model::request::{Arrival, Door, FactChange, Held};
 
 const NOW: At = At { monotonic_ms: At::MONOTONIC_START_MS, utc: At::UTC_MIN };
@@ -71,4 +73,42 @@ fn a_decision_names_a_bounded_number_of_facts() {
         let [Entry::Decision { decision }] = seen.as_slice() else { panic!("{seen:?}") };
         assert_eq!((decision.facts.len(), decision.reason.as_str()), (named, "read"));
     }
+}
+
+fn off(entity: String) -> Event {
+    Event::Fact(FactChange { entity, attribute: None, value: Some("off".into()) })
+}
+
+#[test]
+fn one_effect_more_than_can_be_awaited_is_told_and_not_awaited() {
+    let mut engine = engine("//! Nothing.\nconst ACTIONS = [\"lock.*\"];\nfn on_request(request) {}\n");
+    let mut turn_on = |index: usize| {
+        let entity = format!("switch.s{index}");
+        let topic = format!("s{index}/set");
+        let announced = format!(r#"{{"name":"s{index}","unique_id":"s{index}","command_topic":"{topic}"}}"#);
+        let announced = Message::retained(format!("homeassistant/switch/s{index}/config"), announced);
+        assert_eq!(engine.registry.learn(&announced).refused, None);
+        assert_eq!(entries(&mut engine, NOW, off(entity)), []);
+        let request = engine.registry.read_command(&topic, b"ON", Door::Gate).expect("a request");
+        let command = Command { topic, payload: "ON".into(), qos: Qos::AtLeastOnce, expiry_s: None };
+        let arrival = Arrival { request, held: Held::Command(command), reply: None };
+        entries(&mut engine, NOW, Event::Arrival(Box::new(arrival)))
+    };
+    for index in 0..SETTLING_MAX {
+        let seen = turn_on(index);
+        assert!(matches!(seen.as_slice(), [Entry::Decision { .. }]), "{index}: {seen:?}");
+    }
+    let seen = turn_on(SETTLING_MAX);
+    let [Entry::Decision { decision }, Entry::Full { table, limit, what }] = seen.as_slice() else {
+        panic!("{seen:?}")
+    };
+    assert_eq!(decision.applied, Verdict::Allow, "the command itself is not touched by it");
+    assert_eq!((table.as_str(), *limit), ("commands whose effect is awaited", SETTLING_MAX as u64));
+    assert_eq!(*what, format!("switch.s{SETTLING_MAX}"));
+    let settle_ms = engine.config.home_assistant.settle_ms;
+    assert_eq!(engine.next_deadline(), Some(NOW.monotonic_ms + settle_ms));
+    let seen = entries(&mut engine, NOW.plus_ms(settle_ms), Event::Tick);
+    assert_eq!(seen.len(), SETTLING_MAX);
+    assert!(seen.iter().all(|entry| matches!(entry, Entry::Unconfirmed { .. })), "{:?}", seen.first());
+    assert_eq!(engine.next_deadline(), None);
 }

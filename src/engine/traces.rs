@@ -8,8 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{Engine, Turn};
 use crate::model::action::Class;
-use crate::model::event::Trace;
-use crate::model::message::Command;
+use crate::model::event::{Effect, Publication, Trace};
 use crate::model::mode::Mode;
 use crate::model::request::{Arrival, Door, Held, Request, SourceKind};
 use crate::model::time::At;
@@ -126,14 +125,13 @@ impl Engine {
     }
 
     /// A command leaves. Where it is Home Assistant that carries it out, its call will show in the streams.
-    pub(super) fn note_act(&mut self, at: At, command: &Command) {
-        let below = command.topic.strip_prefix(&self.config.base).and_then(|rest| rest.strip_prefix('/'));
-        if below != Some(ACT) {
+    pub(super) fn note_act(&mut self, at: At, topic: &str, payload: &[u8]) {
+        if !self.is_act(topic) {
             return;
         }
-        let Ok(act) = serde_json::from_slice::<Value>(&command.payload) else { return };
+        let Ok(act) = serde_json::from_slice::<Value>(payload) else { return };
         let Some(action) = act.get("action").and_then(Value::as_str) else { return };
-        match act.pointer("/target/entity_id") {
+        match act.pointer("/target/entity_id").or_else(|| act.pointer("/data/entity_id")) {
             None => self.sources.note_own(action, "", at.monotonic_ms),
             Some(Value::String(entity)) => self.sources.note_own(action, entity, at.monotonic_ms),
             Some(Value::Array(entities)) => {
@@ -144,6 +142,29 @@ impl Engine {
             Some(_) => {}
         }
     }
+
+    /// What was said to speakers and to the owner may be an act of Home Assistant too.
+    pub(super) fn note_said(&mut self, at: At, effects: &[Effect]) {
+        for effect in effects {
+            let messages = match effect {
+                Effect::Publish(Publication::Speaker { speaker, command }) => self.config.to_speaker(speaker, command),
+                Effect::Publish(Publication::Notice { text, policy }) => self.config.to_owner(text, policy),
+                _ => continue,
+            };
+            for message in messages {
+                self.note_act(at, &message.topic, &message.payload);
+            }
+        }
+    }
+
+    fn is_act(&self, topic: &str) -> bool {
+        topic.strip_prefix(&self.config.base).and_then(|rest| rest.strip_prefix('/')) == Some(ACT)
+    }
+}
+
+/// Where Home Assistant is told what to do.
+pub(super) fn act_topic(base: &str) -> String {
+    format!("{base}/{ACT}")
 }
 
 /// Whether a request by this door can be what a call in Home Assistant's streams has led to.

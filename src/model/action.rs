@@ -177,8 +177,19 @@ pub const KNOWN_ACTIONS: &[(&str, Class)] = &[
     (ZWAVE_CALL, Sensitive),
 ];
 
-/// What no policy may block unless the owner's `floor:` says otherwise: it makes a house quieter, drier or still.
-pub const FLOOR_DEFAULT: &[&str] = &["siren.turn_off", "cover.stop_cover", "valve.stop_valve", "valve.close_valve"];
+/// What no policy may block unless the owner's `floor:` says otherwise: it makes a house quieter, drier or still, and
+/// harms nobody when it is done by mistake.
+///
+/// What calls for help (`alarm_control_panel.alarm_trigger`) is not here, since done by mistake it sends people out; nor
+/// what opens a way out or makes light, since a misheard word must not open a house.
+pub const FLOOR_DEFAULT: &[&str] = &[
+    "cover.stop_cover",
+    "cover.stop_cover_tilt",
+    "lawn_mower.pause",
+    "siren.turn_off",
+    "valve.close_valve",
+    "valve.stop_valve",
+];
 
 /// Longest action name, in bytes.
 pub const ACTION_BYTES_MAX: usize = 64;

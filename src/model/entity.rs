@@ -11,6 +11,11 @@ use serde_json::{Map, Value};
 /// The two keys of Home Assistant that name a command topic and do not say so.
 const COMMAND_KEYS: [&str; 2] = ["set_position_topic", "set_fan_speed_topic"];
 
+/// Platforms that take no commands: a command topic that they inherit from their device says nothing of them. Of any
+/// other platform, known or not, nobody can be sure.
+const PASSIVE_PLATFORMS: [&str; 8] =
+    ["binary_sensor", "camera", "device_automation", "device_tracker", "event", "image", "sensor", "tag"];
+
 /// One entity, as discovery described it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entity {
@@ -37,9 +42,11 @@ impl Entity {
     }
 
     /// Its command topics with their keys: every key that ends in `command_topic`, known or not, and the two of Home
-    /// Assistant's that do not say so.
+    /// Assistant's that do not say so. None of a platform that takes no commands.
     pub fn command_topics(&self) -> impl Iterator<Item = (&str, &str)> {
-        let is_command = |key: &str| key.ends_with("command_topic") || COMMAND_KEYS.contains(&key);
+        let is_passive = PASSIVE_PLATFORMS.contains(&self.platform.as_str());
+        let is_command =
+            move |key: &str| !is_passive && (key.ends_with("command_topic") || COMMAND_KEYS.contains(&key));
         self.options
             .iter()
             .filter(move |(key, _)| is_command(key))
@@ -55,7 +62,8 @@ pub struct Announcement {
     /// Several components of one device in one message.
     pub is_device: bool,
     /// What stands beside the components: `device`, `origin` and what is inherited; in a message of one entity `device`
-    /// and `origin` alone.
+    /// and `origin` alone. Each of `child_devices` has an empty place for each of its components, which stand among the
+    /// entities.
     pub root: Map<String, Value>,
     /// By component key; one with an empty key where `is_device` is false.
     pub entities: BTreeMap<String, Entity>,
@@ -96,5 +104,7 @@ mod tests {
         };
         let topics: Vec<&str> = entity.command_topics().map(|(_, topic)| topic).collect();
         assert_eq!(topics, ["a", "d", "c", "e", "b"]);
+        let sensor = Entity { platform: "sensor".to_owned(), ..entity };
+        assert_eq!(sensor.command_topics().count(), 0, "it has inherited it");
     }
 }

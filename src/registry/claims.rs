@@ -14,7 +14,9 @@ use crate::model::topic;
 pub(super) const ENTITIES_MAX: usize = 5_000;
 /// Entities that command on one topic. A thermostat at a bridge has some thirty.
 pub(super) const CLAIMANTS_MAX: usize = 128;
-/// All messages of discovery together, in bytes of JSON.
+/// Messages of discovery that are known at a time.
+pub(super) const ANNOUNCEMENTS_MAX: usize = 5_000;
+/// All entities and messages of discovery together, in bytes of JSON.
 pub(super) const ANNOUNCED_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// Names an entity among all: discovery topic, component, platform.
@@ -49,6 +51,8 @@ impl Claim {
 struct Known {
     entity: Rc<Entity>,
     state_topics: Vec<String>,
+    /// Bytes of its options as JSON.
+    length: usize,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -82,19 +86,16 @@ impl Claims {
         length: usize,
         state_topics: fn(&Entity) -> Vec<String>,
     ) -> Result<BTreeSet<String>, String> {
-        let before = self.announcements.get(&announcement.topic);
-        let announced_bytes = self.announced_bytes - before.map_or(0, |(_, length)| *length) + length;
-        self.check_bounds(&announcement, announced_bytes)?;
+        self.check_bounds(&announcement, length)?;
         let mut taken = BTreeSet::new();
         for entity in announcement.entities.values_mut() {
-            entity.entity_id = self.free_entity_id(&Identity::of(entity), &entity.entity_id, &taken);
+            entity.entity_id = self.free_entity_id(entity, &taken);
             taken.insert(entity.entity_id.clone());
         }
         // Bridges announce everything again whenever Home Assistant starts.
         if self.announcements.get(&announcement.topic).is_some_and(|(before, _)| **before == announcement) {
             return Ok(BTreeSet::new());
         }
-        self.announced_bytes = announced_bytes;
         let mut affected = BTreeSet::new();
         for (component, platform) in &announcement.removed {
             let (topic, component, platform) = (announcement.topic.clone(), component.clone(), platform.clone());
@@ -106,12 +107,20 @@ impl Claims {
         for entity in announcement.entities.values() {
             self.insert(entity, state_topics(entity), &mut affected);
         }
-        self.announcements.insert(announcement.topic.clone(), (Rc::new(announcement), length));
+        self.announced_bytes += length;
+        let before = self.announcements.insert(announcement.topic.clone(), (Rc::new(announcement), length));
+        self.announced_bytes -= before.map_or(0, |(_, length)| length);
         Ok(affected)
     }
 
-    fn check_bounds(&self, announcement: &Announcement, announced_bytes: usize) -> Result<(), String> {
-        if announced_bytes > ANNOUNCED_BYTES_MAX {
+    fn check_bounds(&self, announcement: &Announcement, length: usize) -> Result<(), String> {
+        let is_known = self.announcements.contains_key(&announcement.topic);
+        if !is_known && self.announcements.len() >= ANNOUNCEMENTS_MAX {
+            return Err(format!("expected at most {ANNOUNCEMENTS_MAX} messages of discovery, found more"));
+        }
+        // The message, and its entities written out; what they replace is not taken off.
+        let entities: usize = announcement.entities.values().map(length_of).sum();
+        if self.announced_bytes + length + entities > ANNOUNCED_BYTES_MAX {
             return Err(format!("expected at most {ANNOUNCED_BYTES_MAX} bytes of discovery in all, found more"));
         }
         let is_new = |entity: &&Entity| !self.entities.contains_key(&Identity::of(entity));
@@ -156,9 +165,6 @@ impl Claims {
     fn insert(&mut self, entity: &Entity, state_topics: Vec<String>, affected: &mut BTreeSet<String>) {
         let identity = Identity::of(entity);
         for (key, command_topic) in entity.command_topics() {
-            if self.is_reserved(command_topic) {
-                continue;
-            }
             let claims = self.commands.entry(command_topic.to_owned()).or_default();
             claims.insert((identity.clone(), key.to_owned()));
             affected.insert(command_topic.to_owned());
@@ -169,11 +175,14 @@ impl Claims {
             self.states.entry(state_topic.clone()).or_default().insert(identity.clone());
         }
         self.entity_ids.insert(entity.entity_id.clone(), identity.clone());
-        self.entities.insert(identity, Known { entity: Rc::new(entity.clone()), state_topics });
+        let length = length_of(entity);
+        self.announced_bytes += length;
+        self.entities.insert(identity, Known { entity: Rc::new(entity.clone()), state_topics, length });
     }
 
     fn forget(&mut self, identity: &Identity, affected: &mut BTreeSet<String>) {
-        let Some(Known { entity, state_topics }) = self.entities.remove(identity) else { return };
+        let Some(Known { entity, state_topics, length }) = self.entities.remove(identity) else { return };
+        self.announced_bytes -= length;
         if self.entity_ids.get(&entity.entity_id) == Some(identity) {
             self.entity_ids.remove(&entity.entity_id);
         }
@@ -199,7 +208,8 @@ impl Claims {
     }
 
     /// Two entities of one name get `_2` and so on, as in Home Assistant. Who has an id keeps it.
-    fn free_entity_id(&self, identity: &Identity, wanted: &str, taken: &BTreeSet<String>) -> String {
+    fn free_entity_id(&self, entity: &Entity, taken: &BTreeSet<String>) -> String {
+        let (identity, wanted) = (&Identity::of(entity), entity.entity_id.as_str());
         let is_numbered = |id: &str| {
             let number = id.strip_prefix(wanted).and_then(|rest| rest.strip_prefix('_'));
             id == wanted || number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
@@ -208,10 +218,22 @@ impl Claims {
         if let Some(own) = own.filter(|own| is_numbered(own) && !taken.contains(own)) {
             return own;
         }
-        let is_free =
-            |id: &String| !taken.contains(id) && self.entity_ids.get(id).is_none_or(|owner| owner == identity);
+        // One that moves to another discovery topic is announced twice for a while.
+        let is_the_same = |owner: &Identity| {
+            let unique_id = entity.text("unique_id");
+            owner == identity
+                || (owner.platform == entity.platform
+                    && unique_id.is_some()
+                    && self.get(owner).is_some_and(|other| other.text("unique_id") == unique_id))
+        };
+        let is_free = |id: &String| !taken.contains(id) && self.entity_ids.get(id).is_none_or(is_the_same);
         let numbered = (2..=ENTITIES_MAX + 1).map(|number| format!("{wanted}_{number}"));
         std::iter::once(wanted.to_owned()).chain(numbered).find(is_free).unwrap_or_else(|| wanted.to_owned())
+    }
+
+    /// A command topic of an entity that is no device's.
+    pub(super) fn reserved_topic<'a>(&self, entity: &'a Entity) -> Option<&'a str> {
+        entity.command_topics().map(|(_, topic)| topic).find(|topic| self.is_reserved(topic))
     }
 
     fn is_reserved(&self, topic: &str) -> bool {
@@ -286,3 +308,11 @@ impl Claims {
         self.announcements.get(topic).map(|(announcement, _)| announcement)
     }
 }
+
+/// Bytes of an entity's options as JSON.
+fn length_of(entity: &Entity) -> usize {
+    serde_json::to_vec(&entity.options).map_or(0, |json| json.len())
+}
+
+#[cfg(test)]
+mod tests;

@@ -68,6 +68,7 @@ impl Coverage {
         coverage.covered.sort_by(|one, other| one.entity_id.cmp(&other.entity_id));
         coverage.add_gaps(&doors, &guarded, &|topic| registry.is_guarded(topic));
         coverage.add_unguarded(&open);
+        coverage.add_beside(&open, registry);
         coverage.add_mirror(config, registry);
         streams::add(&mut coverage, config, registry, facts);
         coverage.not_covered.sort();
@@ -103,6 +104,18 @@ impl Coverage {
                 help: format!("write `home_assistant: {{gate: [sensitive, \"{}\"]}}`", entity.entity_id),
             });
         }
+    }
+
+    /// What is commanded directly on a topic that is a door to something guarded.
+    fn add_beside(&mut self, open: &[&Entity], registry: &Registry) {
+        let others = open.iter().filter(|entity| !platform::is_sensitive(entity));
+        let commands = others.flat_map(|entity| entity.command_topics().map(move |(_, topic)| (entity, topic)));
+        let beside = commands.filter(|(_, topic)| registry.moves_guarded(topic) && !registry.is_guarded(topic));
+        self.not_covered.extend(beside.map(|(entity, topic)| NotCovered {
+            what: format!("`{}` on `{topic}`", entity.entity_id),
+            reason: "it is not guarded, and a message there can move what is".to_owned(),
+            help: format!("write `home_assistant: {{gate: [sensitive, \"{}\"]}}`", entity.entity_id),
+        }));
     }
 
     /// What the mirror could not make safe.

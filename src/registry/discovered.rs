@@ -106,7 +106,21 @@ impl Discovered {
         }
     }
 
-    fn announced(&mut self, announcement: Announcement, mut left_out: Vec<String>, message: &Message) -> Lesson {
+    fn announced(&mut self, mut announcement: Announcement, mut left_out: Vec<String>, message: &Message) -> Lesson {
+        announcement.entities.retain(|_, entity| {
+            let reserved = self.claims.reserved_topic(entity);
+            left_out.extend(reserved.map(|topic| {
+                format!("expected a device's topic, found `{topic}`: it belongs to the bridge or to discovery")
+            }));
+            reserved.is_none()
+        });
+        let refused = left_out.first().map(|first| match left_out.len() {
+            1 => first.clone(),
+            count => format!("{first}; and {} more", count - 1),
+        });
+        if announcement.entities.is_empty() && announcement.removed.is_empty() {
+            return Lesson { refused, ..Lesson::default() };
+        }
         let is_gated = |entity: &&Entity| is_gated(&self.gate, entity);
         let gated = announcement.entities.values().filter(is_gated).flat_map(Entity::command_topics);
         let unguarded: BTreeSet<&str> =
@@ -123,7 +137,7 @@ impl Discovered {
                 announced: self.claims.announcement(&message.topic).cloned(),
                 changes_topics: !affected.is_empty(),
                 guards: self.guard(affected),
-                refused: left_out.pop(),
+                refused,
                 ..Lesson::default()
             },
         }
@@ -207,9 +221,9 @@ impl Discovered {
         &self.others().guarded
     }
 
-    /// Whether a topic is a door to a guarded entity.
+    /// Whether a topic is a door to a guarded entity. What is announced and moves nothing else is none.
     pub(super) fn leads_to_guarded(&self, topic: &str) -> bool {
-        self.guarded_doors().iter().any(|filter| filter.matches(topic))
+        !self.others().doors.is_separate(topic) && self.guarded_doors().iter().any(|filter| filter.matches(topic))
     }
 
     /// What a command means. `None`: no entity commands there, and no other door leads to one.
@@ -239,7 +253,10 @@ impl Discovered {
             |one: &Understood| one.reading.is_readable && one.entity.as_deref().is_some_and(platform::is_sensitive);
         let is_read_by_sensitive = understood.iter().any(is_reader);
         // `max_by_key` would take the last of equals.
-        let strictness = |one: &Understood| (one.reading.is_readable, one.is_sensitive);
+        let strictness = |one: &Understood| {
+            let is_sensitive = one.entity.as_deref().is_some_and(platform::is_sensitive);
+            (one.reading.is_readable, one.is_sensitive, is_sensitive)
+        };
         let chosen =
             understood.into_iter().reduce(|best, next| if strictness(&next) > strictness(&best) { next } else { best });
         let is_new = self.is_read_by_strangers_alone(topic, payload);
@@ -326,7 +343,9 @@ fn part_of_a_topic(around: &[Claim], topic: &str) -> Option<Understood> {
         let mut topics = claim.entity.command_topics();
         topics.any(|(_, root)| topic.strip_prefix(root).is_some_and(|rest| rest.starts_with('/')))
     };
-    let entity = &around.iter().find(is_part)?.entity;
+    let parts = || around.iter().filter(is_part);
+    let strictest = parts().find(|claim| platform::is_sensitive(&claim.entity)).or_else(|| parts().next());
+    let entity = &strictest?.entity;
     let reading = Reading {
         action: action::UNREADABLE.to_owned(),
         data: BTreeMap::new(),

@@ -33,7 +33,7 @@ const PLATFORM_BYTES_MAX: usize = 64;
 
 /// What stands at the root of a device message for all its components. Home Assistant 2025.4 lets them inherit eight of
 /// these; since 2026 `encoding`, `message_expiry_interval` and `qos` too, which change no topic and no payload's meaning.
-const INHERITED: [&str; 11] = [
+pub const INHERITED: [&str; 11] = [
     "availability",
     "availability_mode",
     "availability_template",

@@ -60,6 +60,11 @@ impl Family {
         }
     }
 
+    /// A command on an announced topic reaches no other entity of the device.
+    fn has_separate_topics(self) -> bool {
+        matches!(self, Family::Tasmota | Family::Shelly | Family::Zwave | Family::Esphome)
+    }
+
     /// One program speaks for all devices of this family: who writes as it can do with them what he likes anyway.
     pub fn is_gateway(self) -> bool {
         matches!(self, Family::Zigbee2mqtt | Family::Zwave)
@@ -114,6 +119,8 @@ pub struct Doors {
     devices: Vec<Device>,
     /// By the beginning of the topics, then by how they go on.
     roots: BTreeMap<String, BTreeMap<(Family, Role), device::Index>>,
+    /// Announced command topics that move nothing but what announced them, though they look like other doors to it.
+    separate: BTreeSet<String>,
     /// To which devices an entity belongs: by its discovery topic and component. With strange topics it is more than one.
     owners: BTreeMap<(String, String), Vec<usize>>,
 }
@@ -133,15 +140,25 @@ impl Doors {
                 owners.entry((entity.topic.clone(), entity.component.clone())).or_default().push(index);
             }
         }
-        Doors { devices, roots, owners }
+        // A topic at which another family listens too is not as separate as it looks.
+        let is_shared = |family: Family, topic: &str| {
+            let mut heard = topic.match_indices('/').filter_map(|(end, _)| roots.get(topic.get(..end)?));
+            heard.any(|kinds| kinds.keys().any(|(other, _)| *other != family))
+        };
+        let separate = devices.iter().filter(|device| device.family.has_separate_topics()).flat_map(|device| {
+            let topics = device.commands().map(|(_, _, topic)| topic);
+            topics.filter(|topic| !topic.ends_with("/rpc") && !is_shared(device.family, topic)).map(str::to_owned)
+        });
+        let separate = separate.collect();
+        Doors { devices, roots, separate, owners }
     }
 
     /// What a message means, if it comes by a door that is known here. `class_of` is the owner's word on actions.
     ///
     /// Of all readings the strictest counts. On an announced command topic this may be stricter than what the claims
-    /// say (a field beside the lock's), or `None`.
+    /// say (a field beside the lock's), or `None`. An empty payload says nothing but to Zigbee2MQTT itself.
     pub fn read(&self, topic: &str, payload: &[u8], class_of: &dyn Fn(&str) -> Class) -> Option<DoorReading> {
-        if check_name(topic).is_err() || payload.is_empty() {
+        if check_name(topic).is_err() {
             return None;
         }
         let judge = Judge::new(class_of);
@@ -154,6 +171,12 @@ impl Doors {
             judge.strictest(self.roots.get(root)?.iter().filter_map(read))
         });
         judge.strictest(found)
+    }
+
+    /// Whether a topic moves only the entity that announced it, whichever other doors it looks like: each relay of a
+    /// Tasmota has its own command, each part of an ESPHome device its own topic.
+    pub fn is_separate(&self, topic: &str) -> bool {
+        self.separate.contains(topic)
     }
 
     /// The topics that must be shut for others if this entity is guarded: its own with all below them, and the doors.
@@ -240,6 +263,7 @@ fn read_family(
 ) -> Option<DoorReading> {
     match family {
         Family::Zigbee2mqtt => zigbee2mqtt::read(judge, here, rest, payload),
+        _ if payload.is_empty() => None,
         Family::Tasmota => tasmota::read(judge, here, role, rest, payload),
         Family::Shelly => shelly::read(judge, here, role, rest, payload),
         Family::Zwave => zwave::read(judge, here, rest, payload),

@@ -106,7 +106,8 @@ impl Guards {
             }
             Some(guard) => {
                 let mut guard = guard.clone();
-                if self.fresh.contains(topic) {
+                // While an accepted one is missing nobody joins: it may have come in its place.
+                if self.fresh.contains(topic) && self.missing(&guard.accepted, present).is_none() {
                     let joining = present.entities.iter().filter(|entity| joins(entity, &guard.accepted));
                     let joining: Vec<Entity> = joining.map(|entity| (**entity).clone()).collect();
                     guard.accepted.extend(joining);
@@ -144,14 +145,18 @@ impl Guards {
 
     /// The first difference between what was accepted and what is announced. `None`: nothing that counts.
     fn problem(&self, accepted: &[Entity], present: &Present<'_>) -> Option<String> {
-        let missing = accepted.iter().find_map(|entity| self.change(entity, present));
-        missing.or_else(|| {
+        self.missing(accepted, present).or_else(|| {
             let is_stranger = |new: &&Rc<Entity>| {
                 !accepted.iter().any(|old| Identity::of(old) == Identity::of(new) || means_the_same(old, new))
             };
             let stranger = present.entities.iter().find(is_stranger)?;
             Some(format!("`{}` claims the topic too, as a `{}`", stranger.entity_id, stranger.platform))
         })
+    }
+
+    /// The first accepted entity that is not announced as it was.
+    fn missing(&self, accepted: &[Entity], present: &Present<'_>) -> Option<String> {
+        accepted.iter().find_map(|entity| self.change(entity, present))
     }
 
     /// How one accepted entity is announced now, where that is another way.

@@ -10,25 +10,10 @@ mod optimism;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
+use super::discovery::INHERITED;
 use crate::model::entity::{Announcement, Entity};
 use crate::model::message::Message;
 use crate::model::topic::{TOPIC_BYTES_MAX, check_name};
-
-/// Options that a component inherits from its device where it does not have them itself. In the mirror each component has
-/// its own, so the device has none.
-const INHERITED: [&str; 11] = [
-    "availability",
-    "availability_mode",
-    "availability_template",
-    "availability_topic",
-    "command_topic",
-    "encoding",
-    "message_expiry_interval",
-    "payload_available",
-    "payload_not_available",
-    "qos",
-    "state_topic",
-];
 
 /// What stays as it is in the level of a topic that is named after a component.
 const LEVEL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
@@ -102,12 +87,29 @@ pub fn mirrored(announcement: &Announcement, settings: &Settings, is_guarded: &d
         let removed = announcement.removed.iter();
         components.extend(removed.map(|(key, platform)| (key.clone(), json!({"platform": platform}))));
         body.retain(|key, _| !INHERITED.contains(&key.as_str()));
+        return_to_children(&mut body, &mut components);
         body.insert("components".to_owned(), Value::Object(components));
     } else if let Some((_, options)) = written.next() {
         body.extend(options);
     }
     let topic = settings.mirror_topic(&announcement.topic).unwrap_or_default();
     Mirrored { message: Message::retained(topic, Value::Object(body).to_string()), notes }
+}
+
+/// Puts each component of a child device back where it stood. The child devices at the root hold an empty place for each.
+fn return_to_children(body: &mut Map<String, Value>, components: &mut Map<String, Value>) {
+    let children = body.get_mut("child_devices").and_then(Value::as_array_mut);
+    for child in children.into_iter().flatten() {
+        let Some(places) = child.get_mut("components").and_then(Value::as_object_mut) else { continue };
+        let keys: Vec<String> = places.keys().cloned().collect();
+        for key in keys {
+            match components.remove(&key) {
+                Some(component) => places.insert(key, component),
+                // It could not be used.
+                None => places.remove(&key),
+            };
+        }
+    }
 }
 
 /// The announcement with the real command topics, as it stands in the mirror while the relay is released.

@@ -6,10 +6,8 @@
 use serde_json::{Value, json};
 
 use super::{ANSWER_KEPT_S, Wire};
-use crate::config::Outgoing;
-use crate::config::pattern::Names;
 use crate::model::durable::{Mute, Pending};
-use crate::model::event::{AnswerBody, Entry, Publication, Record, SpeakerCommand};
+use crate::model::event::{AnswerBody, Entry, Publication, Record};
 use crate::model::message::{Message, Qos, ReplyTo};
 use crate::model::request::Reply;
 use crate::model::topic;
@@ -32,7 +30,7 @@ impl Wire {
                 let message = stored(self.in_base(&format!("mute/{speaker}")), &mute_body(mute.as_ref()));
                 vec![self.own.store(message)]
             }
-            Publication::Speaker { speaker, command } => self.speak(&speaker, command),
+            Publication::Speaker { speaker, command } => self.config.to_speaker(&speaker, &command),
             Publication::PolicyState { name, on, mode } => {
                 let body = json!({"state": if on { "on" } else { "off" }, "mode": mode});
                 vec![self.own.store(stored(self.in_base(&format!("policy/{name}")), &body))]
@@ -61,7 +59,7 @@ impl Wire {
                 let body = serde_json::to_vec(&decision).unwrap_or_default();
                 vec![Message::live(self.in_base("bypass"), body)]
             }
-            Publication::Notice { text, policy } => self.notice(text, policy),
+            Publication::Notice { text, policy } => self.notice(&text, &policy),
             Publication::Plain(message) if self.is_plain(&message.topic) => vec![message],
             Publication::Plain(_) => Vec::new(),
             Publication::Clear { topic } => vec![self.own.clear(topic)],
@@ -86,25 +84,10 @@ impl Wire {
         Message { expiry_s: Some(seconds_open(pending)), ..message }
     }
 
-    fn speak(&self, speaker: &str, command: SpeakerCommand) -> Vec<Message> {
-        let Some(templates) = self.config.speakers.get(speaker) else { return Vec::new() };
-        let mut names = Names::from([("speaker".to_owned(), speaker.to_owned())]);
-        let templates = match command {
-            SpeakerCommand::Mute => &templates.mute,
-            SpeakerCommand::Unmute => &templates.unmute,
-            SpeakerCommand::Announce { text } => {
-                names.insert("text".to_owned(), text);
-                &templates.announce
-            }
-        };
-        fill_in(templates, &names)
-    }
-
-    fn notice(&self, text: String, policy: String) -> Vec<Message> {
+    fn notice(&self, text: &str, policy: &str) -> Vec<Message> {
         let body = json!({"text": text, "policy": policy});
-        let names = Names::from([("text".to_owned(), text), ("policy".to_owned(), policy)]);
         let mut messages = vec![live(self.in_base("notice"), &body)];
-        messages.extend(fill_in(&self.config.notify, &names));
+        messages.extend(self.config.to_owner(&text, &policy));
         messages
     }
 }
@@ -182,12 +165,4 @@ fn mute_body(mute: Option<&Mute>) -> Value {
 fn seconds_open(pending: &Pending) -> u32 {
     let open_ms = pending.expires_ms.saturating_sub(pending.opened_ms);
     u32::try_from(open_ms.div_ceil(1_000)).unwrap_or(u32::MAX).max(1)
-}
-
-fn fill_in(templates: &[Outgoing], names: &Names) -> Vec<Message> {
-    let message = |template: &Outgoing| Message {
-        retain: template.retain,
-        ..Message::live(template.topic.outgoing(names), template.payload.outgoing(names))
-    };
-    templates.iter().map(message).filter(|message| topic::check_name(&message.topic).is_ok()).collect()
 }

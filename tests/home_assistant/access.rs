@@ -5,8 +5,7 @@ use serde_json::{Value, json};
 use crate::Case;
 use crate::bridge::Bridge;
 use crate::client::Client;
-use crate::devices::{self, Devices};
-use crate::house::{House, Plan};
+use crate::house::{House, Plan, expect_online};
 use crate::prepared::Prepared;
 use crate::prompt::asked;
 use crate::settings::Settings;
@@ -30,7 +29,11 @@ fn settings() -> Settings {
 
 /// The rules that the program writes for this house.
 fn written(house: &House) -> String {
-    let said = house.hushgate(&["acl", "--for", "mosquitto"]);
+    let mut arguments = vec!["acl", "--for", "mosquitto"];
+    for devices in ["zigbee2mqtt=devices", "garage=devices", "alarm=devices"] {
+        arguments.extend(["--user-device", devices]);
+    }
+    let said = house.hushgate(&arguments);
     assert_eq!(said.code, Some(0), "`hushgate acl` failed: {}", said.stderr);
     said.stdout
 }
@@ -38,9 +41,10 @@ fn written(house: &House) -> String {
 /// The broker starts again with these rules; devices and bridge come back.
 fn enforce(house: &mut House, rules: &str, bridge: Bridge) -> Bridge {
     bridge.kill();
-    house.broker.restart_with_access(Some(&format!("{rules}{OWNER}")));
-    house.devices = Devices::start(&house.broker.seen_by("devices"), devices::all());
-    house.open_again()
+    let mut birth = house.restart_broker(Some(&format!("{rules}{OWNER}")));
+    let bridge = house.open_again();
+    expect_online(&mut birth);
+    bridge
 }
 
 /// What the bridge says of the way around it, once it has looked.

@@ -75,9 +75,11 @@ impl Mosquitto {
     }
 
     /// Starts it again with access rules, as an owner does who has just written them. `None`: without any.
+    /// On the same port, and without what it had stored.
     pub fn restart_with_access(&mut self, access: Option<&str>) {
         self.access = access.map(ToOwned::to_owned);
-        self.restart();
+        self.kill();
+        assert!(self.try_run(), "Mosquitto did not start again on port {}", self.port);
     }
 
     /// Ends it without a farewell.
@@ -86,12 +88,6 @@ impl Mosquitto {
             child.kill().expect("our own child");
             child.wait().expect("our own child");
         }
-    }
-
-    /// Starts it again on the same port; nothing that was stored is left.
-    pub fn restart(&mut self) {
-        self.kill();
-        assert!(self.try_run(), "Mosquitto did not start again on port {}", self.port);
     }
 
     fn try_run(&mut self) -> bool {

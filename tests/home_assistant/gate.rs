@@ -193,7 +193,6 @@ fn a_device_deleted_in_home_assistant_stays_deleted(prepared: &Prepared) {
     assert!(house.home_assistant.rest.entity("cover.garage_door").is_none());
 
     // Its owner starts again and announces it.
-    drop(house.devices);
     house.devices = Devices::start(&house.broker.seen_by("devices"), devices::all());
     house.home_assistant.expect_state("cover.garage_door", "closed");
 }

@@ -231,9 +231,23 @@ impl House {
     /// Starts Home Assistant, and waits until it hears all topics of its configuration: some seconds after it has
     /// subscribed it says that it is there. What is published before that does not reach it.
     pub fn start_and_hear(&mut self) {
-        let mut birth = self.client("owner", &[BIRTH]);
+        let mut birth = self.birth();
         self.home_assistant.start_as(&self.anna);
-        birth.expect_where(BIRTH, |status| status.payload == "online");
+        expect_online(&mut birth);
+    }
+
+    /// A client to which Home Assistant says that it is there; give it to [`expect_online`].
+    pub fn birth(&self) -> Client {
+        self.client("owner", &[BIRTH])
+    }
+
+    /// Starts the broker again with access rules, or without any; what it had stored is gone. The devices are back at once,
+    /// Home Assistant when the client that is given back hears of it.
+    pub fn restart_broker(&mut self, access: Option<&str>) -> Client {
+        self.broker.restart_with_access(access);
+        let birth = self.birth();
+        self.devices = Devices::start(&self.broker.seen_by("devices"), devices::all());
+        birth
     }
 
     /// Stops Home Assistant in good order and starts it again.
@@ -241,4 +255,9 @@ impl House {
         self.home_assistant.stop();
         self.home_assistant.start_as(&self.anna);
     }
+}
+
+/// Waits until Home Assistant is connected and hears its topics.
+pub fn expect_online(birth: &mut Client) {
+    birth.expect_where(BIRTH, |status| !status.retain && status.payload == "online");
 }

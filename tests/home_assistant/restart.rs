@@ -1,8 +1,7 @@
 //! Power cuts: Home Assistant, the broker and the bridge come back in each order, and the door is as it was.
 
 use crate::Case;
-use crate::devices::{self, Devices};
-use crate::house::{House, Plan};
+use crate::house::{House, Plan, expect_online};
 use crate::prepared::Prepared;
 use crate::prompt::asked;
 use crate::settings::Settings;
@@ -46,19 +45,17 @@ fn power_cut(prepared: &Prepared, order: [Part; 3]) {
     house.home_assistant.stop();
     house.broker.kill();
     bridge.kill();
-    let mut bridge = None;
+    let (mut bridge, mut birth) = (None, None);
     for part in order {
         match part {
             Part::HomeAssistant => house.home_assistant.start(),
-            Part::Broker => {
-                house.broker.restart();
-                restart_devices(&mut house);
-            }
+            Part::Broker => birth = Some(house.restart_broker(None)),
             Part::Bridge => bridge = Some(house.run()),
         }
     }
     house.home_assistant.login(&house.anna);
     house.home_assistant.wait_until_running();
+    expect_online(birth.as_mut().expect("one of the three"));
     assert!(bridge.is_some(), "one of the three");
     the_door_is_as_it_was(&mut house);
     assert_eq!(house.home_assistant.entities(""), before, "the same entities under the same ids");
@@ -70,8 +67,7 @@ fn each_alone_while_the_others_run(prepared: &Prepared) {
     let before = house.home_assistant.entities("");
     house.restart_home_assistant();
     the_door_is_as_it_was(&mut house);
-    house.broker.restart();
-    restart_devices(&mut house);
+    expect_online(&mut house.restart_broker(None));
     the_door_is_as_it_was(&mut house);
     bridge.kill();
     let _bridge = house.open_again();
@@ -107,8 +103,4 @@ fn the_door_is_as_it_was(house: &mut House) {
     house.home_assistant.expect_state("lock.front_door", "unlocked");
     house.call("lock.lock", "lock.front_door");
     house.home_assistant.expect_state("lock.front_door", "locked");
-}
-
-fn restart_devices(house: &mut House) {
-    house.devices = Devices::start(&house.broker.seen_by("devices"), devices::all());
 }

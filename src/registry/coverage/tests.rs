@@ -132,6 +132,29 @@ fn what_the_owner_leaves_open_is_named_with_the_line_that_shuts_it() {
 }
 
 #[test]
+fn what_shares_a_device_with_something_guarded_is_named_where_it_can_move_it() {
+    let relay = |name: &str, topic: &str, device: &str| {
+        json!({
+            "name": name, "object_id": name, "unique_id": name, "command_topic": topic, "state_topic": "x",
+            "availability": [{"topic": "zigbee2mqtt/bridge/state"}], "json_attributes_topic": "zigbee2mqtt/strip",
+            "device": {"identifiers": [device], "name": "Strip"},
+        })
+    };
+    let bolt = json!({"name": "Bolt", "object_id": "bolt", "unique_id": "9", "command_topic": "cellar/lock/bolt/command", "state_topic": "y"});
+    let bulb = json!({"name": "Bulb", "object_id": "bulb", "unique_id": "8", "command_topic": "cellar/light/bulb/command", "state_topic": "z"});
+    let announced = [
+        ("switch/garage", relay("garage", "zigbee2mqtt/strip/left/set", "zigbee2mqtt_0x05")),
+        ("switch/pump", relay("pump", "zigbee2mqtt/strip/right/set", "zigbee2mqtt_0x05")),
+        // Each part of an ESPHome device has a topic of its own.
+        ("lock/bolt", bolt),
+        ("light/bulb", bulb),
+    ];
+    let coverage = house(STREAMS, &announced, &[]);
+    assert_eq!(whats(&coverage), ["`switch.pump` on `zigbee2mqtt/strip/right/set`"]);
+    assert!(coverage.not_covered[0].help.contains("gate: [sensitive, \"switch.pump\"]"));
+}
+
+#[test]
 fn what_the_mirror_cannot_make_safe_is_noted() {
     let mut lock = lock();
     lock["availability"] = json!([{"topic": "a"}, {"topic": "b"}]);

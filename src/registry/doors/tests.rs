@@ -137,6 +137,9 @@ fn zigbee2mqtt() {
         ("zigbee2mqtt/9/set", "open", "lock.open - sensitive"),
         ("zigbee2mqtt/nobody/set", r#"{"state":"UNLOCK","scene_recall":1}"#, "lock.unlock - sensitive"),
         ("zigbee2mqtt/9/set", r#"{"scene_recall":1}"#, "lock.unreadable - sensitive"),
+        ("zigbee2mqtt/ärger/set", r#"{"state":"UNLOCK"}"#, "lock.unlock - sensitive"),
+        ("zigbee2mqtt/x/settings/set", r#"{"state":"UNLOCK"}"#, "lock.unlock - sensitive"),
+        ("zigbee2mqtt/bridge/request/restart", "", "zigbee2mqtt.request - sensitive"),
         // The program.
         (
             "zigbee2mqtt/bridge/request/device/rename",
@@ -271,6 +274,24 @@ fn esphome() {
         ("attic/switch/x/command", "none"),
     ] {
         assert_eq!(told(&doors, topic, "ON"), expected, "{topic}");
+    }
+}
+
+#[test]
+fn what_is_announced_for_one_part_moves_that_part_alone() {
+    let rogue = entity("light.rogue", "zwavejs2mqtt_1", json!({"command_topic": "zigbee2mqtt/0x01/set"}));
+    let doors = Doors::new(house().into_iter().chain([Rc::new(rogue)]));
+    for (topic, expected) in [
+        ("porch/light/bulb/command", true),
+        ("shellies/shelly1-AB/relay/0/command", true),
+        ("desk/cmnd/POWER", true),
+        ("zwave/fan/37/0/targetValue/set", true),
+        ("shellyplus1-ef/rpc", false),
+        ("zigbee2mqtt/strip/left/set", false),
+        ("porch/light/other/command", false),
+        ("zigbee2mqtt/0x01/set", false),
+    ] {
+        assert_eq!(doors.is_separate(topic), expected, "{topic}");
     }
 }
 

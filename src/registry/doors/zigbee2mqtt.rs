@@ -58,18 +58,17 @@ pub(super) fn place(entity: &Entity, topic: &str) -> Option<(String, String)> {
     Some((base.to_owned(), told.unwrap_or(name).to_owned()))
 }
 
-/// `front/left/set/state` is (`front/left`, `state`). The first `set` counts, as in Zigbee2MQTT.
+/// `front/left/set/state` is (`front/left`, `state`). The first `set` behind a name counts, as in Zigbee2MQTT.
 fn split_set(rest: &str) -> Option<(&str, Option<&str>)> {
-    let mut from = 1;
-    loop {
-        let at = from + rest.get(from..)?.find("/set")?;
-        let behind = rest.get(at + "/set".len()..)?;
+    rest.match_indices("/set").filter(|(at, _)| *at > 0).find_map(|(at, word)| {
+        let name = rest.get(..at)?;
+        let behind = rest.get(at + word.len()..)?;
         match behind.strip_prefix('/') {
-            _ if behind.is_empty() => return Some((rest.get(..at)?, None)),
-            Some(attribute) if !attribute.is_empty() => return Some((rest.get(..at)?, Some(attribute))),
-            _ => from = at + 1,
+            _ if behind.is_empty() => Some((name, None)),
+            Some(attribute) if !attribute.is_empty() => Some((name, Some(attribute))),
+            _ => None,
         }
-    }
+    })
 }
 
 /// Its addresses, `0x…`, from the identifiers of a device.
@@ -92,7 +91,7 @@ pub(super) fn read(judge: &Judge<'_>, here: &Here<'_>, rest: &str, payload: &[u8
     if let Some(program) = rest.strip_prefix("bridge/") {
         return read_program(judge, program);
     }
-    let (name, attribute) = split_set(rest).filter(|(name, _)| !name.starts_with("bridge"))?;
+    let (name, attribute) = split_set(rest).filter(|(name, _)| !name.starts_with("bridge") && !payload.is_empty())?;
     let payload = Payload::new(payload);
     // With or without an endpoint behind the name. What is not found is a group, an alias, or nobody.
     let shorter = name.rsplit_once('/').map(|(name, _)| name);

@@ -87,11 +87,18 @@ const DISGUISES: [&str; 7] = ["button", "cover", "number", "scene", "select", "s
 /// Locks, alarms, valves, sirens, notifications and updates are. So are covers of the class garage, door or gate, and
 /// covers, switches, buttons, scenes, selects, numbers and texts that have a door, a gate, a lock, an alarm or a siren
 /// in their name or entity id: a relay that is named `Door opener` is a lock. `Child lock` and `Garage light` are none.
-/// An entity of an unknown platform is, since nobody can say what it does.
+/// An entity of an unknown platform is, since nobody can say what it does; and so is one that sends requests to Zigbee2MQTT
+/// itself, which admits devices by them and renames those that are there.
 pub fn is_sensitive(entity: &Entity) -> bool {
     let platform = entity.platform.as_str();
     let is_unknown = takes_commands(entity) && !PLATFORMS.contains(&platform);
-    SENSITIVE_PLATFORMS.contains(&platform) || is_unknown || is_door(entity)
+    SENSITIVE_PLATFORMS.contains(&platform) || is_unknown || is_door(entity) || is_request(entity)
+}
+
+/// Whether it commands the program of Zigbee2MQTT, not a device.
+fn is_request(entity: &Entity) -> bool {
+    let is_of_bridge = entity.device.iter().any(|id| id.starts_with("zigbee2mqtt_"));
+    is_of_bridge && entity.command_topics().any(|(_, topic)| topic.contains("/bridge/request/"))
 }
 
 /// Whether Home Assistant commands the entity at all. Those of an unknown platform do if they have a command topic. A

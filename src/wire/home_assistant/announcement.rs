@@ -144,7 +144,7 @@ impl Device {
             let (key, platform) = Device::policy_part(policy);
             let part = json!({
                 "icon": "mdi:script-text-outline", "entity_category": "config",
-                "state_topic": self.below(&format!("policy/{policy}")), "value_template": "{{ value_json.state }}",
+                "state_topic": self.below(&format!("policy/{policy}")), "value_template": "{{ value_json.state if value_json is defined }}",
                 "command_topic": self.below(&format!("policy/{policy}/set")),
                 "payload_on": "on", "payload_off": "off", "state_on": "on", "state_off": "off",
             });
@@ -153,7 +153,7 @@ impl Device {
         for (speaker, _) in self.config.speakers.iter().filter(|(_, speaker)| !speaker.mute.is_empty()) {
             let part = json!({
                 "icon": "mdi:microphone-off", "entity_category": "config",
-                "state_topic": self.below(&format!("mute/{speaker}")), "value_template": "{{ value_json.state }}",
+                "state_topic": self.below(&format!("mute/{speaker}")), "value_template": "{{ value_json.state if value_json is defined }}",
                 "json_attributes_topic": self.below(&format!("mute/{speaker}")),
                 "command_topic": self.below(&format!("mute/{speaker}/set")),
                 "payload_on": "mute", "payload_off": "unmute", "state_on": "muted", "state_off": "unmuted",
@@ -240,7 +240,7 @@ impl Device {
         self.add(components, "select", "mode", "Mode", mode);
         let relay = json!({
             "icon": "mdi:gate", "entity_category": "config",
-            "state_topic": self.below("relay"), "value_template": "{{ value_json.state }}",
+            "state_topic": self.below("relay"), "value_template": "{{ value_json.state if value_json is defined }}",
             "command_topic": self.below("relay/set"),
             "payload_on": "on", "payload_off": "off", "state_on": "on", "state_off": "off",
         });

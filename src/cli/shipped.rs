@@ -1,4 +1,4 @@
-//! The shipped policies in a folder of their own, so that the demo runs from anywhere and `--stay` can be played with.
+//! The shipped policies in a folder of their own: for the demo, which runs from anywhere, and for a first `run` without any.
 
 use std::path::{Path, PathBuf};
 
@@ -6,10 +6,10 @@ use crate::shell::seed;
 
 /// The policies that the program ships, as they were compiled in.
 const SHIPPED: [(&str, &str); 4] = [
-    ("communications-off", include_str!("../../../policies/communications-off.rhai")),
-    ("misfire", include_str!("../../../policies/misfire.rhai")),
-    ("quiet-nights", include_str!("../../../policies/quiet-nights.rhai")),
-    ("second-channel", include_str!("../../../policies/second-channel.rhai")),
+    ("communications-off", include_str!("../../policies/communications-off.rhai")),
+    ("misfire", include_str!("../../policies/misfire.rhai")),
+    ("quiet-nights", include_str!("../../policies/quiet-nights.rhai")),
+    ("second-channel", include_str!("../../policies/second-channel.rhai")),
 ];
 
 /// A temporary folder, removed with the value.
@@ -21,9 +21,9 @@ impl PolicyFolder {
     ///
     /// # Errors
     /// The system's folder for temporary files cannot be written to, or somebody has taken the name.
-    #[expect(clippy::disallowed_methods, reason = "the demo brings its own files")]
+    #[expect(clippy::disallowed_methods, reason = "the program brings its own files")]
     pub(super) fn write() -> Result<PolicyFolder, String> {
-        let path = std::env::temp_dir().join(format!("hushgate-demo-{:016x}", seed::draw()?.jitter));
+        let path = std::env::temp_dir().join(format!("hushgate-policies-{:016x}", seed::draw()?.jitter));
         let failed = |error: std::io::Error| format!("the folder `{}` cannot be written: {error}", path.display());
         std::fs::create_dir(&path).map_err(failed)?;
         let folder = PolicyFolder(path.clone());
@@ -37,6 +37,7 @@ impl PolicyFolder {
         &self.0
     }
 
+    #[cfg(feature = "embedded-broker")]
     pub(super) fn count(&self) -> usize {
         SHIPPED.len()
     }

@@ -1,0 +1,48 @@
+//! What is sent to speakers and to the owner: the configured messages with their places filled in.
+//!
+//! Whether something is said, and to whom, is decided elsewhere.
+
+use super::pattern::Names;
+use super::{Config, Outgoing};
+use crate::model::event::SpeakerCommand;
+use crate::model::message::Message;
+use crate::model::topic;
+
+impl Config {
+    /// What mutes a speaker, un-mutes it or lets it speak. A speaker that is not configured is sent nothing.
+    pub fn to_speaker(&self, speaker: &str, command: &SpeakerCommand) -> Vec<Message> {
+        let Some(configured) = self.speakers.get(speaker) else { return Vec::new() };
+        let mut names = Names::from([("speaker".to_owned(), speaker.to_owned())]);
+        let templates = match command {
+            SpeakerCommand::Mute => &configured.mute,
+            SpeakerCommand::Unmute => &configured.unmute,
+            SpeakerCommand::Announce { text } => {
+                names.insert("text".to_owned(), text.clone());
+                &configured.announce
+            }
+        };
+        fill_in(templates, &names)
+    }
+
+    /// What tells the owner something, besides the bridge's own topic.
+    pub fn to_owner(&self, text: &str, policy: &str) -> Vec<Message> {
+        let names = Names::from([("text".to_owned(), text.to_owned()), ("policy".to_owned(), policy.to_owned())]);
+        fill_in(&self.notify, &names)
+    }
+
+    /// Whether something that is sent to a speaker or to the owner goes to this topic.
+    pub fn sends_to(&self, topic: &str) -> bool {
+        let speakers = self.speakers.values();
+        let of_speakers =
+            speakers.flat_map(|speaker| speaker.mute.iter().chain(&speaker.unmute).chain(&speaker.announce));
+        of_speakers.chain(&self.notify).any(|outgoing| outgoing.topic.as_str() == topic)
+    }
+}
+
+fn fill_in(templates: &[Outgoing], names: &Names) -> Vec<Message> {
+    let message = |template: &Outgoing| Message {
+        retain: template.retain,
+        ..Message::live(template.topic.outgoing(names), template.payload.outgoing(names))
+    };
+    templates.iter().map(message).filter(|message| topic::check_name(&message.topic).is_ok()).collect()
+}
