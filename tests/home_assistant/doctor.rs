@@ -50,8 +50,7 @@ fn every_door_that_is_not_covered_is_named(prepared: &Prepared) {
     for uncovered in ["lock.cellar_door", "lock.back_door"] {
         assert!(told.contains(uncovered), "{uncovered} is not named:\n{told}");
     }
-    assert!(told.contains("twins: "), "the line to change:\n{told}");
-    assert!(told.contains("zigbee2mqtt/bridge/request"), "a door of Zigbee2MQTT that runs code:\n{told}");
+    assert!(told.contains("`zigbee2mqtt/<group>/set`"), "another door to the front door:\n{told}");
 }
 
 fn a_twin_covers_what_is_not_on_mqtt(prepared: &Prepared) {
