@@ -50,6 +50,8 @@ fn every_door_that_is_not_covered_is_named(prepared: &Prepared) {
     for uncovered in ["lock.cellar_door", "lock.back_door"] {
         assert!(told.contains(uncovered), "{uncovered} is not named:\n{told}");
     }
+    assert!(told.contains("twins: [lock.back_door]"), "the line to change:\n{told}");
+    assert!(!told.contains('…'), "a help is cut off:\n{told}");
     assert!(told.contains("`zigbee2mqtt/<group>/set`"), "another door to the front door:\n{told}");
 }
 
