@@ -14,6 +14,8 @@ use crate::model::topic;
 pub(super) const ENTITIES_MAX: usize = 5_000;
 /// Entities that command on one topic. A thermostat at a bridge has some thirty.
 pub(super) const CLAIMANTS_MAX: usize = 128;
+/// Entities of one name that are numbered.
+const NAMESAKES_MAX: usize = 100;
 /// Messages of discovery that are known at a time.
 pub(super) const ANNOUNCEMENTS_MAX: usize = 5_000;
 /// All entities and messages of discovery together, in bytes of JSON.
@@ -227,8 +229,14 @@ impl Claims {
                     && self.get(owner).is_some_and(|other| other.text("unique_id") == unique_id))
         };
         let is_free = |id: &String| !taken.contains(id) && self.entity_ids.get(id).is_none_or(is_the_same);
-        let numbered = (2..=ENTITIES_MAX + 1).map(|number| format!("{wanted}_{number}"));
-        std::iter::once(wanted.to_owned()).chain(numbered).find(is_free).unwrap_or_else(|| wanted.to_owned())
+        let numbered = (2..=NAMESAKES_MAX).map(|number| format!("{wanted}_{number}"));
+        let known = std::iter::once(wanted.to_owned()).chain(numbered).find(is_free);
+        known.unwrap_or_else(|| {
+            // Who has so many of one name has to tell them apart by their topics.
+            let plain = |character: char| if character.is_ascii_alphanumeric() { character } else { '_' };
+            let place = format!("{}_{}", entity.topic, entity.component);
+            format!("{wanted}_{}", place.chars().map(plain).collect::<String>())
+        })
     }
 
     /// A command topic of an entity that is no device's.

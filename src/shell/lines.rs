@@ -52,15 +52,20 @@ impl Palette {
 
 /// A text without control characters and changes of direction, and not longer than anybody reads.
 pub fn harmless(text: &str) -> Cow<'_, str> {
+    harmless_within(text, TEXT_CHARACTERS_MAX)
+}
+
+/// The same with another length: for sentences of our own in which a name of somebody else's stands.
+pub fn harmless_within(text: &str, characters_max: usize) -> Cow<'_, str> {
     let is_harmful = |c: char| {
         c.is_control() || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
     };
-    if text.len() <= TEXT_CHARACTERS_MAX && !text.contains(is_harmful) {
+    if text.len() <= characters_max && !text.contains(is_harmful) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::new();
     for (count, c) in text.chars().enumerate() {
-        if count == TEXT_CHARACTERS_MAX {
+        if count == characters_max {
             shown.push('…');
             break;
         }

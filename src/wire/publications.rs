@@ -87,7 +87,7 @@ impl Wire {
     fn notice(&self, text: &str, policy: &str) -> Vec<Message> {
         let body = json!({"text": text, "policy": policy});
         let mut messages = vec![live(self.in_base("notice"), &body)];
-        messages.extend(self.config.to_owner(&text, &policy));
+        messages.extend(self.config.to_owner(text, policy));
         messages
     }
 }

@@ -1,5 +1,6 @@
 //! The diagnosis for people: what was found first, what is open after it, the next step last.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
@@ -8,7 +9,7 @@ use super::diagnosis::{Bridge, Diagnosis, Mirror};
 use crate::config::Config;
 use crate::model::decision::Enforcement;
 use crate::model::mode::Mode;
-use crate::shell::lines::harmless;
+use crate::shell::lines::{harmless, harmless_within};
 
 const NAME: Style = Style::new().bold();
 const GOOD: Style = AnsiColor::Green.on_default().bold();
@@ -18,6 +19,9 @@ const HELP: Style = AnsiColor::Cyan.on_default();
 
 /// Width of the first column.
 const COLUMN: usize = 12;
+
+/// Longest sentence of the report. Longer than any with names of the usual length in it.
+const SENTENCE_CHARACTERS_MAX: usize = 1_000;
 
 /// The whole report, with its colours.
 pub(super) fn human(config: &Config, found: &Diagnosis) -> String {
@@ -49,7 +53,7 @@ pub(super) fn human(config: &Config, found: &Diagnosis) -> String {
         Enforcement::Unproven => (OPEN, "not proven"),
         Enforcement::NotEnforced => (BAD, "not enforced"),
     };
-    line(&mut text, "enforcement", &format!("{style}{word}{style:#}: {}", harmless(&found.enforcement_reason)));
+    line(&mut text, "enforcement", &format!("{style}{word}{style:#}: {}", sentence(&found.enforcement_reason)));
     let problems = found.problems.iter().chain(&found.refused);
     for problem in problems {
         line(
@@ -59,18 +63,23 @@ pub(super) fn human(config: &Config, found: &Diagnosis) -> String {
         );
     }
     for missing in &found.coverage.not_covered {
-        let said = format!("{BAD}{}{BAD:#}: {}", harmless(&missing.what), harmless(&missing.reason));
+        let said = format!("{BAD}{}{BAD:#}: {}", harmless(&missing.what), sentence(&missing.reason));
         line(&mut text, "not covered", &said);
-        line(&mut text, "", &format!("{HELP}help{HELP:#}: {}", harmless(&missing.help)));
+        line(&mut text, "", &format!("{HELP}help{HELP:#}: {}", sentence(&missing.help)));
     }
     for note in &found.coverage.notes {
-        line(&mut text, "note", &harmless(note));
+        line(&mut text, "note", &sentence(note));
     }
     if let Some(gap) = &found.gap {
         line(&mut text, "gap", &format!("something may be missing here: {}", harmless(gap)));
     }
     line(&mut text, "next", &found.next);
     text
+}
+
+/// A sentence with names of others in it, whole: half a help helps nobody.
+fn sentence(text: &str) -> Cow<'_, str> {
+    harmless_within(text, SENTENCE_CHARACTERS_MAX)
 }
 
 fn line(text: &mut String, name: &str, said: &str) {

@@ -48,10 +48,24 @@ fn an_entity_that_moves_keeps_its_id() {
 }
 
 #[test]
+fn namesakes_are_numbered_and_then_named_by_their_topics() {
+    let mut claims = claims();
+    for index in 0..=NAMESAKES_MAX {
+        announce(&mut claims, &format!("light/l{index}"), r#"{"name":"Lamp"}"#).expect("room");
+    }
+    let ids: BTreeSet<String> = claims.entities().map(|entity| entity.entity_id.clone()).collect();
+    assert_eq!(ids.len(), NAMESAKES_MAX + 1, "no two are the same");
+    for expected in ["light.lamp", "light.lamp_2", "light.lamp_100", "light.lamp_homeassistant_light_l100_config_"] {
+        assert!(ids.contains(expected), "{expected}");
+    }
+}
+
+#[test]
 fn entities_messages_claimants_and_bytes_are_bounded() {
     let device = |first: usize, count: usize| {
-        let one =
-            |index: usize| format!(r#""c{index}":{{"p":"switch","name":"s","uniq_id":"{index}","cmd_t":"s/{index}"}}"#);
+        let one = |index: usize| {
+            format!(r#""c{index}":{{"p":"switch","name":"s{index}","uniq_id":"{index}","cmd_t":"s/{index}"}}"#)
+        };
         format!(r#"{{"cmps":{{{}}}}}"#, (first..first + count).map(one).collect::<Vec<_>>().join(","))
     };
     let mut full = claims();
