@@ -166,6 +166,11 @@ impl Registry {
         self.discovered.borrow_mut().learn(message)
     }
 
+    /// Time passes, on the monotonic clock.
+    pub fn pass_time(&self, now_ms: u64) {
+        self.discovered.borrow_mut().pass_time(now_ms);
+    }
+
     /// The guards that an earlier run has kept.
     pub fn restore(&self, guards: &BTreeMap<String, Guard>) {
         self.discovered.borrow_mut().restore(guards);
@@ -232,7 +237,7 @@ impl Registry {
         let mut discovered = self.discovered.borrow_mut();
         let own = discovered.read_states(message);
         let (others, mapped) = self.facts.read(message);
-        let counts = |fact: &FactChange| fact.attribute.is_some() || !discovered.tells_itself(&fact.entity);
+        let counts = |fact: &FactChange| !discovered.tells_itself(fact);
         others.into_iter().filter(counts).chain(own).chain(mapped).collect()
     }
 

@@ -8,10 +8,10 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use super::claims::{Claim, Claims, Identity};
+use super::claims::{Claim, Claims, ENTITIES_MAX, Identity, length_of};
 use super::discovery::{self, Said};
 use super::doors::Doors;
-use super::guards::{GUARDS_MAX, Guards, Present};
+use super::guards::{ACCEPTED_BYTES_MAX, GUARDS_MAX, Guards, Present};
 use super::platform::{self, Reading};
 use crate::config::{Config, Gate};
 use crate::model::action::{self, Class};
@@ -19,6 +19,9 @@ use crate::model::entity::{Announcement, Entity, Guard};
 use crate::model::message::Message;
 use crate::model::request::FactChange;
 use crate::model::topic::TopicFilter;
+
+/// States and attributes that are known to come from entities' own topics. Those of entities that have gone make room.
+const TOLD_MAX: usize = 4 * ENTITIES_MAX;
 
 /// What one message of discovery has taught.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -67,8 +70,8 @@ pub(super) struct Discovered {
     guards: Guards,
     /// Other doors to the devices. Made when they are asked for, and anew when discovery changes.
     others: OnceCell<Others>,
-    /// Entities whose own state topics have told their state.
-    told: BTreeSet<String>,
+    /// Entities whose own state topics have told their state, or an attribute.
+    told: BTreeSet<(String, Option<String>)>,
 }
 
 impl Discovered {
@@ -77,7 +80,7 @@ impl Discovered {
         let prefix = home_assistant.discovery.clone();
         Discovered {
             own_topic: discovery::own_topic(&prefix, &config.base),
-            claims: Claims::new(vec![prefix.clone(), config.base.clone()]),
+            claims: Claims::new(&prefix, &config.base),
             guards: Guards::default(),
             others: OnceCell::new(),
             gate: home_assistant.gate.clone(),
@@ -110,10 +113,11 @@ impl Discovered {
     fn announced(&mut self, mut announcement: Announcement, mut left_out: Vec<String>, message: &Message) -> Lesson {
         announcement.entities.retain(|_, entity| {
             let reserved = self.claims.reserved_topic(entity);
+            let is_usable = reserved.is_none();
             left_out.extend(reserved.map(|topic| {
                 format!("expected a device's topic, found `{topic}`: it belongs to the bridge or to discovery")
             }));
-            reserved.is_none()
+            is_usable
         });
         let refused = left_out.first().map(|first| match left_out.len() {
             1 => first.clone(),
@@ -126,11 +130,22 @@ impl Discovered {
         let gated = announcement.entities.values().filter(is_gated).flat_map(Entity::command_topics);
         let unguarded: BTreeSet<&str> =
             gated.map(|(_, topic)| topic).filter(|topic| !self.guards.contains(topic)).collect();
-        let learned = if self.guards.has_room(unguarded.len()) {
+        // Each topic keeps all that command on it now.
+        let copies = announcement.entities.values().map(|entity| {
+            let topics: BTreeSet<&str> = entity.command_topics().map(|(_, topic)| topic).collect();
+            topics.intersection(&unguarded).count() * length_of(entity)
+        });
+        let copies: usize = copies.sum();
+        let others = unguarded.iter().flat_map(|topic| present(&self.claims, topic));
+        let bytes = copies + others.map(|entity| length_of(&entity)).sum::<usize>();
+        let learned = if self.guards.has_room(unguarded.len(), bytes) {
             self.claims.announce(announcement, message.payload.len(), platform::state_topics)
         } else {
             // What cannot be guarded is not mirrored either.
-            Err(format!("expected at most {GUARDS_MAX} guarded topics, found more"))
+            Err(format!(
+                "expected at most {GUARDS_MAX} guarded topics, and {ACCEPTED_BYTES_MAX} bytes of what is announced for them, \
+                 found more"
+            ))
         };
         match learned {
             Err(reason) => Lesson { refused: Some(reason), ..Lesson::default() },
@@ -155,6 +170,7 @@ impl Discovered {
             let is_gated = |entity: &Entity| is_gated(&self.gate, entity);
             let present = Present { entities, is_known: &is_known, is_gated: &is_gated };
             if let Some(guard) = self.guards.update(&topic, &present) {
+                self.claims.keep_ids(&guard.accepted);
                 changed.push((topic, guard));
             }
         }
@@ -163,6 +179,7 @@ impl Discovered {
 
     pub(super) fn restore(&mut self, guards: &BTreeMap<String, Guard>) {
         self.guards.restore(guards);
+        self.claims.keep_ids(self.guards.accepted());
         self.others = OnceCell::new();
     }
 
@@ -170,7 +187,19 @@ impl Discovered {
         let is_known = |identity: &Identity| self.claims.get(identity).is_some();
         let is_gated = |entity: &Entity| is_gated(&self.gate, entity);
         let entities = present(&self.claims, topic);
-        self.guards.accept(topic, &Present { entities, is_known: &is_known, is_gated: &is_gated })
+        let before = self.guards.get(topic).map(|guard| guard.accepted.clone()).unwrap_or_default();
+        let guard = self.guards.accept(topic, &Present { entities, is_known: &is_known, is_gated: &is_gated });
+        self.claims.release_ids(&before);
+        // Who was accepted for other topics too keeps the id.
+        let topics = before.iter().flat_map(Entity::command_topics).map(|(_, topic)| topic);
+        let still = topics.filter_map(|topic| self.guards.get(topic)).flat_map(|guard| &guard.accepted);
+        self.claims.keep_ids(still.chain(&guard.accepted));
+        guard
+    }
+
+    /// Time passes.
+    pub(super) fn pass_time(&mut self, now_ms: u64) {
+        self.guards.pass_time(now_ms);
     }
 
     /// Who claims a command topic now.
@@ -333,18 +362,25 @@ impl Discovered {
     pub(super) fn read_states(&mut self, message: &Message) -> Vec<FactChange> {
         let mut facts = Vec::new();
         for entity in self.claims.stated_on(&message.topic) {
-            let told = platform::read_state(&entity, &message.topic, &message.payload);
-            if told.iter().any(|fact| fact.attribute.is_none()) {
-                self.told.insert(entity.entity_id.clone());
+            if self.claims.is_named_like_another(&entity) {
+                continue;
             }
+            let told = platform::read_state(&entity, &message.topic, &message.payload);
+            if self.told.len() + told.len() > TOLD_MAX {
+                let claims = &self.claims;
+                self.told.retain(|(entity_id, _)| claims.by_entity_id(entity_id).is_some());
+            }
+            let room = TOLD_MAX.saturating_sub(self.told.len());
+            self.told.extend(told.iter().take(room).map(|fact| (fact.entity.clone(), fact.attribute.clone())));
             facts.extend(told);
         }
         facts
     }
 
-    /// Whether the state of an entity comes from its own topic, so that nobody else's word counts.
-    pub(super) fn tells_itself(&self, entity_id: &str) -> bool {
-        self.told.contains(entity_id) && self.claims.by_entity_id(entity_id).is_some()
+    /// Whether a state or attribute of an entity comes from its own topic, so that nobody else's word counts.
+    pub(super) fn tells_itself(&self, fact: &FactChange) -> bool {
+        self.told.contains(&(fact.entity.clone(), fact.attribute.clone()))
+            && self.claims.by_entity_id(&fact.entity).is_some()
     }
 }
 

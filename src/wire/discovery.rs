@@ -56,6 +56,7 @@ impl Wire {
 
     /// Time passes: what was forwarded long ago has no echo any more.
     pub fn pass_time(&mut self, at: At) {
+        self.registry.pass_time(at.monotonic_ms);
         let is_late = |(forwarded_ms, _): &(u64, [u8; 32])| at.monotonic_ms.saturating_sub(*forwarded_ms) > ECHO_MS;
         while self.sight.forwards.front().is_some_and(is_late) {
             self.sight.forwards.pop_front();
