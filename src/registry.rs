@@ -150,6 +150,12 @@ impl Registry {
         discovered.is_command_topic(topic) || discovered.is_other_door(topic, payload)
     }
 
+    /// Whether a message on this topic says something though it is empty: a request to Zigbee2MQTT itself.
+    pub fn is_empty_request(&self, topic: &str) -> bool {
+        let discovered = self.discovered.borrow();
+        !discovered.is_command_topic(topic) && discovered.is_other_door(topic, b"")
+    }
+
     /// Whether a command on this topic moves a guarded entity.
     pub fn moves_guarded(&self, topic: &str) -> bool {
         let discovered = self.discovered.borrow();

@@ -69,7 +69,8 @@ pub(super) struct Claims {
     secret: Vec<TopicFilter>,
     /// The ids of entities that were accepted. Nobody else gets them, whoever is announced first.
     kept_ids: BTreeMap<String, Identity>,
-    keepers: BTreeMap<Identity, String>,
+    /// These entities, as they were accepted.
+    keepers: BTreeMap<Identity, Rc<Entity>>,
     entities: BTreeMap<Identity, Known>,
     /// Who commands on a topic, and by which key.
     commands: BTreeMap<String, BTreeSet<(Identity, String)>>,
@@ -95,7 +96,7 @@ impl Claims {
             let identity = Identity::of(entity);
             if !self.keepers.contains_key(&identity) && !self.kept_ids.contains_key(&entity.entity_id) {
                 self.kept_ids.insert(entity.entity_id.clone(), identity.clone());
-                self.keepers.insert(identity, entity.entity_id.clone());
+                self.keepers.insert(identity, Rc::new(entity.clone()));
             }
         }
     }
@@ -103,10 +104,15 @@ impl Claims {
     /// These are accepted no more.
     pub(super) fn release_ids(&mut self, entities: &[Entity]) {
         for identity in entities.iter().map(Identity::of) {
-            if let Some(entity_id) = self.keepers.remove(&identity) {
-                self.kept_ids.remove(&entity_id);
+            if let Some(kept) = self.keepers.remove(&identity) {
+                self.kept_ids.remove(&kept.entity_id);
             }
         }
+    }
+
+    /// An entity as it was accepted, if it was.
+    pub(super) fn accepted(&self, entity: &Entity) -> Option<&Rc<Entity>> {
+        self.keepers.get(&Identity::of(entity))
     }
 
     /// Whether an accepted entity that is announced has the id of this other one: what this one tells is not its state.
@@ -254,11 +260,8 @@ impl Claims {
             let number = id.strip_prefix(wanted).and_then(|rest| rest.strip_prefix('_'));
             id == wanted || number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
         };
-        let own = self
-            .keepers
-            .get(identity)
-            .cloned()
-            .or_else(|| self.entities.get(identity).map(|known| known.entity.entity_id.clone()));
+        let known = || self.entities.get(identity).map(|known| &known.entity);
+        let own = self.keepers.get(identity).or_else(known).map(|entity| entity.entity_id.clone());
         if let Some(own) = own.filter(|own| is_numbered(own) && !taken.contains(own)) {
             return own;
         }

@@ -20,6 +20,9 @@ use crate::model::message::Message;
 use crate::model::request::FactChange;
 use crate::model::topic::TopicFilter;
 
+/// Entities with templates for their commands that are asked what a payload on one topic means. Where there are more, every
+/// command there is sensitive.
+const TEMPLATED_MAX: usize = 24;
 /// States and attributes that are known to come from entities' own topics. Those of entities that have gone make room.
 const TOLD_MAX: usize = 4 * ENTITIES_MAX;
 
@@ -275,7 +278,7 @@ impl Discovered {
             let target = Some(claim.entity.entity_id.clone());
             Understood { entity: Some(claim.entity), target, key: claim.key, reading, is_sensitive }
         };
-        let claims = self.on(topic);
+        let (claims, is_crowded) = self.readers(topic);
         let is_announced = !claims.is_empty();
         let around = self.around(topic);
         let is_among_sensitive = claims.iter().chain(&around).any(|claim| platform::is_sensitive(&claim.entity));
@@ -295,7 +298,7 @@ impl Discovered {
         let chosen =
             understood.into_iter().reduce(|best, next| if strictness(&next) > strictness(&best) { next } else { best });
         let is_new = self.is_read_by_strangers_alone(topic, payload);
-        let is_doubtful = is_new || (is_among_sensitive && !is_read_by_sensitive);
+        let is_doubtful = is_new || is_crowded || (is_among_sensitive && !is_read_by_sensitive);
         let chosen = chosen.map(|mut chosen| {
             chosen.is_sensitive |= is_doubtful;
             if is_doubtful && is_floor(&chosen.reading.action) {
@@ -347,6 +350,19 @@ impl Discovered {
         claims
     }
 
+    /// Who is asked what a payload on the topic means, and whether that are not all: templates take their time, and whoever
+    /// may announce devices could make every command to a lock wait for hundreds. The accepted ones are asked first.
+    fn readers(&self, topic: &str) -> (Vec<Claim>, bool) {
+        let (mut templated, mut readers): (Vec<Claim>, Vec<Claim>) =
+            self.on(topic).into_iter().partition(|claim| has_command_template(&claim.entity));
+        let accepted = self.guards.get(topic).map(|guard| guard.accepted.as_slice()).unwrap_or_default();
+        templated.sort_by_key(|claim| !accepted.iter().any(|old| is_unchanged(old, &claim.entity)));
+        let is_crowded = templated.len() > TEMPLATED_MAX;
+        templated.truncate(TEMPLATED_MAX);
+        readers.extend(templated);
+        (readers, is_crowded)
+    }
+
     /// Who commands on a part of the topic, or on one of which it is a part.
     fn around(&self, topic: &str) -> Vec<Claim> {
         let mut claims = self.claims.above(topic);
@@ -365,6 +381,8 @@ impl Discovered {
             if self.claims.is_named_like_another(&entity) {
                 continue;
             }
+            // Of one that was announced anew the owner has accepted no other topic and no other words yet.
+            let entity = self.claims.accepted(&entity).cloned().unwrap_or(entity);
             let told = platform::read_state(&entity, &message.topic, &message.payload);
             if self.told.len() + told.len() > TOLD_MAX {
                 let claims = &self.claims;
@@ -427,6 +445,12 @@ fn is_read_by_each_sensitive(understood: &[Understood], accepted: &[Entity]) -> 
         readers.retain(|(entity, _)| is_accepted(entity));
     }
     !readers.is_empty() && readers.iter().all(|(_, reads)| *reads)
+}
+
+/// Whether its commands are rendered.
+fn has_command_template(entity: &Entity) -> bool {
+    let mut keys = entity.options.keys();
+    keys.any(|key| key.ends_with("template") && (key.contains("command") || key.starts_with("set_")))
 }
 
 /// Whether an entity is announced as it was accepted.

@@ -14,7 +14,7 @@ use crate::model::entity::{Entity, Guard};
 pub(super) const GUARDS_MAX: usize = 4_096;
 /// All accepted entities together, in bytes of JSON. An entity counts for each topic that it commands. They must fit into
 /// the file in which they are kept.
-pub(super) const ACCEPTED_BYTES_MAX: usize = 8 * 1024 * 1024;
+pub(super) const ACCEPTED_BYTES_MAX: usize = 12 * 1024 * 1024;
 /// How long after a topic was guarded further entities of the device join: it announces them one after the other.
 pub(super) const JOIN_MS: u64 = 60_000;
 /// Longest name of an option in a problem, in characters. Whoever announces chooses it.

@@ -1,5 +1,6 @@
 //! What somebody who may announce devices tries, so that a command is taken for less than it is.
 
+use super::TEMPLATED_MAX;
 use crate::config::{self, NoSecrets};
 use crate::model::message::Message;
 use crate::model::request::Door;
@@ -160,6 +161,23 @@ fn a_stranger_with_the_unique_id_of_a_guarded_lock_does_not_tell_its_state() {
 }
 
 #[test]
+fn a_guarded_lock_that_is_announced_otherwise_tells_its_state_as_it_was_accepted() {
+    let registry = registry("sensitive");
+    let lock = LOCK.replace("\"cmd_t\"", "\"stat_t\":\"z/front\",\"cmd_t\"");
+    learn(&registry, "lock/front", &lock);
+    for changed in [
+        lock.replace("\"z/front\"", "\"evil\""),
+        lock.replace("z/front", "evil"),
+        lock.replace("\"cmd_t\"", "\"stat_locked\":\"UNLOCKED\",\"stat_unlocked\":\"LOCKED\",\"cmd_t\""),
+    ] {
+        learn(&registry, "lock/front", &changed);
+        assert_eq!(told(&registry, "evil", "LOCKED"), [""; 0], "{changed}");
+        let own = told(&registry, "z/front", "UNLOCKED");
+        assert!(own.iter().all(|fact| fact == "lock.front_front =\"unlocked\""), "{changed}: {own:?}");
+    }
+}
+
+#[test]
 fn no_entity_is_told_tokens_or_codes_of_the_bridge() {
     let registry = registry("sensitive");
     for (platform, options, is_refused) in [
@@ -198,17 +216,30 @@ fn what_a_device_tells_itself_nobody_else_tells_neither_state_nor_attribute() {
 fn what_is_accepted_is_bounded_in_bytes() {
     let registry = registry("sensitive");
     let large = |name: &str| {
-        let topics: Vec<String> = (0..60).map(|n| format!("\"x{n}_command_topic\":\"{name}/{n}\"")).collect();
+        let topics: Vec<String> = (0..64).map(|n| format!("\"x{n}_command_topic\":\"{name}/{n}\"")).collect();
         format!("{{\"name\":\"{name}\",\"pad\":\"{}\",{}}}", "x".repeat(100_000), topics.join(","))
     };
     let accept = |name: &str| {
         let topic = format!("homeassistant/lock/{name}/config");
         registry.learn(&Message::retained(topic, large(name))).refused
     };
-    assert_eq!(accept("a"), None, "60 times 100 KB");
+    assert_eq!(accept("a"), None, "64 times 100 KB");
     let refused = accept("b").expect("no room");
-    assert!(refused.contains("8388608 bytes"), "{refused}");
+    assert!(refused.contains("12582912 bytes"), "{refused}");
     assert!(!registry.is_command_topic("b/0"), "what cannot be guarded is not known");
     learn(&registry, "lock/front", LOCK);
     assert!(registry.is_guarded("z/front/set"), "what fits is guarded");
+}
+
+#[test]
+fn no_crowd_of_templates_keeps_a_lock_waiting() {
+    let registry = registry("sensitive");
+    learn(&registry, "lock/front", LOCK);
+    for index in 0..=TEMPLATED_MAX {
+        assert_eq!(read(&registry, "z/front/set", "LOCK"), "lock.lock lock.front_front", "{index}");
+        let payload = r#"{"name":"X","cmd_t":"z/front/set","cmd_tpl":"{{ value }}!","options":["a","b"]}"#;
+        learn(&registry, &format!("select/s{index}"), payload);
+    }
+    assert_eq!(read(&registry, "z/front/set", "LOCK"), "lock.lock lock.front_front sensitive", "one was not asked");
+    assert_eq!(read(&registry, "z/front/set", "UNLOCK"), "lock.unlock lock.front_front sensitive");
 }

@@ -216,7 +216,7 @@ fn as_many_topics_are_guarded_as_fit() {
     let seen = learned(&registry, "lock/more", &lock(GUARDS_MAX));
     assert_eq!(
         seen,
-        "refused: expected at most 4096 guarded topics, and 8388608 bytes of what is announced for them, found more"
+        "refused: expected at most 4096 guarded topics, and 12582912 bytes of what is announced for them, found more"
     );
     assert!(registry.announcements().iter().all(|announcement| announcement.topic != "homeassistant/lock/more/config"));
     assert_eq!(read(&registry, &format!("l/{GUARDS_MAX}"), "UNLOCK"), "unknown", "the gate refuses it");
