@@ -4,8 +4,8 @@
 //! asked. A command that went round the gate is undone where the verdict is in force and an undo is known: at most
 //! `REVERTS_MAX` times per target in `REVERT_WINDOW_MS`, since two who undo each other would never end.
 //!
-//! The undo is the bridge's own hand: it is not judged again. So it may never open anything: an undo whose action is
-//! sensitive by its name is not sent, nor one that moves a cover unless the owner has said so.
+//! The undo is the bridge's own hand: it is not judged again. So it may never open anything: an undo that is
+//! sensitive, by its name or because of what it moves (a relay of which nobody knows which way opens the door), is not sent, nor one that moves a cover unless the owner has said so.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -103,7 +103,7 @@ impl Engine {
         let read = self.registry.read_command(&command.topic, &command.payload, Door::Bypass);
         let Some(undone) = read else { return Err("not undone: what would undo it is no known command".to_owned()) };
         let action = undone.action.as_str();
-        if self.config.class_of(action) == Class::Sensitive {
+        if undone.sensitive || self.config.class_of(action) == Class::Sensitive {
             return Err(format!("not undone: `{action}` is sensitive itself"));
         }
         let moves_cover = action.starts_with("cover.") && !COVER_STOPS.contains(&action);

@@ -305,6 +305,10 @@ impl Discovered {
                 // Nothing may block what the floor holds, so nobody gets there by giving a payload such a name.
                 chosen.reading = unreadable();
             }
+            if is_doubtful {
+                // Whoever it is that reads this: to a panel of the same topic the text may be a code.
+                (chosen.reading.data, chosen.reading.text) = (BTreeMap::new(), None);
+            }
             chosen
         });
         let door = self.others().doors.read(topic, payload, class_of).map(|found| Understood {

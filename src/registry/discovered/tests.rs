@@ -232,6 +232,19 @@ fn what_is_accepted_is_bounded_in_bytes() {
 }
 
 #[test]
+fn a_code_is_not_shown_because_a_stranger_takes_it_for_a_text() {
+    for (platform, device) in [("text", "other"), ("notify", "other"), ("text", "p"), ("notify", "p")] {
+        let registry = registry("sensitive");
+        learn(&registry, "alarm_control_panel/p", r#"{"name":"Panel","cmd_t":"panel/set","dev":{"ids":"p"}}"#);
+        let stranger = format!(r#"{{"name":"X","cmd_t":"panel/set","max":255,"dev":{{"ids":"{device}"}}}}"#);
+        learn(&registry, &format!("{platform}/x"), &stranger);
+        let request = registry.read_command("panel/set", b"8461#", Door::Gate).expect("a request");
+        assert!(request.sensitive, "{platform} of {device}");
+        assert!(!format!("{request:?}").contains("8461"), "{platform} of {device}: {request:?}");
+    }
+}
+
+#[test]
 fn no_crowd_of_templates_keeps_a_lock_waiting() {
     let registry = registry("sensitive");
     learn(&registry, "lock/front", LOCK);
