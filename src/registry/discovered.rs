@@ -282,7 +282,7 @@ impl Discovered {
         let is_announced = !claims.is_empty();
         let around = self.around(topic);
         let is_among_sensitive = claims.iter().chain(&around).any(|claim| platform::is_sensitive(&claim.entity));
-        let understood: Vec<Understood> = claims.into_iter().map(read).collect();
+        let mut understood: Vec<Understood> = claims.into_iter().map(read).collect();
         let accepted = self.guards.get(topic).map(|guard| guard.accepted.as_slice()).unwrap_or_default();
         let is_read_by_sensitive = is_read_by_each_sensitive(&understood, accepted);
         // Who was accepted first counts before who came later: a stranger must not give a command another name.
@@ -295,10 +295,16 @@ impl Discovered {
             let is_sensitive = one.entity.as_deref().is_some_and(platform::is_sensitive);
             (one.reading.is_readable, one.is_sensitive, !is_floor(&one.reading.action), place(one), is_sensitive)
         };
-        let chosen =
-            understood.into_iter().reduce(|best, next| if strictness(&next) > strictness(&best) { next } else { best });
         let is_new = self.is_read_by_strangers_alone(topic, payload);
         let is_doubtful = is_new || is_crowded || (is_among_sensitive && !is_read_by_sensitive);
+        let first = understood.iter().filter(|one| one.reading.is_readable).map(place).max();
+        let goes_before = |one: &Understood| is_unread_by_sensitive(one) && Some(place(one)) > first;
+        if is_doubtful && understood.iter().any(goes_before) {
+            // It is said to the lock that cannot read it and was there first, so that rules for locks are asked.
+            understood.retain(goes_before);
+        }
+        let chosen =
+            understood.into_iter().reduce(|best, next| if strictness(&next) > strictness(&best) { next } else { best });
         let chosen = chosen.map(|mut chosen| {
             chosen.is_sensitive |= is_doubtful;
             if is_doubtful && is_floor(&chosen.reading.action) {
@@ -430,6 +436,11 @@ fn unreadable() -> Reading {
         expected: None,
         is_sensitive: true,
     }
+}
+
+/// Whether it is a sensitive entity that makes nothing of the payload.
+fn is_unread_by_sensitive(one: &Understood) -> bool {
+    !one.reading.is_readable && one.entity.as_deref().is_some_and(platform::is_sensitive)
 }
 
 /// Whether every sensitive entity of these readers can read the payload by one of its keys, and there is one. What a lock
