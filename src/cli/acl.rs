@@ -7,13 +7,12 @@ use std::collections::BTreeMap;
 
 use clap::{Args, ValueEnum};
 
-use super::{BrokerArguments, ConfigArguments, Exit, control, settings, terminal};
+use super::{BrokerArguments, ConfigArguments, Exit, control, terminal};
 use crate::access::{self, Plan, Users};
 use crate::config::{Broker, Config};
 use crate::model::entity::Entity;
 use crate::shell::lines::harmless;
-use crate::shell::seed;
-use crate::shell::survey::{self, Survey};
+use crate::shell::survey::Survey;
 
 #[derive(Debug, Args)]
 pub struct AclArguments {
@@ -68,16 +67,9 @@ pub fn execute(arguments: &AclArguments) -> Exit {
         return Exit::Usage;
     }
     control::block_on(async {
-        let name = match seed::draw() {
-            Ok(seeds) => seeds.jitter,
-            Err(error) => return control::failure(&error),
-        };
-        match survey::look(&config, settings::remote(&config), name).await {
-            Ok((survey, visitor)) => {
-                visitor.leave().await;
-                print(arguments.kind, &config, &survey, &users)
-            }
-            Err(error) => control::no_visit(&error),
+        match control::survey(&config).await {
+            Ok(survey) => print(arguments.kind, &config, &survey, &users),
+            Err(exit) => exit,
         }
     })
 }

@@ -15,6 +15,7 @@ use crate::model::message::Message;
 use crate::shell::clock::Clock;
 use crate::shell::lines::{harmless, moment};
 use crate::shell::seed;
+use crate::shell::survey::{self, Survey};
 use crate::shell::visitor::{Stored, VisitError, Visitor};
 
 /// How long a living bridge may take to say its first word.
@@ -75,6 +76,16 @@ pub(super) async fn visit(config: &Config, filters: &[&str]) -> Result<(Visitor,
     let filters: Vec<String> = filters.iter().map(|rest| format!("{}/{rest}", config.base)).collect();
     let name = seed::draw().map_err(|error| failure(&error))?.jitter;
     Visitor::connect(settings::remote(config), &config.base, &filters, name).await.map_err(|error| no_visit(&error))
+}
+
+/// Looks at what the broker has stored.
+pub(super) async fn survey(config: &Config) -> Result<Survey, Exit> {
+    let name = seed::draw().map_err(|error| failure(&error))?.jitter;
+    let look = survey::look(config, settings::remote(config), name);
+    let looked = terminal::wait("reading what the broker has stored", look).await;
+    let (survey, visitor) = looked.map_err(|error| no_visit(&error))?;
+    visitor.leave().await;
+    Ok(survey)
 }
 
 pub(super) fn no_visit(error: &VisitError) -> Exit {

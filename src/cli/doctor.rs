@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::model::event::Canary;
 use crate::shell::canary::{self, probe};
 use crate::shell::seed;
-use crate::shell::survey::{self, Survey};
+use crate::shell::survey::Survey;
 
 mod diagnosis;
 mod report;
@@ -38,16 +38,11 @@ pub fn execute(arguments: &DoctorArguments) -> Exit {
 }
 
 async fn examine(config: &Config, format: Format) -> Exit {
-    let name = match seed::draw() {
-        Ok(seeds) => seeds.jitter,
-        Err(error) => return control::failure(&error),
+    let survey = match control::survey(config).await {
+        Ok(survey) => survey,
+        Err(exit) => return exit,
     };
-    let (survey, visitor) = match survey::look(config, settings::remote(config), name).await {
-        Ok(visit) => visit,
-        Err(error) => return control::no_visit(&error),
-    };
-    visitor.leave().await;
-    let canary = if survey.is_online() { None } else { sing(config, &survey, name).await };
+    let canary = if survey.is_online() { None } else { sing(config, &survey).await };
     let found = diagnosis::diagnose(config, &survey, canary);
     match format {
         Format::Human => {
@@ -62,10 +57,12 @@ async fn examine(config: &Config, format: Format) -> Exit {
 }
 
 /// A running bridge has looked itself. Without one it is done from here, where the configuration names the users.
-async fn sing(config: &Config, survey: &Survey, name: u64) -> Option<Canary> {
+async fn sing(config: &Config, survey: &Survey) -> Option<Canary> {
     let (own, unprivileged) = (config.home_assistant.own.as_ref(), config.home_assistant.unprivileged.as_ref());
     let mut topics = survey.registry.guarded_topics();
     topics.truncate(canary::TOPICS_MAX);
-    let probe = canary::prepare(&settings::remote(config), own, unprivileged, topics, format!("{name:016x}")).ok()?;
-    probe::look(&probe).await.ok().map(|finding| finding.canary)
+    let name = format!("{:016x}", seed::draw().ok()?.jitter);
+    let probe = canary::prepare(&settings::remote(config), own, unprivileged, topics, name).ok()?;
+    let looked = terminal::wait("trying the way around the bridge", probe::look(&probe)).await;
+    looked.ok().map(|finding| finding.canary)
 }

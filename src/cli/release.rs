@@ -100,7 +100,7 @@ fn order(arguments: &ReleaseArguments) -> Order<'static> {
 /// Writes the mirror from the originals, and reads it back.
 async fn without_bridge(config: &Config) -> Exit {
     terminal::say("no bridge answers; the mirror is written from here");
-    match rewrite(config).await {
+    match terminal::wait("writing the mirror", rewrite(config)).await {
         Ok(Rewritten { gap: Some(gap), .. }) => {
             control::failure(&format!("not everything was released: {}\nhelp: try again", harmless(&gap)))
         }

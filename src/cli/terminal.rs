@@ -1,14 +1,36 @@
 //! What the commands say to people: errors with their help, findings, results.
 
 use std::io::Write;
+use std::pin::pin;
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
+use indicatif::ProgressBar;
 
 use crate::config::ConfigError;
 use crate::script::diagnostics::Diagnostic;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const HELP: Style = AnsiColor::Cyan.on_default();
+
+/// After so long a person wants to see that something happens.
+const MOMENT_MS: u64 = 700;
+/// Between two pictures of the spinner.
+const TICK_MS: u64 = 120;
+
+/// Waits for something, and shows so to a person at a terminal if it takes longer than a moment.
+pub(super) async fn wait<T>(what: &'static str, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    if let Ok(done) = tokio::time::timeout(Duration::from_millis(MOMENT_MS), work.as_mut()).await {
+        return done;
+    }
+    // It shows nothing where standard error is no terminal.
+    let spinner = ProgressBar::new_spinner().with_message(what);
+    spinner.enable_steady_tick(Duration::from_millis(TICK_MS));
+    let done = work.await;
+    spinner.finish_and_clear();
+    done
+}
 
 /// Says what is wrong. The text may have a line that begins with `help: `.
 pub(super) fn error(text: &str) {

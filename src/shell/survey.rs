@@ -127,7 +127,7 @@ mod tests {
             ("hushgate/health", "no report"),
         ];
         let messages = messages.map(|(topic, payload)| Message::retained(topic, payload)).into();
-        let survey = read(&config, Registry::new(&config), Stored { messages, gap: None });
+        let survey = read(&config, Registry::new(&config), Stored { messages, ..Stored::default() });
         assert!(survey.is_online());
         assert_eq!(survey.health, None, "what cannot be read says nothing");
         assert_eq!(survey.registry.guarded_topics(), ["door/set"]);

@@ -19,7 +19,7 @@ const QUIET_MS: u64 = 200;
 const STORED_TIMEOUT_MS: u64 = 60_000;
 /// Stored messages that are taken in.
 pub const STORED_MAX: usize = 200_000;
-/// Bytes of their payloads.
+/// Bytes of their topics and payloads.
 pub const STORED_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// Why there is no visit, or no more of it.
@@ -43,6 +43,21 @@ pub struct Stored {
     pub messages: Vec<Message>,
     /// Why something may be missing.
     pub gap: Option<String>,
+    /// Of all topics and payloads.
+    bytes: usize,
+}
+
+impl Stored {
+    /// Adds a message. `false`: there is no room for it, and so a gap.
+    fn take(&mut self, message: Message) -> bool {
+        self.bytes += message.payload.len() + message.topic.len();
+        if self.messages.len() == STORED_MAX || self.bytes > STORED_BYTES_MAX {
+            self.gap = Some(format!("only the first {} messages were read", self.messages.len()));
+            return false;
+        }
+        self.messages.push(message);
+        true
+    }
 }
 
 impl Visitor {
@@ -82,7 +97,6 @@ impl Visitor {
 
     /// Takes in what comes until the own message is back and it is quiet.
     async fn arrive(&mut self, marker: &str, stored: &mut Stored) -> Result<(), VisitError> {
-        let mut bytes = 0;
         let mut patience = Duration::from_millis(STORED_TIMEOUT_MS);
         loop {
             let event = match tokio::time::timeout(patience, self.link.next()).await {
@@ -100,12 +114,9 @@ impl Visitor {
                 }
                 LinkEvent::Message(message) if message.topic == marker => patience = Duration::from_millis(QUIET_MS),
                 LinkEvent::Message(message) => {
-                    bytes += message.payload.len() + message.topic.len();
-                    if stored.messages.len() == STORED_MAX || bytes > STORED_BYTES_MAX {
-                        stored.gap = Some(format!("only the first {} messages were read", stored.messages.len()));
+                    if !stored.take(message) {
                         return Ok(());
                     }
-                    stored.messages.push(message);
                 }
                 LinkEvent::SubscriptionRefused { filter, reason } => {
                     stored.gap = Some(format!("the broker refused the subscription to `{filter}`: {reason}"));
@@ -170,5 +181,25 @@ impl Visitor {
 
     pub async fn leave(self) {
         self.link.close(Vec::new()).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn what_is_too_much_is_a_gap() {
+        let mebibyte = Bytes::from(vec![0; 1024 * 1024]);
+        for (payload, room) in [(Bytes::new(), STORED_MAX), (mebibyte, STORED_BYTES_MAX / (1024 * 1024))] {
+            let mut stored = Stored::default();
+            let message = Message { payload, ..Message::default() };
+            assert!((0..room).all(|_| stored.take(message.clone())));
+            assert_eq!(stored.gap, None);
+            assert!(!stored.take(message));
+            assert_eq!(stored.gap, Some(format!("only the first {room} messages were read")));
+        }
     }
 }

@@ -40,7 +40,8 @@ pub fn front_door() -> Device {
             "name": null, "unique_id": "0x00158d0001_lock", "command_topic": "zigbee2mqtt/front/set",
             "state_topic": "zigbee2mqtt/front", "value_template": "{{ value_json.state }}",
             "payload_lock": "LOCK", "payload_unlock": "UNLOCK", "state_locked": "LOCK", "state_unlocked": "UNLOCK",
-            "availability_topic": AVAILABILITY, "device": {"identifiers": ["0x00158d0001"], "name": "Front door"}
+            "availability_topic": AVAILABILITY, "origin": {"name": "Zigbee2MQTT"},
+            "device": {"identifiers": ["zigbee2mqtt_0x00158d0001"], "name": "Front door"}
         }),
         command_topic: "zigbee2mqtt/front/set",
         state_topic: "zigbee2mqtt/front",

@@ -185,8 +185,10 @@ impl Drop for HomeAssistant {
             let _ = running.child.kill().and_then(|()| running.child.wait());
         }
         if std::thread::panicking() {
-            let shown = self.log.len().saturating_sub(LOG_LINES_SHOWN);
-            eprintln!("the end of Home Assistant's log:\n{}\n", self.log[shown..].join("\n"));
+            // Its traces of Python would fill the screen, and say the same each time.
+            let heads: Vec<&String> = self.log.iter().filter(|line| line.starts_with("20")).collect();
+            eprintln!("the end of Home Assistant's log:");
+            heads.iter().skip(heads.len().saturating_sub(LOG_LINES_SHOWN)).for_each(|line| eprintln!("{line}"));
         }
     }
 }

@@ -15,6 +15,7 @@ pub const CASES: &[Case] = &[
     ("release_asks_a_living_bridge", release_asks_a_living_bridge),
     ("release_works_with_the_bridge_dead", release_works_with_the_bridge_dead),
     ("release_of_nothing_says_so", release_of_nothing_says_so),
+    ("acl_writes_both_kinds", acl_writes_both_kinds),
     ("doctor_works_without_a_bridge", doctor_works_without_a_bridge),
     ("doctor_looks_itself_where_no_bridge_does", doctor_looks_itself_where_no_bridge_does),
     ("doctor_says_what_is_not_covered", doctor_says_what_is_not_covered),
@@ -198,4 +199,26 @@ fn doctor_says_what_is_not_covered(kind: Kind) {
     {
         assert!(report.contains(words), "{words} in\n{report}");
     }
+}
+
+fn acl_writes_both_kinds(kind: Kind) {
+    let broker = Broker::start(kind);
+    let _owner = announce(&broker);
+    let house = House::on(&broker);
+    let (code, rules, error) = said(&house.command(&["acl", "--for", "mosquitto", "--user-home-assistant", "ha"]));
+    assert_eq!(code, Some(0), "{error}");
+    for line in ["\nuser ha\n", &format!("\ntopic deny {DOOR}/#\n")] {
+        assert!(rules.contains(line), "{line} in\n{rules}");
+    }
+    assert!(
+        error.contains("rules for 2 entities") && error.contains("help: then set `home_assistant.canary`"),
+        "{error}"
+    );
+    let (code, rules, error) = said(&house.command(&["acl", "--for", "dynsec"]));
+    assert_eq!(code, Some(0), "{error}");
+    let rules: serde_json::Value = serde_json::from_str(&rules).unwrap_or_else(|_| panic!("JSON: {rules}"));
+    assert_eq!(rules["commands"][0]["command"], "setDefaultACLAccess");
+    let (code, rules, error) = said(&house.command(&["acl", "--for", "mosquitto", "--user-bridge", "a\nb"]));
+    assert_eq!((code, rules.as_str()), (Some(2), ""), "{error}");
+    assert!(error.contains("expected the name of a user, found `a\\u{a}b`"), "{error}");
 }

@@ -278,6 +278,40 @@ fn esphome() {
 }
 
 #[test]
+fn what_is_longer_than_its_bound_is_on_the_safe_side() {
+    let doors = Doors::new(house());
+    // Fields of one message.
+    let fields = |count: usize| {
+        let fields: BTreeMap<String, &str> = (1..count).map(|number| (format!("state_{number}"), "LOCK")).collect();
+        let mut fields = json!(fields);
+        fields["state"] = json!("LOCK");
+        fields.to_string()
+    };
+    assert_eq!(told(&doors, "zigbee2mqtt/front/set", &fields(PARTS_MAX)), "lock.lock lock.front ordinary");
+    assert_eq!(told(&doors, "zigbee2mqtt/front/set", &fields(PARTS_MAX + 1)), "lock.unreadable lock.front sensitive");
+    // Levels of a topic: what is announced deeper has no other doors, only the topics that it announced.
+    let deep = |levels: usize| {
+        let root = vec!["x"; levels].join("/");
+        let lock = entity("lock.deep", "deep", json!({"command_topic": format!("{root}/lock/bolt/command")}));
+        told(&Doors::new([Rc::new(lock)]), &format!("{root}/switch/relay/command"), "ON")
+    };
+    assert_eq!(deep(LEVELS_MAX), "lock.unreadable lock.deep sensitive");
+    assert_eq!(deep(LEVELS_MAX + 1), "none");
+    // Entities that are asked whether a message to a group is harmless.
+    let group = |others: usize| {
+        let other = |number: usize| {
+            zigbee(&format!("number.n{number}"), &format!("0x1{number:02}"), &format!("n{number}"), json!({}))
+        };
+        let lock = zigbee("lock.front", "0x01", "front", json!({}));
+        let lamp = zigbee("switch.z", "0x99", "z", json!({}));
+        let all = (0..others).map(other).chain([lock, lamp]).map(Rc::new);
+        told(&Doors::new(all), "zigbee2mqtt/group/set", "ON")
+    };
+    assert_eq!(group(zigbee2mqtt::OTHERS_MAX - 1), "switch.turn_on - ordinary");
+    assert_eq!(group(zigbee2mqtt::OTHERS_MAX), "lock.unreadable - sensitive");
+}
+
+#[test]
 fn what_is_announced_for_one_part_moves_that_part_alone() {
     let rogue = entity("light.rogue", "zwavejs2mqtt_1", json!({"command_topic": "zigbee2mqtt/0x01/set"}));
     let doors = Doors::new(house().into_iter().chain([Rc::new(rogue)]));

@@ -24,7 +24,7 @@ const QUERY: &str = "zigbee2mqtt.query";
 const QUERIES: [&str; 5] =
     ["health_check", "coordinator_check", "networkmap", "device/ota_update/check", "device/reporting/read"];
 /// Entities that are not sensitive and are asked whether a message to a group says something harmless to them.
-const OTHERS_MAX: usize = 16;
+pub(super) const OTHERS_MAX: usize = 16;
 /// What only lamps take: in a group it opens nothing.
 const LIGHT_FIELDS: [&str; 12] = [
     "brightness",
