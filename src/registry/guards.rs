@@ -62,9 +62,8 @@ pub(super) struct Present<'a> {
 
 impl Guards {
     /// What an earlier run has kept. Guards beyond the bound were never made.
-    pub(super) fn restore(&mut self, guards: &BTreeMap<String, Guard>) {
-        let kept = guards.iter().filter(|(_, guard)| !guard.accepted.is_empty()).take(GUARDS_MAX);
-        self.table.extend(kept.map(|(topic, guard)| (topic.clone(), guard.clone())));
+    pub(super) fn restore<'a>(&mut self, guards: impl Iterator<Item = (&'a String, &'a Guard)>) {
+        self.table.extend(guards.take(GUARDS_MAX).map(|(topic, guard)| (topic.clone(), guard.clone())));
     }
 
     pub(super) fn get(&self, topic: &str) -> Option<&Guard> {
