@@ -35,7 +35,6 @@ mod installed;
 mod phone;
 #[path = "home_assistant/prepared.rs"]
 mod prepared;
-#[expect(dead_code, reason = "`tests/real.rs` uses the rest")]
 #[path = "support/prompt.rs"]
 mod prompt;
 #[path = "home_assistant/rest.rs"]
