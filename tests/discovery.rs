@@ -90,14 +90,14 @@ fn play_step(registry: &Registry, step: &Step) -> String {
         let entities: Vec<String> = guard.accepted.into_iter().map(|entity| entity.entity_id).collect();
         writeln!(told, "{topic} accepted: {}", entities.join(" ")).expect("text");
     }
-    for topic in &step.command {
+    if let Some(topic) = &step.command {
         for payload in &step.payloads {
             let payload = bytes(payload);
             let shown = String::from_utf8_lossy(&payload);
             writeln!(told, "{topic} {shown} -> {}", read(registry, topic, &payload)).expect("text");
         }
     }
-    for topic in &step.state {
+    if let Some(topic) = &step.state {
         let facts = registry.read_facts(&Message::retained(topic.as_str(), bytes(&step.payload)));
         for fact in facts {
             let attribute = fact.attribute.map_or_else(String::new, |attribute| format!(".{attribute}"));

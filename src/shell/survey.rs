@@ -126,8 +126,9 @@ mod tests {
             ("hushgate/homeassistant/lock/door/config", "mirrored"),
             ("hushgate/health", "no report"),
         ];
-        let messages = messages.map(|(topic, payload)| Message::retained(topic, payload)).into();
-        let survey = read(&config, Registry::new(&config), Stored { messages, ..Stored::default() });
+        let mut stored = Stored::default();
+        stored.messages.extend(messages.map(|(topic, payload)| Message::retained(topic, payload)));
+        let survey = read(&config, Registry::new(&config), stored);
         assert!(survey.is_online());
         assert_eq!(survey.health, None, "what cannot be read says nothing");
         assert_eq!(survey.registry.guarded_topics(), ["door/set"]);
