@@ -83,7 +83,9 @@ impl Registry {
     }
 
     fn understand(&self, topic: &str, payload: &[u8]) -> Option<Understood> {
-        self.discovered.borrow().understand(topic, payload, &|action| self.config.class_of(action))
+        let (class_of, is_floor) =
+            (|action: &str| self.config.class_of(action), |action: &str| self.config.is_floor(action));
+        self.discovered.borrow().understand(topic, payload, &class_of, &is_floor)
     }
 
     fn chosen(&self, understood: Understood, door: Door) -> Chosen {

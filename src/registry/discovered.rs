@@ -4,6 +4,7 @@
 //! stricter about a command is decided by the registry.
 
 use std::cell::OnceCell;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -238,6 +239,7 @@ impl Discovered {
         topic: &str,
         payload: &[u8],
         class_of: &dyn Fn(&str) -> Class,
+        is_floor: &dyn Fn(&str) -> bool,
     ) -> Option<Understood> {
         let is_strict = |reading: &Reading| reading.is_sensitive || class_of(&reading.action) == Class::Sensitive;
         let read = |claim: Claim| {
@@ -251,20 +253,29 @@ impl Discovered {
         let around = self.around(topic);
         let is_among_sensitive = claims.iter().chain(&around).any(|claim| platform::is_sensitive(&claim.entity));
         let understood: Vec<Understood> = claims.into_iter().map(read).collect();
-        let is_reader =
-            |one: &Understood| one.reading.is_readable && one.entity.as_deref().is_some_and(platform::is_sensitive);
-        let is_read_by_sensitive = understood.iter().any(is_reader);
+        let accepted = self.guards.get(topic).map(|guard| guard.accepted.as_slice()).unwrap_or_default();
+        let is_read_by_sensitive = is_read_by_each_sensitive(&understood, accepted);
+        // Who was accepted first counts before who came later: a stranger must not give a command another name.
+        let place = |one: &Understood| {
+            let is_same = |old: &Entity| one.entity.as_deref().is_some_and(|entity| is_unchanged(old, entity));
+            Reverse(accepted.iter().position(is_same).unwrap_or(accepted.len()))
+        };
         // `max_by_key` would take the last of equals.
         let strictness = |one: &Understood| {
             let is_sensitive = one.entity.as_deref().is_some_and(platform::is_sensitive);
-            (one.reading.is_readable, one.is_sensitive, is_sensitive)
+            (one.reading.is_readable, one.is_sensitive, !is_floor(&one.reading.action), place(one), is_sensitive)
         };
         let chosen =
             understood.into_iter().reduce(|best, next| if strictness(&next) > strictness(&best) { next } else { best });
         let is_new = self.is_read_by_strangers_alone(topic, payload);
-        let chosen = chosen.map(|chosen| {
-            let is_sensitive = chosen.is_sensitive || is_new || (is_among_sensitive && !is_read_by_sensitive);
-            Understood { is_sensitive, ..chosen }
+        let is_doubtful = is_new || (is_among_sensitive && !is_read_by_sensitive);
+        let chosen = chosen.map(|mut chosen| {
+            chosen.is_sensitive |= is_doubtful;
+            if is_doubtful && is_floor(&chosen.reading.action) {
+                // Nothing may block what the floor holds, so nobody gets there by giving a payload such a name.
+                chosen.reading = unreadable();
+            }
+            chosen
         });
         let door = self.others().doors.read(topic, payload, class_of).map(|found| Understood {
             entity: found.entity_id.as_deref().and_then(|entity_id| self.claims.by_entity_id(entity_id)),
@@ -348,16 +359,45 @@ fn part_of_a_topic(around: &[Claim], topic: &str) -> Option<Understood> {
     let parts = || around.iter().filter(is_part);
     let strictest = parts().find(|claim| platform::is_sensitive(&claim.entity)).or_else(|| parts().next());
     let entity = &strictest?.entity;
-    let reading = Reading {
+    let target = Some(entity.entity_id.clone());
+    let reading = unreadable();
+    Some(Understood { entity: Some(Rc::clone(entity)), target, key: String::new(), is_sensitive: true, reading })
+}
+
+/// Nobody knows for sure what was said.
+fn unreadable() -> Reading {
+    Reading {
         action: action::UNREADABLE.to_owned(),
         data: BTreeMap::new(),
         text: None,
         is_readable: false,
         expected: None,
         is_sensitive: true,
-    };
-    let target = Some(entity.entity_id.clone());
-    Some(Understood { entity: Some(Rc::clone(entity)), target, key: String::new(), is_sensitive: true, reading })
+    }
+}
+
+/// Whether every sensitive entity of these readers can read the payload by one of its keys, and there is one. What a lock
+/// does not understand may still open it, whatever a siren on its topic makes of it. Where some of them are accepted the
+/// others are not asked: a stranger could else make every command sensitive.
+fn is_read_by_each_sensitive(understood: &[Understood], accepted: &[Entity]) -> bool {
+    let is_accepted = |entity: &Entity| accepted.iter().any(|old| is_unchanged(old, entity));
+    let mut readers: Vec<(&Entity, bool)> = Vec::new();
+    for one in understood {
+        let Some(entity) = one.entity.as_deref().filter(|entity| platform::is_sensitive(entity)) else { continue };
+        match readers.iter_mut().find(|(known, _)| std::ptr::eq(*known, entity)) {
+            Some((_, reads)) => *reads |= one.reading.is_readable,
+            None => readers.push((entity, one.reading.is_readable)),
+        }
+    }
+    if readers.iter().any(|(entity, _)| is_accepted(entity)) {
+        readers.retain(|(entity, _)| is_accepted(entity));
+    }
+    !readers.is_empty() && readers.iter().all(|(_, reads)| *reads)
+}
+
+/// Whether an entity is announced as it was accepted.
+fn is_unchanged(old: &Entity, entity: &Entity) -> bool {
+    Identity::of(old) == Identity::of(entity) && old.options == entity.options
 }
 
 /// Who claims a topic, each entity once.
@@ -377,3 +417,6 @@ fn is_gated(gate: &Gate, entity: &Entity) -> bool {
         || (gate.sensitive && platform::is_sensitive(entity))
         || gate.entities.iter().any(|glob| glob.matches(&entity.entity_id))
 }
+
+#[cfg(test)]
+mod tests;
