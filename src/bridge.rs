@@ -146,7 +146,7 @@ impl Bridge {
     /// Writes the effects out, in the order that `Output` promises.
     fn drain(&mut self, at: At, out: &mut Vec<Output>) {
         let (mut forwards, mut sends) = (Vec::new(), Vec::new());
-        sends.extend(self.wire.time_passes(at.utc).into_iter().map(Output::Send));
+        sends.extend(self.wire.time_passes(at).into_iter().map(Output::Send));
         for effect in self.effects.drain(..) {
             match effect {
                 Effect::Record(record) => {

@@ -150,6 +150,12 @@ impl Registry {
         discovered.is_command_topic(topic) || discovered.is_other_door(topic, payload)
     }
 
+    /// Whether a message on this topic says something though it is empty: a request to Zigbee2MQTT itself.
+    pub fn is_empty_request(&self, topic: &str) -> bool {
+        let discovered = self.discovered.borrow();
+        !discovered.is_command_topic(topic) && discovered.is_other_door(topic, b"")
+    }
+
     /// Whether a command on this topic moves a guarded entity.
     pub fn moves_guarded(&self, topic: &str) -> bool {
         let discovered = self.discovered.borrow();
@@ -164,6 +170,11 @@ impl Registry {
     /// Takes in a message, live or stored, of discovery. Any other message teaches nothing.
     pub fn learn(&self, message: &Message) -> Lesson {
         self.discovered.borrow_mut().learn(message)
+    }
+
+    /// Time passes, on the monotonic clock.
+    pub fn pass_time(&self, now_ms: u64) {
+        self.discovered.borrow_mut().pass_time(now_ms);
     }
 
     /// The guards that an earlier run has kept. Those that `home_assistant.gate` does not want any more end with that.
@@ -232,7 +243,7 @@ impl Registry {
         let mut discovered = self.discovered.borrow_mut();
         let own = discovered.read_states(message);
         let (others, mapped) = self.facts.read(message);
-        let counts = |fact: &FactChange| fact.attribute.is_some() || !discovered.tells_itself(&fact.entity);
+        let counts = |fact: &FactChange| !discovered.tells_itself(fact);
         others.into_iter().filter(counts).chain(own).chain(mapped).collect()
     }
 

@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use super::doors::announced_topics;
 use crate::model::entity::{Announcement, Entity};
-use crate::model::topic;
+use crate::model::topic::{self, TopicFilter};
 
 /// Entities that are known at a time.
 pub(super) const ENTITIES_MAX: usize = 5_000;
@@ -20,6 +21,9 @@ const NAMESAKES_MAX: usize = 100;
 pub(super) const ANNOUNCEMENTS_MAX: usize = 5_000;
 /// All entities and messages of discovery together, in bytes of JSON.
 pub(super) const ANNOUNCED_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// What lies below the base and holds tokens, codes, or commands of others. Home Assistant may read some of it: an entity
+/// with its state there would show it to everybody who reads Home Assistant's states.
+const SECRET_LEVELS: [&str; 7] = ["act", "ask", "confirm", "gate", "homeassistant", "prompt", "twin"];
 
 /// Names an entity among all: discovery topic, component, platform.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,6 +65,12 @@ struct Known {
 pub(super) struct Claims {
     /// Discovery and the bridge itself: what lies at or below these is no device's topic.
     reserved: Vec<String>,
+    /// What no entity may be told of.
+    secret: Vec<TopicFilter>,
+    /// The ids of entities that were accepted. Nobody else gets them, whoever is announced first.
+    kept_ids: BTreeMap<String, Identity>,
+    /// These entities, as they were accepted.
+    keepers: BTreeMap<Identity, Rc<Entity>>,
     entities: BTreeMap<Identity, Known>,
     /// Who commands on a topic, and by which key.
     commands: BTreeMap<String, BTreeSet<(Identity, String)>>,
@@ -73,8 +83,42 @@ pub(super) struct Claims {
 }
 
 impl Claims {
-    pub(super) fn new(reserved: Vec<String>) -> Claims {
-        Claims { reserved, ..Claims::default() }
+    /// `prefix`: where discovery stands; `base`: where the bridge's own topics begin.
+    pub(super) fn new(prefix: &str, base: &str) -> Claims {
+        let secret = SECRET_LEVELS.iter().filter_map(|level| TopicFilter::new(&format!("{base}/{level}/#")).ok());
+        let (reserved, secret) = (vec![prefix.to_owned(), base.to_owned()], secret.collect());
+        Claims { reserved, secret, ..Claims::default() }
+    }
+
+    /// These entities are accepted: their ids are theirs.
+    pub(super) fn keep_ids<'a>(&mut self, accepted: impl IntoIterator<Item = &'a Entity>) {
+        for entity in accepted {
+            let identity = Identity::of(entity);
+            if !self.keepers.contains_key(&identity) && !self.kept_ids.contains_key(&entity.entity_id) {
+                self.kept_ids.insert(entity.entity_id.clone(), identity.clone());
+                self.keepers.insert(identity, Rc::new(entity.clone()));
+            }
+        }
+    }
+
+    /// These are accepted no more.
+    pub(super) fn release_ids(&mut self, entities: &[Entity]) {
+        for identity in entities.iter().map(Identity::of) {
+            if let Some(kept) = self.keepers.remove(&identity) {
+                self.kept_ids.remove(&kept.entity_id);
+            }
+        }
+    }
+
+    /// An entity as it was accepted, if it was.
+    pub(super) fn accepted(&self, entity: &Entity) -> Option<&Rc<Entity>> {
+        self.keepers.get(&Identity::of(entity))
+    }
+
+    /// Whether an accepted entity that is announced has the id of this other one: what this one tells is not its state.
+    pub(super) fn is_named_like_another(&self, entity: &Entity) -> bool {
+        let keeper = self.kept_ids.get(&entity.entity_id).filter(|keeper| self.entities.contains_key(*keeper));
+        keeper.is_some_and(|keeper| *keeper != Identity::of(entity))
     }
 
     /// Takes in one message of `length` bytes. Components that it does not name stay. Gives the command topics of which
@@ -216,7 +260,8 @@ impl Claims {
             let number = id.strip_prefix(wanted).and_then(|rest| rest.strip_prefix('_'));
             id == wanted || number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
         };
-        let own = self.entities.get(identity).map(|known| known.entity.entity_id.clone());
+        let known = || self.entities.get(identity).map(|known| &known.entity);
+        let own = self.keepers.get(identity).or_else(known).map(|entity| entity.entity_id.clone());
         if let Some(own) = own.filter(|own| is_numbered(own) && !taken.contains(own)) {
             return own;
         }
@@ -228,7 +273,10 @@ impl Claims {
                     && unique_id.is_some()
                     && self.get(owner).is_some_and(|other| other.text("unique_id") == unique_id))
         };
-        let is_free = |id: &String| !taken.contains(id) && self.entity_ids.get(id).is_none_or(is_the_same);
+        let is_free = |id: &String| {
+            let owners = [self.kept_ids.get(id), self.entity_ids.get(id)];
+            !taken.contains(id) && owners.into_iter().flatten().all(is_the_same)
+        };
         let numbered = (2..=NAMESAKES_MAX).map(|number| format!("{wanted}_{number}"));
         let known = std::iter::once(wanted.to_owned()).chain(numbered).find(is_free);
         known.unwrap_or_else(|| {
@@ -239,9 +287,13 @@ impl Claims {
         })
     }
 
-    /// A command topic of an entity that is no device's.
-    pub(super) fn reserved_topic<'a>(&self, entity: &'a Entity) -> Option<&'a str> {
-        entity.command_topics().map(|(_, topic)| topic).find(|topic| self.is_reserved(topic))
+    /// A topic of an entity that is no device's: one that it commands, or one on which it would be told a secret.
+    pub(super) fn reserved_topic(&self, entity: &Entity) -> Option<String> {
+        let commanded = entity.command_topics().map(|(_, topic)| topic).find(|topic| self.is_reserved(topic));
+        let is_secret = |topic: &String| {
+            TopicFilter::new(topic).is_ok_and(|told| self.secret.iter().any(|secret| secret.overlaps(&told)))
+        };
+        commanded.map(str::to_owned).or_else(|| announced_topics(entity).into_iter().find(is_secret))
     }
 
     fn is_reserved(&self, topic: &str) -> bool {
@@ -318,7 +370,7 @@ impl Claims {
 }
 
 /// Bytes of an entity's options as JSON.
-fn length_of(entity: &Entity) -> usize {
+pub(super) fn length_of(entity: &Entity) -> usize {
     serde_json::to_vec(&entity.options).map_or(0, |json| json.len())
 }
 

@@ -8,10 +8,10 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use super::claims::{Claim, Claims, Identity};
+use super::claims::{Claim, Claims, ENTITIES_MAX, Identity, length_of};
 use super::discovery::{self, Said};
 use super::doors::Doors;
-use super::guards::{GUARDS_MAX, Guards, Present};
+use super::guards::{ACCEPTED_BYTES_MAX, GUARDS_MAX, Guards, Present};
 use super::platform::{self, Reading};
 use crate::config::{Config, Gate};
 use crate::model::action::{self, Class};
@@ -19,6 +19,12 @@ use crate::model::entity::{Announcement, Entity, Guard};
 use crate::model::message::Message;
 use crate::model::request::FactChange;
 use crate::model::topic::TopicFilter;
+
+/// Entities with templates for their commands that are asked what a payload on one topic means. Where there are more, every
+/// command there is sensitive.
+const TEMPLATED_MAX: usize = 24;
+/// States and attributes that are known to come from entities' own topics. Those of entities that have gone make room.
+const TOLD_MAX: usize = 4 * ENTITIES_MAX;
 
 /// What one message of discovery has taught.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -67,8 +73,8 @@ pub(super) struct Discovered {
     guards: Guards,
     /// Other doors to the devices. Made when they are asked for, and anew when discovery changes.
     others: OnceCell<Others>,
-    /// Entities whose own state topics have told their state.
-    told: BTreeSet<String>,
+    /// Entities whose own state topics have told their state, or an attribute.
+    told: BTreeSet<(String, Option<String>)>,
 }
 
 impl Discovered {
@@ -77,7 +83,7 @@ impl Discovered {
         let prefix = home_assistant.discovery.clone();
         Discovered {
             own_topic: discovery::own_topic(&prefix, &config.base),
-            claims: Claims::new(vec![prefix.clone(), config.base.clone()]),
+            claims: Claims::new(&prefix, &config.base),
             guards: Guards::default(),
             others: OnceCell::new(),
             gate: home_assistant.gate.clone(),
@@ -110,10 +116,11 @@ impl Discovered {
     fn announced(&mut self, mut announcement: Announcement, mut left_out: Vec<String>, message: &Message) -> Lesson {
         announcement.entities.retain(|_, entity| {
             let reserved = self.claims.reserved_topic(entity);
+            let is_usable = reserved.is_none();
             left_out.extend(reserved.map(|topic| {
                 format!("expected a device's topic, found `{topic}`: it belongs to the bridge or to discovery")
             }));
-            reserved.is_none()
+            is_usable
         });
         let refused = left_out.first().map(|first| match left_out.len() {
             1 => first.clone(),
@@ -126,11 +133,22 @@ impl Discovered {
         let gated = announcement.entities.values().filter(is_gated).flat_map(Entity::command_topics);
         let unguarded: BTreeSet<&str> =
             gated.map(|(_, topic)| topic).filter(|topic| !self.guards.contains(topic)).collect();
-        let learned = if self.guards.has_room(unguarded.len()) {
+        // Each topic keeps all that command on it now.
+        let copies = announcement.entities.values().map(|entity| {
+            let topics: BTreeSet<&str> = entity.command_topics().map(|(_, topic)| topic).collect();
+            topics.intersection(&unguarded).count() * length_of(entity)
+        });
+        let copies: usize = copies.sum();
+        let others = unguarded.iter().flat_map(|topic| present(&self.claims, topic));
+        let bytes = copies + others.map(|entity| length_of(&entity)).sum::<usize>();
+        let learned = if self.guards.has_room(unguarded.len(), bytes) {
             self.claims.announce(announcement, message.payload.len(), platform::state_topics)
         } else {
             // What cannot be guarded is not mirrored either.
-            Err(format!("expected at most {GUARDS_MAX} guarded topics, found more"))
+            Err(format!(
+                "expected at most {GUARDS_MAX} guarded topics, and {ACCEPTED_BYTES_MAX} bytes of what is announced for them, \
+                 found more"
+            ))
         };
         match learned {
             Err(reason) => Lesson { refused: Some(reason), ..Lesson::default() },
@@ -155,6 +173,7 @@ impl Discovered {
             let is_gated = |entity: &Entity| is_gated(&self.gate, entity);
             let present = Present { entities, is_known: &is_known, is_gated: &is_gated };
             if let Some(guard) = self.guards.update(&topic, &present) {
+                self.claims.keep_ids(&guard.accepted);
                 changed.push((topic, guard));
             }
         }
@@ -165,6 +184,7 @@ impl Discovered {
     pub(super) fn restore(&mut self, guards: &BTreeMap<String, Guard>) {
         let is_wanted = |guard: &Guard| guard.accepted.iter().any(|entity| is_gated(&self.gate, entity));
         self.guards.restore(guards.iter().filter(|(_, guard)| is_wanted(guard)));
+        self.claims.keep_ids(self.guards.accepted());
         self.others = OnceCell::new();
     }
 
@@ -172,7 +192,19 @@ impl Discovered {
         let is_known = |identity: &Identity| self.claims.get(identity).is_some();
         let is_gated = |entity: &Entity| is_gated(&self.gate, entity);
         let entities = present(&self.claims, topic);
-        self.guards.accept(topic, &Present { entities, is_known: &is_known, is_gated: &is_gated })
+        let before = self.guards.get(topic).map(|guard| guard.accepted.clone()).unwrap_or_default();
+        let guard = self.guards.accept(topic, &Present { entities, is_known: &is_known, is_gated: &is_gated });
+        self.claims.release_ids(&before);
+        // Who was accepted for other topics too keeps the id.
+        let topics = before.iter().flat_map(Entity::command_topics).map(|(_, topic)| topic);
+        let still = topics.filter_map(|topic| self.guards.get(topic)).flat_map(|guard| &guard.accepted);
+        self.claims.keep_ids(still.chain(&guard.accepted));
+        guard
+    }
+
+    /// Time passes.
+    pub(super) fn pass_time(&mut self, now_ms: u64) {
+        self.guards.pass_time(now_ms);
     }
 
     /// Who claims a command topic now.
@@ -248,7 +280,7 @@ impl Discovered {
             let target = Some(claim.entity.entity_id.clone());
             Understood { entity: Some(claim.entity), target, key: claim.key, reading, is_sensitive }
         };
-        let claims = self.on(topic);
+        let (claims, is_crowded) = self.readers(topic);
         let is_announced = !claims.is_empty();
         let around = self.around(topic);
         let is_among_sensitive = claims.iter().chain(&around).any(|claim| platform::is_sensitive(&claim.entity));
@@ -268,7 +300,7 @@ impl Discovered {
         let chosen =
             understood.into_iter().reduce(|best, next| if strictness(&next) > strictness(&best) { next } else { best });
         let is_new = self.is_read_by_strangers_alone(topic, payload);
-        let is_doubtful = is_new || (is_among_sensitive && !is_read_by_sensitive);
+        let is_doubtful = is_new || is_crowded || (is_among_sensitive && !is_read_by_sensitive);
         let chosen = chosen.map(|mut chosen| {
             chosen.is_sensitive |= is_doubtful;
             if is_doubtful && is_floor(&chosen.reading.action) {
@@ -320,6 +352,19 @@ impl Discovered {
         claims
     }
 
+    /// Who is asked what a payload on the topic means, and whether that are not all: templates take their time, and whoever
+    /// may announce devices could make every command to a lock wait for hundreds. The accepted ones are asked first.
+    fn readers(&self, topic: &str) -> (Vec<Claim>, bool) {
+        let (mut templated, mut readers): (Vec<Claim>, Vec<Claim>) =
+            self.on(topic).into_iter().partition(|claim| has_command_template(&claim.entity));
+        let accepted = self.guards.get(topic).map(|guard| guard.accepted.as_slice()).unwrap_or_default();
+        templated.sort_by_key(|claim| !accepted.iter().any(|old| is_unchanged(old, &claim.entity)));
+        let is_crowded = templated.len() > TEMPLATED_MAX;
+        templated.truncate(TEMPLATED_MAX);
+        readers.extend(templated);
+        (readers, is_crowded)
+    }
+
     /// Who commands on a part of the topic, or on one of which it is a part.
     fn around(&self, topic: &str) -> Vec<Claim> {
         let mut claims = self.claims.above(topic);
@@ -335,18 +380,27 @@ impl Discovered {
     pub(super) fn read_states(&mut self, message: &Message) -> Vec<FactChange> {
         let mut facts = Vec::new();
         for entity in self.claims.stated_on(&message.topic) {
-            let told = platform::read_state(&entity, &message.topic, &message.payload);
-            if told.iter().any(|fact| fact.attribute.is_none()) {
-                self.told.insert(entity.entity_id.clone());
+            if self.claims.is_named_like_another(&entity) {
+                continue;
             }
+            // Of one that was announced anew the owner has accepted no other topic and no other words yet.
+            let entity = self.claims.accepted(&entity).cloned().unwrap_or(entity);
+            let told = platform::read_state(&entity, &message.topic, &message.payload);
+            if self.told.len() + told.len() > TOLD_MAX {
+                let claims = &self.claims;
+                self.told.retain(|(entity_id, _)| claims.by_entity_id(entity_id).is_some());
+            }
+            let room = TOLD_MAX.saturating_sub(self.told.len());
+            self.told.extend(told.iter().take(room).map(|fact| (fact.entity.clone(), fact.attribute.clone())));
             facts.extend(told);
         }
         facts
     }
 
-    /// Whether the state of an entity comes from its own topic, so that nobody else's word counts.
-    pub(super) fn tells_itself(&self, entity_id: &str) -> bool {
-        self.told.contains(entity_id) && self.claims.by_entity_id(entity_id).is_some()
+    /// Whether a state or attribute of an entity comes from its own topic, so that nobody else's word counts.
+    pub(super) fn tells_itself(&self, fact: &FactChange) -> bool {
+        self.told.contains(&(fact.entity.clone(), fact.attribute.clone()))
+            && self.claims.by_entity_id(&fact.entity).is_some()
     }
 }
 
@@ -393,6 +447,12 @@ fn is_read_by_each_sensitive(understood: &[Understood], accepted: &[Entity]) -> 
         readers.retain(|(entity, _)| is_accepted(entity));
     }
     !readers.is_empty() && readers.iter().all(|(_, reads)| *reads)
+}
+
+/// Whether its commands are rendered.
+fn has_command_template(entity: &Entity) -> bool {
+    let mut keys = entity.options.keys();
+    keys.any(|key| key.ends_with("template") && (key.contains("command") || key.starts_with("set_")))
 }
 
 /// Whether an entity is announced as it was accepted.

@@ -7,11 +7,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use super::claims::Identity;
+use super::claims::{Identity, length_of};
 use crate::model::entity::{Entity, Guard};
 
 /// Guarded topics at a time.
 pub(super) const GUARDS_MAX: usize = 4_096;
+/// All accepted entities together, in bytes of JSON. An entity counts for each topic that it commands. They must fit into
+/// the file in which they are kept.
+pub(super) const ACCEPTED_BYTES_MAX: usize = 12 * 1024 * 1024;
+/// How long after a topic was guarded further entities of the device join: it announces them one after the other.
+pub(super) const JOIN_MS: u64 = 60_000;
+/// Longest name of an option in a problem, in characters. Whoever announces chooses it.
+const KEY_CHARACTERS_MAX: usize = 100;
 
 /// Options that change no command and no state: how an entity looks and where it is listed. The topics that say whether
 /// it is there at all are among them, since the gate does not depend on them.
@@ -43,9 +50,11 @@ const COSMETIC: [&str; 22] = [
 #[derive(Debug, Clone, Default)]
 pub(super) struct Guards {
     table: BTreeMap<String, Guard>,
-    /// Guarded for the first time in this run, and not accepted since. Further entities of the same device join then: a
-    /// device announces its entities one after the other.
-    fresh: BTreeSet<String>,
+    /// Guarded for the first time in this run, and not accepted since, with the monotonic time. Further entities of the
+    /// same device join for a while.
+    fresh: BTreeMap<String, u64>,
+    now_ms: u64,
+    accepted_bytes: usize,
     /// Accepted entities that were announced in this run. One that was not may only be late.
     seen: BTreeSet<Identity>,
 }
@@ -63,7 +72,23 @@ pub(super) struct Present<'a> {
 impl Guards {
     /// What an earlier run has kept. Guards beyond the bound were never made.
     pub(super) fn restore<'a>(&mut self, guards: impl Iterator<Item = (&'a String, &'a Guard)>) {
-        self.table.extend(guards.take(GUARDS_MAX).map(|(topic, guard)| (topic.clone(), guard.clone())));
+        for (topic, guard) in guards.take(GUARDS_MAX) {
+            self.put(topic, guard.clone());
+        }
+    }
+
+    fn put(&mut self, topic: &str, guard: Guard) {
+        self.accepted_bytes += bytes_of(&guard.accepted);
+        let before = self.table.insert(topic.to_owned(), guard);
+        self.accepted_bytes -= before.map_or(0, |before| bytes_of(&before.accepted));
+    }
+
+    /// Time passes.
+    pub(super) fn pass_time(&mut self, now_ms: u64) {
+        self.now_ms = now_ms;
+        if !self.fresh.is_empty() {
+            self.fresh.retain(|_, since_ms| now_ms.saturating_sub(*since_ms) < JOIN_MS);
+        }
     }
 
     pub(super) fn get(&self, topic: &str) -> Option<&Guard> {
@@ -88,9 +113,9 @@ impl Guards {
         self.table.values().flat_map(|guard| &guard.accepted)
     }
 
-    /// Whether so many more topics can be guarded.
-    pub(super) fn has_room(&self, more: usize) -> bool {
-        self.table.len() + more <= GUARDS_MAX
+    /// Whether so many more topics can be guarded, with so many bytes of entities in all.
+    pub(super) fn has_room(&self, more: usize, bytes: usize) -> bool {
+        self.table.len() + more <= GUARDS_MAX && self.accepted_bytes + bytes <= ACCEPTED_BYTES_MAX
     }
 
     /// Compares anew what is announced for a topic. Gives the guard where it is new or has changed.
@@ -100,16 +125,19 @@ impl Guards {
                 if !present.entities.iter().any(|entity| (present.is_gated)(entity)) {
                     return None;
                 }
-                self.fresh.insert(topic.to_owned());
+                self.fresh.insert(topic.to_owned(), self.now_ms);
                 Guard { accepted: present.entities.iter().map(|entity| (**entity).clone()).collect(), problem: None }
             }
             Some(guard) => {
                 let mut guard = guard.clone();
                 // While an accepted one is missing nobody joins: it may have come in its place.
-                if self.fresh.contains(topic) && self.missing(&guard.accepted, present).is_none() {
+                if self.fresh.contains_key(topic) && self.missing(&guard.accepted, present).is_none() {
                     let joining = present.entities.iter().filter(|entity| joins(entity, &guard.accepted));
                     let joining: Vec<Entity> = joining.map(|entity| (**entity).clone()).collect();
-                    guard.accepted.extend(joining);
+                    // One for whom there is no room is a stranger, so the owner is asked.
+                    if self.accepted_bytes + bytes_of(&joining) <= ACCEPTED_BYTES_MAX {
+                        guard.accepted.extend(joining);
+                    }
                 }
                 guard
             }
@@ -118,7 +146,7 @@ impl Guards {
         let guard = Guard { problem: self.problem(&guard.accepted, present), ..guard };
         let is_changed = self.table.get(topic) != Some(&guard);
         is_changed.then(|| {
-            self.table.insert(topic.to_owned(), guard.clone());
+            self.put(topic, guard.clone());
             guard
         })
     }
@@ -127,13 +155,14 @@ impl Guards {
     pub(super) fn accept(&mut self, topic: &str, present: &Present<'_>) -> Guard {
         self.fresh.remove(topic);
         if !present.entities.iter().any(|entity| (present.is_gated)(entity)) {
-            self.table.remove(topic);
+            let before = self.table.remove(topic);
+            self.accepted_bytes -= before.map_or(0, |before| bytes_of(&before.accepted));
             return Guard::default();
         }
         let accepted = present.entities.iter().map(|entity| (**entity).clone()).collect();
         let guard = Guard { accepted, problem: None };
         self.see(&guard, present);
-        self.table.insert(topic.to_owned(), guard.clone());
+        self.put(topic, guard.clone());
         guard
     }
 
@@ -167,6 +196,7 @@ impl Guards {
         let identity = Identity::of(old);
         if let Some(new) = present.entities.iter().find(|new| Identity::of(new) == identity) {
             let key = difference(old, new)?;
+            let key: String = key.chars().take(KEY_CHARACTERS_MAX).flat_map(char::escape_debug).collect();
             return Some(format!("`{name}` was announced with another `{key}`"));
         }
         if present.entities.iter().any(|new| means_the_same(old, new)) {
@@ -180,6 +210,10 @@ impl Guards {
             None
         }
     }
+}
+
+fn bytes_of(entities: &[Entity]) -> usize {
+    entities.iter().map(length_of).sum()
 }
 
 /// Whether an entity is a further one of a device of which some are accepted, and stands in the place of none of them.

@@ -15,8 +15,9 @@ use crate::model::mode::Mode;
 use crate::model::request::{Arrival, Door, Held};
 use crate::model::time::At;
 
-/// How long the echo of a forwarded command is known for one. Another broker in between may take its time.
-pub const ECHO_MS: u64 = 10_000;
+/// How long the echo of a forwarded command is known for one. Whoever repeats a command within this time is only told of in the
+/// log, so it is as short as two bridged brokers allow.
+pub const ECHO_MS: u64 = 2_000;
 /// Forwarded commands whose echoes are known at one time. The oldest is forgotten first.
 pub const FORWARDS_MAX: usize = 64;
 
@@ -56,6 +57,7 @@ impl Wire {
 
     /// Time passes: what was forwarded long ago has no echo any more.
     pub fn pass_time(&mut self, at: At) {
+        self.registry.pass_time(at.monotonic_ms);
         let is_late = |(forwarded_ms, _): &(u64, [u8; 32])| at.monotonic_ms.saturating_sub(*forwarded_ms) > ECHO_MS;
         while self.sight.forwards.front().is_some_and(is_late) {
             self.sight.forwards.pop_front();
@@ -82,14 +84,18 @@ impl Wire {
     pub(super) fn see_command(&mut self, message: &Message) -> Option<Event> {
         let (topic, payload) = (message.topic.as_str(), message.payload.as_ref());
         if message.retain
-            || payload.is_empty()
+            || (payload.is_empty() && !self.registry.is_empty_request(topic))
             || message.is_canary()
             || !self.registry.is_discovered_command(topic, payload)
         {
             return None;
         }
         if self.sight.is_echo(message) {
-            return None;
+            // Nobody can tell it from the same command of somebody else, so it is not passed over in silence.
+            let reason = "expected a device's own words, found the command again that was just forwarded: another broker \
+                          sends it back, or somebody repeats it";
+            let (topic, reason) = (topic.to_owned(), reason.to_owned());
+            return Some(Event::Refused(Refusal { topic, reason, reply: None }));
         }
         let goes_round = self.sight.is_enforced && self.mirror.is_on() && self.registry.moves_guarded(topic);
         let door = if goes_round { Door::Bypass } else { Door::Watch };

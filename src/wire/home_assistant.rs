@@ -21,6 +21,7 @@ use crate::model::decision::{Decision, Enforcement, Outcome, Verdict};
 use crate::model::event::{Entry, Publication, Record};
 use crate::model::message::Message;
 use crate::model::request::Door;
+use crate::model::time::At;
 use crate::model::topic::TopicFilter;
 pub use announcement::announcement_topic;
 
@@ -34,6 +35,9 @@ const TEXT_CHARACTERS_MAX: usize = 255;
 /// Parts of the device that went, and are still told to be gone. One more, and the first in the order of their names is
 /// no longer told; Home Assistant then keeps it as unavailable until somebody deletes it there.
 const GONE_MAX: usize = 256;
+/// How long the buttons rest after the question that they answered has gone: whoever is about to press must not answer
+/// the next one, which he has not read.
+pub(super) const BUTTONS_REST_MS: u64 = 3_000;
 
 /// What Home Assistant is shown, as far as it must be remembered. The tables are as long as there are policies and held
 /// requests, or have bounds of their own.
@@ -49,6 +53,11 @@ pub(super) struct HomeAssistant {
     gone: BTreeMap<String, String>,
     held: BTreeSet<String>,
     questions: Questions,
+    /// The question that the buttons answer.
+    pressable: Option<String>,
+    /// The monotonic time until which they rest.
+    rest_until_ms: u64,
+    now_ms: u64,
     problems: Problems,
     today: Today,
     enforcement: (Enforcement, String),
@@ -66,6 +75,9 @@ impl HomeAssistant {
             gone: BTreeMap::new(),
             held: BTreeSet::new(),
             questions: Questions::new(config.home_assistant.channel.clone()),
+            pressable: None,
+            rest_until_ms: 0,
+            now_ms: 0,
             problems: Problems::default(),
             today: Today::new(config.place.zone.clone()),
             enforcement: (Enforcement::Unproven, "nobody has looked yet".to_owned()),
@@ -217,11 +229,33 @@ impl HomeAssistant {
 
     /// The question that waits longest, then the buttons that answer it: in this order, so that no button ever answers a
     /// question that is not shown yet.
-    fn question(&self) -> Vec<Message> {
+    fn question(&mut self) -> Vec<Message> {
         let Some(channel) = self.questions.channel() else { return Vec::new() };
         let shown = self.questions.shown();
-        let text = Message::retained(format!("{}/question", self.root), self.questions.told().to_string());
-        vec![text, self.device.buttons(channel, shown)]
+        let id = shown.map(|question| question.pending.id.as_str());
+        if self.pressable.as_deref() != id {
+            if self.pressable.take().is_some() {
+                self.rest_until_ms = self.now_ms.saturating_add(BUTTONS_REST_MS);
+            }
+            if self.now_ms >= self.rest_until_ms {
+                self.pressable = id.map(str::to_owned);
+            }
+        }
+        let answered = shown.filter(|question| self.pressable.as_deref() == Some(question.pending.id.as_str()));
+        let told = self.questions.told(answered.is_some()).to_string();
+        let text = Message::retained(format!("{}/question", self.root), told);
+        vec![text, self.device.buttons(channel, answered)]
+    }
+
+    /// When the buttons have rested, on the monotonic clock. `None`: nothing waits for that.
+    fn rest_ends_ms(&self) -> Option<u64> {
+        (self.pressable.is_none() && self.questions.shown().is_some()).then_some(self.rest_until_ms)
+    }
+
+    /// The buttons have rested.
+    fn wake(&mut self, now_ms: u64) -> Vec<Message> {
+        self.now_ms = now_ms;
+        if self.rest_ends_ms().is_some_and(|end_ms| now_ms >= end_ms) { self.question() } else { Vec::new() }
     }
 }
 
@@ -264,10 +298,16 @@ fn cut(text: &str) -> String {
 }
 
 impl Wire {
-    /// Time passes without a record. Cheap until a day is over.
-    pub fn time_passes(&mut self, at: Timestamp) -> Vec<Message> {
-        let messages = self.home_assistant.time_passes(at);
+    /// Time passes without a record. Cheap until a day is over, or the buttons have rested.
+    pub fn time_passes(&mut self, at: At) -> Vec<Message> {
+        let mut messages = self.home_assistant.time_passes(at.utc);
+        messages.extend(self.home_assistant.wake(at.monotonic_ms));
         self.keep(messages)
+    }
+
+    /// When `time_passes` must be called, on the monotonic clock in milliseconds.
+    pub(super) fn buttons_deadline(&self) -> Option<u64> {
+        self.home_assistant.rest_ends_ms()
     }
 
     pub(super) fn show_publication(&mut self, publication: &Publication) -> Vec<Message> {

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use bytes::Bytes;
+use sha2::{Digest, Sha256};
 
 use super::{Decoded, Wire};
 use crate::model::entity::Announcement;
@@ -26,6 +26,11 @@ pub(super) const ORPHANS_MAX: usize = 8_192;
 /// Moves the entities of a topic to another one, without removing them (Home Assistant's MQTT discovery).
 const MIGRATE: &str = r#"{"migrate_discovery":true}"#;
 
+/// Others can store large messages in great numbers there, so no payload is remembered.
+fn digest(payload: &[u8]) -> [u8; 32] {
+    Sha256::digest(payload).into()
+}
+
 #[derive(Debug)]
 pub(super) struct Mirror {
     settings: Settings,
@@ -36,8 +41,9 @@ pub(super) struct Mirror {
     /// Discovery topics that the broker has had stored, on this connection or an earlier one. An owner that announces
     /// itself live only is not gone because the bridge was away.
     kept: BTreeSet<String>,
-    /// What the broker has stored under the mirror and nobody has announced on this connection, by mirror topic.
-    orphans: BTreeMap<String, Bytes>,
+    /// What the broker has stored under the mirror and nobody has announced on this connection: the digest of its payload,
+    /// by mirror topic.
+    orphans: BTreeMap<String, [u8; 32]>,
     /// Mirror topics that stand as they should: the broker has said so on this connection, or was told.
     standing: BTreeSet<String>,
     /// Something came on this connection, so what is written goes out.
@@ -116,7 +122,7 @@ impl Wire {
 
     /// When `tick` must be called, on the monotonic clock in milliseconds.
     pub fn next_deadline(&self) -> Option<u64> {
-        self.mirror.deadline_ms()
+        [self.mirror.deadline_ms(), self.buttons_deadline()].into_iter().flatten().min()
     }
 
     /// Time has passed. What is stored under the mirror and has no original any more is cleared.
@@ -214,7 +220,7 @@ impl Wire {
                     format!("expected at most {ORPHANS_MAX} mirrored messages without an original, found more");
                 return Decoded::event(Event::Refused(Refusal { topic: topic.to_owned(), reason, reply: None }));
             }
-            self.mirror.orphans.insert(topic.to_owned(), message.payload.clone());
+            self.mirror.orphans.insert(topic.to_owned(), digest(&message.payload));
         }
         let Some(ours) = self.own.get(topic) else { return Decoded::default() };
         if ours.payload == message.payload {
@@ -249,7 +255,7 @@ impl Wire {
         } else {
             None
         };
-        if was_stored.as_ref() == Some(&message.payload) {
+        if was_stored == Some(digest(&message.payload)) {
             self.mirror.standing.insert(message.topic.clone());
             self.own.store(message);
             return None;

@@ -14,7 +14,7 @@ fn announce(claims: &mut Claims, topic: &str, payload: &str) -> Result<Vec<Strin
 }
 
 fn claims() -> Claims {
-    Claims::new(vec!["homeassistant".to_owned(), "hushgate".to_owned()])
+    Claims::new("homeassistant", "hushgate")
 }
 
 #[test]

@@ -228,7 +228,10 @@ fn as_many_topics_are_guarded_as_fit() {
         assert_eq!(learned(&registry, &format!("lock/l{index}"), &lock(index)), format!("l/{index}: lock.l{index}"));
     }
     let seen = learned(&registry, "lock/more", &lock(GUARDS_MAX));
-    assert_eq!(seen, "refused: expected at most 4096 guarded topics, found more");
+    assert_eq!(
+        seen,
+        "refused: expected at most 4096 guarded topics, and 12582912 bytes of what is announced for them, found more"
+    );
     assert!(registry.announcements().iter().all(|announcement| announcement.topic != "homeassistant/lock/more/config"));
     assert_eq!(read(&registry, &format!("l/{GUARDS_MAX}"), "UNLOCK"), "unknown", "the gate refuses it");
     assert_eq!(learned(&registry, "light/more", r#"{"name":"x","cmd_t":"x/set"}"#), "", "others are still learned");

@@ -85,7 +85,7 @@ impl Device {
     pub(super) fn buttons(&self, channel: &str, question: Option<&Question>) -> Message {
         let id = question.map_or("none", |question| question.pending.id.as_str());
         let topic = self.below(&format!("confirm/{channel}/{id}"));
-        let is_waiting = "{{ 'online' if value_json.id is defined else 'offline' }}";
+        let is_waiting = "{{ 'online' if value_json.can_answer is defined and value_json.can_answer else 'offline' }}";
         let available = json!([
             {"topic": self.below("status")},
             {"topic": self.below("home_assistant/question"), "value_template": is_waiting},

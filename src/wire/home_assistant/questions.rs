@@ -62,13 +62,15 @@ impl Questions {
         self.waiting.values()
     }
 
-    pub(super) fn told(&self) -> Value {
+    /// `can_answer`: the buttons answer it.
+    pub(super) fn told(&self, can_answer: bool) -> Value {
         let waiting = self.waiting.len();
         let Some(Question { pending, .. }) = self.shown() else { return json!({"waiting": waiting}) };
         let request = &pending.arrival.request;
         json!({
             "waiting": waiting,
             "id": pending.id,
+            "can_answer": can_answer,
             "question": cut(&pending.question),
             "action": request.action,
             "target": request.target.as_deref().map(cut),

@@ -121,6 +121,43 @@ fn prompt(channel: &str, id: &str, opened_ms: u64) -> Publication {
     Publication::Prompt { channel: channel.to_owned(), pending: pending(id, opened_ms), token }
 }
 
+fn later(monotonic_ms: u64) -> At {
+    At { monotonic_ms, utc: AT }
+}
+
+#[test]
+fn a_press_that_was_meant_for_one_question_never_answers_the_next() {
+    let mut wire = started();
+    let told = |wire: &Wire| {
+        let question = stored(wire, "hushgate/home_assistant/question");
+        let buttons = stored(wire, BUTTONS);
+        let button = &buttons["components"]["approve"];
+        let press = button["payload_press"].as_str().expect("a text");
+        assert_eq!(question["can_answer"].as_bool().unwrap_or(false), press != "none", "shown as what can be pressed");
+        format!("{} by {press}", question["id"].as_str().unwrap_or("nobody"))
+    };
+    wire.publication(prompt("phone", "p1", 1));
+    wire.publication(prompt("phone", "p2", 2));
+    assert_eq!(told(&wire), "p1 by approve t0p-s3cret-phone-p1", "the first one need not wait");
+    assert_eq!(wire.next_deadline(), None);
+    wire.time_passes(later(1_000));
+    wire.publication(Publication::PendingOver { id: "p1".to_owned() });
+    assert_eq!(told(&wire), "p2 by none", "the buttons rest");
+    assert_eq!(wire.next_deadline(), Some(1_000 + BUTTONS_REST_MS));
+    assert!(wire.time_passes(later(999 + BUTTONS_REST_MS)).is_empty());
+    let topics: Vec<String> =
+        wire.time_passes(later(1_000 + BUTTONS_REST_MS)).into_iter().map(|message| message.topic).collect();
+    assert_eq!(topics, ["hushgate/home_assistant/question", BUTTONS]);
+    assert_eq!(told(&wire), "p2 by approve t0p-s3cret-phone-p2");
+    assert_eq!(wire.next_deadline(), None);
+    // Nothing waits for a moment, then something does: it rests all the same.
+    wire.publication(Publication::PendingOver { id: "p2".to_owned() });
+    assert_eq!((told(&wire).as_str(), wire.next_deadline()), ("nobody by none", None));
+    wire.publication(prompt("phone", "p3", 3));
+    assert_eq!(told(&wire), "p3 by none");
+    assert_eq!(wire.next_deadline(), Some(1_000 + 2 * BUTTONS_REST_MS));
+}
+
 #[test]
 fn the_buttons_carry_the_token_of_the_question_that_is_shown() {
     let mut wire = started();
@@ -148,12 +185,14 @@ fn the_buttons_carry_the_token_of_the_question_that_is_shown() {
     assert_eq!(shown(&wire), "p2 of 1: approve t0p-s3cret-phone-p2 → hushgate/confirm/phone/p2");
     wire.publication(prompt("panel", "p0", 0));
     wire.publication(prompt("phone", "p1", 1));
+    wire.time_passes(later(BUTTONS_REST_MS));
     assert_eq!(shown(&wire), "p1 of 2: approve t0p-s3cret-phone-p1 → hushgate/confirm/phone/p1", "the oldest one");
     let again = wire.publication(prompt("phone", "p2", 2));
     assert_eq!(again.len(), 1, "asked again in the same words: the prompt alone is sent");
     wire.publication(Publication::PromptOver { channel: "panel".to_owned(), id: "p1".to_owned() });
     assert_eq!(shown(&wire), "p1 of 2: approve t0p-s3cret-phone-p1 → hushgate/confirm/phone/p1");
     wire.publication(Publication::PromptOver { channel: "phone".to_owned(), id: "p1".to_owned() });
+    wire.time_passes(later(2 * BUTTONS_REST_MS));
     assert_eq!(shown(&wire), "p2 of 1: approve t0p-s3cret-phone-p2 → hushgate/confirm/phone/p2");
     wire.publication(Publication::PendingOver { id: "p2".to_owned() });
     assert_eq!(shown(&wire), none);
@@ -181,7 +220,7 @@ fn more_questions_than_the_bound_are_not_shown() {
         questions.asked("phone", &pending(&format!("p{index}"), 10 + index), TOKEN);
     }
     questions.asked("phone", &pending("one more", 0), TOKEN);
-    assert_eq!((&questions.told()["waiting"], &questions.told()["id"]), (&json!(64), &json!("p0")));
+    assert_eq!((&questions.told(true)["waiting"], &questions.told(true)["id"]), (&json!(64), &json!("p0")));
     questions.asked("phone", &pending("p0", 10), "another token");
     let shown = questions.shown().map(|question| question.token.as_str());
     assert_eq!(shown, Some("another token"), "one that is known may change");
@@ -232,9 +271,9 @@ fn what_is_counted_is_told_and_a_day_ends_without_a_record() {
     entry(&mut wire, AT, decided(decision(Verdict::Deny, Verdict::Allow)));
     entry(&mut wire, AT, decided(decision(Verdict::Allow, Verdict::Allow)));
     assert_eq!((state(&wire, "denied_today"), state(&wire, "observed_today")), (json!(1), json!(1)));
-    assert_eq!(wire.time_passes(AT), []);
+    assert_eq!(wire.time_passes(later(0)), []);
     let tomorrow = AT.checked_add(jiff::SignedDuration::from_hours(24)).expect("a time");
-    let told = wire.time_passes(tomorrow);
+    let told = wire.time_passes(At { utc: tomorrow, ..later(0) });
     assert_eq!(
         told.iter().map(|message| message.topic.as_str()).collect::<Vec<_>>(),
         ["hushgate/home_assistant/state"]
@@ -300,7 +339,7 @@ fn each_problem_has_a_reason_and_goes_when_it_is_mended() {
     entry(&mut wire, AT, Entry::Forged { topic: MIRROR.to_owned() });
     let expected = format!("ON another client wrote `{MIRROR}` at 2027-01-15T08:00:00Z; it was put right");
     assert_eq!(reasons(&wire), expected);
-    wire.time_passes(AT.checked_add(jiff::SignedDuration::from_hours(24)).expect("a time"));
+    wire.time_passes(At { utc: AT.checked_add(jiff::SignedDuration::from_hours(24)).expect("a time"), ..later(0) });
     assert_eq!(reasons(&wire), "OFF ");
 }
 

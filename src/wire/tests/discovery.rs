@@ -80,7 +80,8 @@ fn the_echo_of_a_forwarded_command_is_no_bypass_once() {
         "Bypass lock.lock lock.front",
         "not what was sent"
     );
-    assert_eq!(seen(&mut wire, &unlock), "", "its echo");
+    let echo = wire.decode(&unlock, &[]);
+    assert!(matches!(echo.events.as_slice(), [Event::Refused(refusal)] if refusal.topic == "front/set"), "{echo:?}");
     assert_eq!(seen(&mut wire, &unlock), bypass, "it has one");
     wire.forwarded(at(1_000), "front/set", b"UNLOCK");
     wire.pass_time(at(1_001 + ECHO_MS));
@@ -90,6 +91,22 @@ fn the_echo_of_a_forwarded_command_is_no_bypass_once() {
         wire.forwarded(at(20_000), "lamp/set", b"ON");
     }
     assert_eq!(seen(&mut wire, &unlock), bypass, "too many since");
+}
+
+#[test]
+fn an_empty_request_to_zigbee2mqtt_is_a_request() {
+    let mut wire = house();
+    enforcing(&mut wire, Mode::Enforce, true);
+    let lock = r#"{"name":"Side","cmd_t":"zigbee2mqtt/side/set","dev":{"ids":["zigbee2mqtt_0x1"]}}"#;
+    wire.decode(&Message::live("homeassistant/lock/side/config", lock), &[]);
+    for (topic, expected) in [
+        ("zigbee2mqtt/bridge/request/backup", "Bypass zigbee2mqtt.request -"),
+        ("zigbee2mqtt/bridge/request/restart", "Bypass zigbee2mqtt.request -"),
+        ("zigbee2mqtt/side/set", ""),
+        ("zigbee2mqtt/0x1/set", ""),
+    ] {
+        assert_eq!(seen(&mut wire, &Message::live(topic, "")), expected, "{topic}");
+    }
 }
 
 #[test]
