@@ -35,7 +35,7 @@ pub struct Users {
     /// By channel. A channel that is not here has a user of its own name.
     pub channels: BTreeMap<String, String>,
     /// By the beginning of a device's topics (`zigbee2mqtt`, `shellies/shelly1-AB`). One that is not here has the user of
-    /// its family: `zigbee2mqtt`, `zwave`, `tasmota`, `shelly`, `esphome`, `devices`.
+    /// its family: `zigbee2mqtt`, `zwave`, `tasmota`, `shelly`, `esphome`, or `devices` for those of no known kind.
     pub devices: BTreeMap<String, String>,
     /// Who writes the topics of `facts:` and `events:` that no device and no stream has.
     pub facts: String,
@@ -75,6 +75,39 @@ impl Users {
             Family::Plain => "devices",
         };
         self.devices.get(&site.root).map_or(family, String::as_str)
+    }
+
+    /// Whose a site is. Devices of no known kind lie together, and each of their topics is of whom the owner names for the
+    /// longest beginning of it.
+    fn shares<'a>(&'a self, site: &Site) -> Vec<(&'a str, Site)> {
+        let user = self.of_site(site);
+        if site.family != Family::Plain {
+            return vec![(user, site.clone())];
+        }
+        let owner = |topic: &str| {
+            let fitting = self.devices.iter().filter(|(root, _)| is_under(topic, root));
+            fitting.max_by_key(|(root, _)| root.len()).map_or(user, |(_, named)| named.as_str())
+        };
+        let mut shares: BTreeMap<&str, Site> = BTreeMap::new();
+        let empty = || Site { reads: BTreeSet::new(), writes: BTreeSet::new(), ..site.clone() };
+        for topic in &site.reads {
+            shares.entry(owner(topic)).or_insert_with(empty).reads.insert(topic.clone());
+        }
+        for topic in &site.writes {
+            shares.entry(owner(topic)).or_insert_with(empty).writes.insert(topic.clone());
+        }
+        shares.into_iter().collect()
+    }
+
+    /// Beginnings of topics that were named, and with which no device's topics begin.
+    fn unused<'a>(&'a self, sites: &'a [Site]) -> impl Iterator<Item = &'a str> {
+        let is_used = |root: &str| {
+            sites.iter().any(|site| match site.family {
+                Family::Plain => site.reads.iter().chain(&site.writes).any(|topic| is_under(topic, root)),
+                _ => site.root == root,
+            })
+        };
+        self.devices.keys().map(String::as_str).filter(move |root| !is_used(root))
     }
 }
 

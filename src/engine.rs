@@ -140,6 +140,7 @@ impl Engine {
         if let Some((mut durable, saved)) = setup.saved {
             durable.rebase(saved, at);
             engine.registry.restore(&durable.guards);
+            durable.guards.retain(|topic, _| engine.registry.is_guarded(topic));
             engine.world.borrow_mut().durable = durable;
         }
         if restored {

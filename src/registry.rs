@@ -177,7 +177,7 @@ impl Registry {
         self.discovered.borrow_mut().pass_time(now_ms);
     }
 
-    /// The guards that an earlier run has kept.
+    /// The guards that an earlier run has kept. Those that `home_assistant.gate` does not want any more end with that.
     pub fn restore(&self, guards: &BTreeMap<String, Guard>) {
         self.discovered.borrow_mut().restore(guards);
     }

@@ -200,6 +200,9 @@ const TABLE: &[(&str, &str, &str, bool)] = &[
     ("zigbee2mqtt", "write", "homeassistant/status", false),
     ("homeassistant", "write", "states/lock/front/state", true),
     ("homeassistant", "write", "events", true),
+    // A twin shows its original's state.
+    ("homeassistant", "read", "states/lock/back/state", true),
+    ("homeassistant", "read", "events", false),
     ("devices", "write", "states/lock/front/state", false),
     ("devices", "read", "events", false),
     ("house", "write", "presence/anna", true),
@@ -258,6 +261,34 @@ fn what_costs_something_is_said() {
     assert!(said(&["switch.pump", "gate: [sensitive, \"switch.pump\"]"]), "{:?}", plan.notes);
     assert!(mosquitto(&plan).contains("# Note: `switch.pump`"));
     assert!(!said(&["light.cellar"]) && !said(&["switch.permit_join"]), "{:?}", plan.notes);
+}
+
+#[test]
+fn a_device_of_no_known_kind_can_have_its_own_user() {
+    let config = config::parse("home.yaml", HOUSE, &NoSecrets).expect("a good configuration");
+    let named = |pairs: &[(&str, &str)]| {
+        let devices = pairs.iter().map(|(root, user)| ((*root).to_owned(), (*user).to_owned())).collect();
+        let users = Users { devices, ..Users::default() };
+        Plan::new(&config, &entities(), &platform::is_sensitive, &users)
+    };
+    let plan = named(&[("shed", "hut"), ("shed/state", "witness"), ("zigbee2mqtt", "mesh"), ("she", "nobody")]);
+    let text = mosquitto(&plan);
+    for (user, access, topic, expected) in [
+        ("hut", "read", "shed", true),
+        ("hut", "write", "shed/state", false),
+        ("witness", "write", "shed/state", true),
+        ("devices", "read", "shed", false),
+        ("devices", "write", "shed/state", false),
+        ("devices", "read", "plug/set", true),
+        ("hut", "read", "plug/set", false),
+        ("hut", "write", "shed", false),
+        ("mesh", "read", "zigbee2mqtt/front/set", true),
+        ("zigbee2mqtt", "read", "zigbee2mqtt/front/set", false),
+    ] {
+        assert_eq!(may(&text, user, access, topic), expected, "{user} {access} {topic}\n{text}");
+    }
+    let unused: Vec<&String> = plan.notes.iter().filter(|note| note.contains("changes nothing")).collect();
+    assert!(unused.len() == 1 && unused.iter().all(|note| note.contains("`she`")), "{unused:?}");
 }
 
 #[test]

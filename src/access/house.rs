@@ -75,6 +75,8 @@ impl House<'_> {
         reads.extend(filters([format!("{discovery}/#")]));
         let states: BTreeSet<String> = self.entities.iter().flat_map(announced_topics).collect();
         reads.extend(filters(states.into_iter().filter(|topic| self.is_state(topic))));
+        // Its own words: twins show the states of their originals from there.
+        reads.extend(filters(config.statestream.iter().map(|base| format!("{base}/#"))));
         let mut writes: BTreeSet<TopicFilter> = filters(ASKED.map(|rest| self.below(rest)));
         writes.extend(filters([format!("{discovery}/status")]));
         writes.extend(filters(config.statestream.iter().map(|base| format!("{base}/#"))));
@@ -150,10 +152,16 @@ impl House<'_> {
     pub(super) fn devices(&self, sites: &[Site], notes: &mut Vec<String>) -> Vec<Section> {
         let discovery = &self.config.home_assistant.discovery;
         let announcing = ["+/+/config", "+/+/+/config"].map(|rest| format!("{discovery}/{rest}"));
-        let section = |site: &Site| {
-            let user = self.users.of_site(site);
+        notes.extend(self.users.unused(sites).map(|root| {
+            format!(
+                "no device is at `{}`, so `--user-device` changes nothing for it: name what the rules name behind `at`, or \
+                 how the topics of devices of no known kind begin",
+                root.escape_debug()
+            )
+        }));
+        let section = |(user, site): (&str, Site)| {
             let (writes, refused): (Vec<&String>, Vec<&String>) =
-                site.writes.iter().partition(|topic| self.may_tell(site, topic));
+                site.writes.iter().partition(|topic| self.may_tell(&site, topic));
             notes.extend(refused.into_iter().map(|topic| {
                 format!(
                     "`{user}` may not write `{}`, which it announced: that would open a way round the gate",
@@ -179,7 +187,7 @@ impl House<'_> {
                 ..Section::default()
             }
         };
-        sites.iter().map(section).collect()
+        sites.iter().flat_map(|site| self.users.shares(site)).map(section).collect()
     }
 
     /// Who tells what `facts:` and `events:` listen to. What Home Assistant's streams or a device tell is theirs.

@@ -31,7 +31,8 @@ pub struct AclArguments {
     /// The user of a channel, instead of one of its own name.
     #[arg(long, value_name = "CHANNEL=USER", value_parser = pair)]
     user_channel: Vec<(String, String)>,
-    /// The user of the devices whose topics begin so, instead of one named after their kind.
+    /// The user of the devices whose topics begin so (`zigbee2mqtt`, `shellies/shelly1-AB`), instead of one named after their
+    /// kind. Devices of no known kind share the user `devices`, but for those that are named here
     #[arg(long, value_name = "TOPIC=USER", value_parser = pair)]
     user_device: Vec<(String, String)>,
     #[command(flatten)]

@@ -6,7 +6,7 @@
 //!
 //! It is asked twice: of all opinions (the verdict), and of those that are enforced (what is done).
 
-use crate::model::action::Class;
+use crate::model::action::{ACCEPT, Class, RELEASE, SET_MODE, TURN_OFF_POLICY, UNMUTE};
 use crate::model::decision::{CONFIRM_WITHIN_DEFAULT_MS, Opinion, Terms, Verdict};
 use crate::model::mode::Mode;
 use crate::model::request::Request;
@@ -92,7 +92,20 @@ fn question(request: &Request) -> String {
     let seeming = source.evidence.map_or_else(String::new, |evidence| format!("{} ", evidence.certainty.name()));
     let by = source.channel.as_ref().or(source.satellite.as_ref().map(|satellite| &satellite.name));
     let by = by.map(|name| format!(" (`{name}`)")).unwrap_or_default();
-    format!("Allow `{}`{target}? Asked by: {seeming}{}{by}.", request.action, source.kind.name())
+    let meaning = meaning(&request.action).map(|meaning| format!(" ({meaning})")).unwrap_or_default();
+    format!("Allow `{}`{target}{meaning}? Asked by: {seeming}{}{by}.", request.action, source.kind.name())
+}
+
+/// What follows from an action of the bridge itself. Its name alone tells that to nobody who did not ask for it.
+fn meaning(action: &str) -> Option<&'static str> {
+    match action {
+        SET_MODE => Some("the bridge holds nothing back"),
+        TURN_OFF_POLICY => Some("this policy no longer judges"),
+        UNMUTE => Some("its microphone listens again"),
+        RELEASE => Some("Home Assistant commands its devices without the gate"),
+        ACCEPT => Some("what devices announce now is taken for right"),
+        _ => None,
+    }
 }
 
 /// All who ask for a confirmation must be satisfied: the shortest time, and the channels that all of them name.
@@ -198,6 +211,21 @@ mod tests {
         }
         let nobody_words_it = combine(&request(), Class::Sensitive, false, [].iter()).terms.expect("terms");
         assert_eq!(nobody_words_it.ask, "Allow `a.b` for `door`? Asked by: voice (`kitchen`).");
+    }
+
+    #[test]
+    fn what_loosens_the_bridge_is_asked_in_plain_words() {
+        for (action, expected) in [
+            (RELEASE, "Allow `hushgate.release` (Home Assistant commands its devices without the gate)?"),
+            (ACCEPT, "Allow `hushgate.accept` (what devices announce now is taken for right)?"),
+            (SET_MODE, "Allow `hushgate.set_mode` (the bridge holds nothing back)?"),
+            (TURN_OFF_POLICY, "Allow `hushgate.turn_off_policy` (this policy no longer judges)?"),
+            (UNMUTE, "Allow `hushgate.unmute` (its microphone listens again)?"),
+        ] {
+            let request = Request { action: action.to_owned(), target: None, ..request() };
+            let asked = combine(&request, Class::Sensitive, false, [].iter()).terms.expect("terms").ask;
+            assert!(asked.starts_with(expected), "{asked}");
+        }
     }
 
     #[test]

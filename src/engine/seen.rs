@@ -58,6 +58,11 @@ struct Undo {
     request: Request,
 }
 
+/// A reason, and what was done after it. A question is a reason too, and ends with a full stop.
+fn followed_by(reason: &str, done: &str) -> String {
+    format!("{}; {done}", reason.trim_end_matches('.'))
+}
+
 impl Engine {
     /// Tells of something that has happened, and puts it right where it must not have and can be.
     pub(super) fn react(
@@ -75,12 +80,12 @@ impl Engine {
             _ => None,
         };
         if let Some(Err(why)) = &undo {
-            decision.reason = format!("{}; {why}", decision.reason);
+            decision.reason = followed_by(&decision.reason, why);
         }
         if let Some(Ok(_)) = &undo {
             decision.applied = Verdict::Deny;
             decision.grade = Grade::Reverted;
-            decision.reason = format!("{}; it was undone", decision.reason);
+            decision.reason = followed_by(&decision.reason, "it was undone");
         }
         let id = decision.id.clone();
         let told = (request.door == Door::Bypass).then(|| Publication::Bypass(Box::new(decision.clone())));

@@ -180,8 +180,10 @@ impl Discovered {
         changed
     }
 
+    /// What the owner no longer wants guarded is forgotten: he has said so himself.
     pub(super) fn restore(&mut self, guards: &BTreeMap<String, Guard>) {
-        self.guards.restore(guards);
+        let is_wanted = |guard: &Guard| guard.accepted.iter().any(|entity| is_gated(&self.gate, entity));
+        self.guards.restore(guards.iter().filter(|(_, guard)| is_wanted(guard)));
         self.claims.keep_ids(self.guards.accepted());
         self.others = OnceCell::new();
     }

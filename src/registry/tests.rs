@@ -123,6 +123,27 @@ fn what_no_policy_may_block_yields_to_what_one_may() {
 }
 
 #[test]
+fn where_owner_and_discovery_read_alike_the_entity_is_named_and_the_channel_known() {
+    let registry = registry(
+        "channels: {echo: {kind: voice}}\ncommands:\n\
+         \x20 - {topic: z/lamp/set, action: light.turn_on, target: lamp, channel: echo}\n\
+         \x20 - {topic: z/door/set, action: light.turn_on, target: door}\n\
+         \x20 - {topic: z/plug/set, action: lock.unlock, target: plug}\n",
+    );
+    for (platform, name) in [("light", "lamp"), ("lock", "door"), ("switch", "plug")] {
+        let payload = format!(r#"{{"command_topic": "z/{name}/set", "object_id": "{name}", "unique_id": "{name}"}}"#);
+        registry.learn(&Message::retained(format!("homeassistant/{platform}/{name}/config"), payload));
+    }
+    for (topic, payload, expected) in [
+        ("z/lamp/set", "ON", "light.turn_on light.lamp - - echo"),
+        ("z/door/set", "UNLOCK", "lock.unlock lock.door - - - sensitive"),
+        ("z/plug/set", "ON", "lock.unlock plug - - -"),
+    ] {
+        assert_eq!(told(registry.read_command(topic, payload.as_bytes(), Door::Gate)), expected, "{topic} {payload}");
+    }
+}
+
+#[test]
 fn unreadable_commands_on_ordinary_topics_may_be_ordinary() {
     let registry = registry(
         "ordinary: [command.unreadable]\ncommands:\n  - {topic: lamp/set, payload: 'ON', action: light.turn_on}\n  - {topic: door/set, payload: UNLOCK, action: lock.unlock}\n",

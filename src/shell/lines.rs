@@ -182,7 +182,8 @@ pub fn record(record: &Record, palette: &Palette, zone: Option<&TimeZone>) -> (b
             (false, about(word, topic, policy))
         }
         Entry::Reloaded { revision, policies } => {
-            (false, format!("{} policies are in force, revision {}", policies.len(), harmless(revision)))
+            let count = if policies.len() == 1 { "policy is" } else { "policies are" };
+            (false, format!("{} {count} in force, revision {}", policies.len(), harmless(revision)))
         }
         Entry::ReloadRefused { errors } => {
             let errors: Vec<Cow<'_, str>> = errors.iter().map(|error| harmless(error)).collect();

@@ -83,6 +83,10 @@ impl Own {
         if topic == self.info && self.is_taken_over(message) {
             return Decoded { taken_over: true, ..Decoded::default() };
         }
+        // What was stored before this connection is the farewell of an earlier run; `online` is said as soon as it stands.
+        if topic == self.status && message.retain {
+            return Decoded::default();
+        }
         let forged = Event::Forged { topic: topic.to_owned() };
         Decoded {
             events: if message.retain { Vec::new() } else { vec![forged] },

@@ -110,20 +110,24 @@ pub(super) fn all(
 struct Index<'a> {
     /// Filters such as `a/b/#`, by what stands before the `#`.
     trees: BTreeMap<&'a str, usize>,
-    /// All others with a wildcard.
-    patterns: Vec<(usize, &'a TopicFilter)>,
+    /// All others with a wildcard, by what stands before the first one.
+    patterns: BTreeMap<&'a str, Vec<(usize, &'a TopicFilter)>>,
 }
 
 impl<'a> Index<'a> {
     fn new(filters: &[(&'a TopicFilter, Wish)]) -> Index<'a> {
-        let mut index = Index { trees: BTreeMap::new(), patterns: Vec::new() };
+        let mut index = Index { trees: BTreeMap::new(), patterns: BTreeMap::new() };
         for (place, (filter, _)) in filters.iter().enumerate() {
             match filter.as_str().strip_suffix("/#") {
                 Some(root) if !root.contains('+') => {
                     index.trees.insert(root, place);
                 }
-                _ if filter.as_str().contains(['+', '#']) => index.patterns.push((place, filter)),
-                _ => {}
+                _ => {
+                    let text = filter.as_str();
+                    let Some(wildcard) = text.find(['+', '#']) else { continue };
+                    let root = text.get(..wildcard.saturating_sub(1)).unwrap_or_default();
+                    index.patterns.entry(root).or_default().push((place, filter));
+                }
             }
         }
         index
@@ -134,9 +138,11 @@ impl<'a> Index<'a> {
         let text = filter.as_str();
         let own_root = text.strip_suffix("/#");
         let ends = text.match_indices('/').map(|(end, _)| end).chain([text.len()]);
-        let roots = ends.filter_map(|end| text.get(..end)).filter(|root| Some(*root) != own_root);
-        let trees = roots.filter_map(|root| self.trees.get(root).copied());
-        let patterns = self.patterns.iter().filter(|(_, wide)| *wide != filter && covers(wide, filter));
+        let roots = ends.filter_map(|end| text.get(..end));
+        let trees = roots.clone().filter(|root| Some(*root) != own_root);
+        let trees = trees.filter_map(|root| self.trees.get(root).copied());
+        let patterns = roots.chain([""]).filter_map(|root| self.patterns.get(root)).flatten();
+        let patterns = patterns.filter(|(_, wide)| *wide != filter && covers(wide, filter));
         trees.chain(patterns.map(|(place, _)| *place)).collect()
     }
 }

@@ -99,7 +99,8 @@ pub fn kitchen_light() -> Device {
             "name": null, "unique_id": "kitchen_light", "schema": "json", "brightness": true,
             "supported_color_modes": ["brightness"], "command_topic": "zigbee2mqtt/kitchen_light/set",
             "state_topic": "zigbee2mqtt/kitchen_light", "availability_topic": AVAILABILITY,
-            "device": {"identifiers": ["kitchen_light"], "name": "Kitchen light"}
+            "origin": {"name": "Zigbee2MQTT"},
+            "device": {"identifiers": ["zigbee2mqtt_0x00158d0002"], "name": "Kitchen light"}
         }),
         command_topic: "zigbee2mqtt/kitchen_light/set",
         state_topic: "zigbee2mqtt/kitchen_light",
@@ -116,7 +117,7 @@ pub fn relay() -> Device {
     Device {
         config_topic: "homeassistant/device/relay/config",
         config: json!({
-            "dev": {"ids": ["relay"], "name": "Relay"}, "o": {"name": "zigbee2mqtt", "sw": "2.6"},
+            "dev": {"ids": ["zigbee2mqtt_0x00158d0003"], "name": "Relay"}, "o": {"name": "Zigbee2MQTT", "sw": "2.6"},
             "cmps": {
                 "switch": {
                     "p": "switch", "name": null, "unique_id": "relay_switch", "command_topic": "zigbee2mqtt/relay/set",

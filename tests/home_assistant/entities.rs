@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::Case;
+use crate::devices;
 use crate::house::{House, Plan};
 use crate::prepared::Prepared;
 use crate::prompt::asked;
@@ -14,6 +15,10 @@ pub const CASES: &[Case] = &[
     ("a_question_is_answered_by_the_reject_button", a_question_is_answered_by_the_reject_button),
     ("observing_is_asked_about_and_enforcing_is_not", observing_is_asked_about_and_enforcing_is_not),
     ("a_policy_that_goes_takes_its_switch_along", a_policy_that_goes_takes_its_switch_along),
+    (
+        "a_swapped_announcement_is_a_problem_until_it_is_accepted",
+        a_swapped_announcement_is_a_problem_until_it_is_accepted,
+    ),
     ("decisions_are_shown_as_events", decisions_are_shown_as_events),
     ("no_voice_assistant_is_offered_a_control", no_voice_assistant_is_offered_a_control),
 ];
@@ -185,4 +190,30 @@ fn no_voice_assistant_is_offered_a_control(prepared: &Prepared) {
         assert!(!is_control || entity["entity_category"] == "config", "{id} is no entity of configuration: {entity}");
     }
     assert!(witness.received("hushgate/decision/+/hushgate.set_relay").is_empty());
+}
+
+fn a_swapped_announcement_is_a_problem_until_it_is_accepted(prepared: &Prepared) {
+    let mut house = Plan::usual().build(prepared);
+    let _bridge = house.gate(&Settings::enforce());
+    let (mut witness, mut phone) = (house.witness(), house.phone_client());
+    house.home_assistant.expect_state("binary_sensor.hushgate_problem", "off");
+    let door = devices::front_door();
+    let mut swapped = door.config.clone();
+    swapped["payload_lock"] = json!("UNLOCK");
+    swapped["payload_unlock"] = json!("LOCK");
+    house.client("guest", &[]).publish_retained(door.config_topic, &swapped.to_string());
+    let problem = house.home_assistant.expect_state("binary_sensor.hushgate_problem", "on");
+    let reasons = problem["attributes"]["reasons"].to_string();
+    assert!(reasons.contains("zigbee2mqtt/front/set"), "which topic: {reasons}");
+    // What a rogue calls locking is read as the unlocking that it was when it was guarded.
+    house.client("owner", &[]).publish("hushgate/gate/zigbee2mqtt/front/set", "UNLOCK");
+    witness.expect("hushgate/decision/confirm/lock.unlock");
+    asked(&mut phone).reject(&phone);
+    witness.expect("hushgate/decision/deny/lock.unlock");
+
+    press(&mut house, "button.hushgate_accept_changes");
+    witness.expect("hushgate/decision/confirm/hushgate.accept");
+    asked(&mut phone).approve(&phone);
+    house.home_assistant.expect_state("binary_sensor.hushgate_problem", "off");
+    assert!(witness.received("zigbee2mqtt/front/set").is_empty(), "the lock was moved");
 }

@@ -183,6 +183,8 @@ impl House {
         let bridge = self.open(settings);
         mirror.expect("hushgate/homeassistant/lock/0x00158d0001/lock/config");
         mirror.expect("hushgate/homeassistant/device/relay/config");
+        // While Home Assistant still sets up what it has found, changed options can make it lose an entity.
+        self.expect_all_states();
         self.home_assistant.rest.set_discovery_prefix(MIRROR);
         self.home_assistant.expect_mqtt_loaded();
         self.expect_all_states();

@@ -166,8 +166,8 @@ fn next(config: &Config, found: &Diagnosis) -> String {
         "end the release with `hushgate release --end`".to_owned()
     } else if !came_by_gate {
         format!(
-            "in Home Assistant set the discovery prefix of MQTT (Configure, then options) to `{}/homeassistant`, and \
-             command something that is guarded",
+            "in Home Assistant set the discovery prefix of MQTT (Configure, then options) to `{}/homeassistant`, if it is \
+             not so yet, and command something that is guarded; the bridge tells within a minute whether it came by the gate",
             config.base
         )
     } else if !is_enforcing {

@@ -32,7 +32,7 @@ pub(super) fn human(config: &Config, found: &Diagnosis) -> String {
     line(&mut text, "mirror", mirror(found.mirror));
     if let Some(doors) = &found.doors {
         let said = if doors.gate + doors.twin > 0 {
-            format!("{} commands came by the gate and {} by twins since the start", doors.gate, doors.twin)
+            format!("{} came by the gate and {} by twins since the start", commands(doors.gate), doors.twin)
         } else if doors.watch + doors.bypass > 0 {
             "no command came by it since the start, others were seen on their way: Home Assistant may not read the mirror yet"
                 .to_owned()
@@ -44,7 +44,7 @@ pub(super) fn human(config: &Config, found: &Diagnosis) -> String {
             line(
                 &mut text,
                 "bypass",
-                &format!("{BAD}{} commands went round the gate{BAD:#} since the start", doors.bypass),
+                &format!("{BAD}{} went round the gate{BAD:#} since the start", commands(doors.bypass)),
             );
         }
     }
@@ -61,6 +61,9 @@ pub(super) fn human(config: &Config, found: &Diagnosis) -> String {
             "problem",
             &format!("{OPEN}{}{OPEN:#}: {}", harmless(&problem.about), harmless(&problem.problem)),
         );
+    }
+    if found.coverage.not_covered.is_empty() {
+        line(&mut text, "not covered", "nothing that announces itself or that Home Assistant's streams have shown");
     }
     for missing in &found.coverage.not_covered {
         let said = format!("{BAD}{}{BAD:#}: {}", harmless(&missing.what), sentence(&missing.reason));
@@ -108,6 +111,10 @@ fn entities(found: &Diagnosis) -> String {
     let kinds: Vec<String> =
         found.entities.iter().map(|(platform, count)| format!("{count} {}", harmless(platform))).collect();
     format!("{count} announced entities: {}", kinds.join(", "))
+}
+
+fn commands(count: u64) -> String {
+    if count == 1 { "1 command".to_owned() } else { format!("{count} commands") }
 }
 
 /// Each guarded entity with its topics.

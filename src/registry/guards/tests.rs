@@ -195,6 +195,20 @@ fn a_guard_outlives_the_process() {
 }
 
 #[test]
+fn what_the_owner_no_longer_wants_guarded_is_free_after_a_restart() {
+    let before = registry("all");
+    let mut guards = BTreeMap::new();
+    for (topic, payload) in [("lock/front", LOCK), ("light/porch", r#"{"name":"Porch","cmd_t":"lamp/set"}"#)] {
+        guards.extend(before.learn(&Message::retained(format!("homeassistant/{topic}/config"), payload)).guards);
+    }
+    for (gate, expected) in [("all", vec!["door/set", "lamp/set"]), ("sensitive", vec!["door/set"])] {
+        let after = registry(gate);
+        after.restore(&guards);
+        assert_eq!(after.guarded_topics(), expected, "{gate}");
+    }
+}
+
+#[test]
 fn the_owner_accepts_what_is_announced_now() {
     let registry = registry("sensitive");
     learned(&registry, "lock/front", LOCK);

@@ -185,8 +185,10 @@ impl Device {
         self.add(components, "event", "decisions", "Decisions", decisions);
         let last = json!({
             "icon": "mdi:gavel", "device_class": "enum", "options": kinds,
-            "state_topic": format!("{shown}/last_decision"), "value_template": "{{ value_json.event_type }}",
-            "json_attributes_topic": format!("{shown}/last_decision"),
+            "state_topic": format!("{shown}/last_decision"), "json_attributes_topic": format!("{shown}/last_decision"),
+            // A new run takes the last one away: an empty message is no JSON, and Home Assistant would call it an error.
+            "value_template": "{{ value_json.event_type if value else none }}",
+            "json_attributes_template": "{{ value if value else '{}' }}",
         });
         self.add(components, "sensor", "last_decision", "Last decision", last);
         let pending = with(number("pending"), json!({"icon": "mdi:timer-sand", "state_class": "measurement"}));
