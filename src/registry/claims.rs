@@ -63,7 +63,7 @@ struct Known {
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Claims {
-    /// Discovery and the bridge itself: what lies at or below these is no device's topic.
+    /// Discovery, the bridge itself and Home Assistant's streams: what lies at or below these is no device's topic.
     reserved: Vec<String>,
     /// What no entity may be told of.
     secret: Vec<TopicFilter>,
@@ -83,11 +83,12 @@ pub(super) struct Claims {
 }
 
 impl Claims {
-    /// `prefix`: where discovery stands; `base`: where the bridge's own topics begin.
-    pub(super) fn new(prefix: &str, base: &str) -> Claims {
+    /// `prefix`: where discovery stands; `base`: where the bridge's own topics begin; `streams`: what Home Assistant alone
+    /// tells there is believed.
+    pub(super) fn new<'a>(prefix: &str, base: &str, streams: impl IntoIterator<Item = &'a String>) -> Claims {
         let secret = SECRET_LEVELS.iter().filter_map(|level| TopicFilter::new(&format!("{base}/{level}/#")).ok());
-        let (reserved, secret) = (vec![prefix.to_owned(), base.to_owned()], secret.collect());
-        Claims { reserved, secret, ..Claims::default() }
+        let reserved = [prefix, base].into_iter().map(str::to_owned).chain(streams.into_iter().cloned()).collect();
+        Claims { reserved, secret: secret.collect(), ..Claims::default() }
     }
 
     /// These entities are accepted: their ids are theirs.

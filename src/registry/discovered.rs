@@ -26,6 +26,10 @@ const TEMPLATED_MAX: usize = 24;
 /// States and attributes that are known to come from entities' own topics. Those of entities that have gone make room.
 const TOLD_MAX: usize = 4 * ENTITIES_MAX;
 
+/// Parts of the bridge's device by which people judge and answer.
+const OWN_PARTS: [&str; 8] =
+    ["approve", "reject", "question", "last_decision", "decisions", "enforcement", "problem", "mode"];
+
 /// What one message of discovery has taught.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Lesson {
@@ -68,6 +72,8 @@ pub(super) struct Discovered {
     prefix: String,
     /// The bridge's own device, which is not learned.
     own_topic: String,
+    /// Its identifier in Home Assistant.
+    own_id: String,
     gate: Gate,
     claims: Claims,
     guards: Guards,
@@ -83,7 +89,8 @@ impl Discovered {
         let prefix = home_assistant.discovery.clone();
         Discovered {
             own_topic: discovery::own_topic(&prefix, &config.base),
-            claims: Claims::new(&prefix, &config.base),
+            own_id: discovery::own_id(&config.base),
+            claims: Claims::new(&prefix, &config.base, config.statestream.iter().chain(&home_assistant.eventstream)),
             guards: Guards::default(),
             others: OnceCell::new(),
             gate: home_assistant.gate.clone(),
@@ -115,10 +122,16 @@ impl Discovered {
 
     fn announced(&mut self, mut announcement: Announcement, mut left_out: Vec<String>, message: &Message) -> Lesson {
         announcement.entities.retain(|_, entity| {
+            if self.is_disguised_as_own(entity) {
+                left_out.push(format!("expected a device of its own, found one that says it is `{}`", self.own_id));
+                return false;
+            }
             let reserved = self.claims.reserved_topic(entity);
             let is_usable = reserved.is_none();
             left_out.extend(reserved.map(|topic| {
-                format!("expected a device's topic, found `{topic}`: it belongs to the bridge or to discovery")
+                format!(
+                    "expected a device's topic, found `{topic}`: it belongs to the bridge, to discovery or to a stream"
+                )
             }));
             is_usable
         });
@@ -160,6 +173,13 @@ impl Discovered {
                 ..Lesson::default()
             },
         }
+    }
+
+    /// Whether an entity would take the place of the bridge's own in Home Assistant, which knows them by these. A question
+    /// that somebody else words would be answered by the bridge's buttons.
+    fn is_disguised_as_own(&self, entity: &Entity) -> bool {
+        let own = |part: &&str| entity.text("unique_id") == Some(format!("{}_{part}", self.own_id).as_str());
+        entity.device.contains(&self.own_id) || OWN_PARTS.iter().any(|part| own(&part))
     }
 
     fn guard(&mut self, topics: BTreeSet<String>) -> Vec<(String, Guard)> {

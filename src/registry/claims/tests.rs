@@ -14,7 +14,7 @@ fn announce(claims: &mut Claims, topic: &str, payload: &str) -> Result<Vec<Strin
 }
 
 fn claims() -> Claims {
-    Claims::new("homeassistant", "hushgate")
+    Claims::new("homeassistant", "hushgate", [])
 }
 
 #[test]

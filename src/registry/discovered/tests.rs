@@ -182,8 +182,9 @@ fn a_guarded_lock_that_is_announced_otherwise_tells_its_state_as_it_was_accepted
 }
 
 #[test]
-fn no_entity_is_told_tokens_or_codes_of_the_bridge() {
-    let registry = registry("sensitive");
+fn no_entity_is_told_tokens_or_codes_nor_forges_streams_nor_stands_for_the_bridge() {
+    let text = "facts: {statestream: stream}\nhome_assistant: {eventstream: events}";
+    let registry = Registry::new(&config::parse("test.yaml", text, &NoSecrets).expect("a configuration"));
     for (platform, options, is_refused) in [
         ("sensor", r#""stat_t":"hushgate/prompt/phone""#, true),
         ("sensor", r#""stat_t":"x","json_attr_t":"hushgate/act""#, true),
@@ -194,6 +195,12 @@ fn no_entity_is_told_tokens_or_codes_of_the_bridge() {
         ("device_automation", r#""topic":"hushgate/act""#, true),
         ("sensor", r#""stat_t":"x","avty_t":"hushgate/twin/lock.x/set""#, true),
         ("sensor", r#""stat_t":"x","avty":[{"t":"hushgate/prompt/phone"}]"#, true),
+        ("sensor", r#""stat_t":"x","uniq_id":"hushgate_question""#, true),
+        ("button", r#""cmd_t":"x","uniq_id":"hushgate_reject""#, true),
+        ("sensor", r#""stat_t":"x","dev":{"ids":["hushgate"]}"#, true),
+        ("switch", r#""cmd_t":"events""#, true),
+        ("switch", r#""cmd_t":"stream/lock/front/state""#, true),
+        ("sensor", r#""stat_t":"x","uniq_id":"hushgate_thing""#, false),
         ("sensor", r#""stat_t":"hushgate/health","avty_t":"hushgate/status""#, false),
         ("sensor", r#""stat_t":"hushgate/decision/deny/lock.unlock""#, false),
     ] {
