@@ -178,8 +178,8 @@ impl Discovered {
     /// Whether an entity would take the place of the bridge's own in Home Assistant, which knows them by these. A question
     /// that somebody else words would be answered by the bridge's buttons.
     fn is_disguised_as_own(&self, entity: &Entity) -> bool {
-        let own = |part: &&str| entity.text("unique_id") == Some(format!("{}_{part}", self.own_id).as_str());
-        entity.device.contains(&self.own_id) || OWN_PARTS.iter().any(|part| own(&part))
+        let own = |part: &str| entity.text("unique_id") == Some(format!("{}_{part}", self.own_id).as_str());
+        entity.device.contains(&self.own_id) || OWN_PARTS.iter().any(|part| own(part))
     }
 
     fn guard(&mut self, topics: BTreeSet<String>) -> Vec<(String, Guard)> {
