@@ -52,9 +52,8 @@ pub(super) fn add(options: &mut Map<String, Value>, status: &str) -> Result<(), 
 pub(super) fn forget(options: &mut Map<String, Value>) {
     let mode = options.get("availability_mode").and_then(Value::as_str).unwrap_or("latest");
     let is_single = match (options.get("availability_topic"), options.get("availability")) {
-        (Some(_), None) => true,
         (None, Some(Value::Array(items))) => items.len() == 1,
-        (None, Some(Value::Object(_))) => true,
+        (Some(_), None) | (None, Some(Value::Object(_))) => true,
         _ => false,
     };
     if is_single && mode == "latest" {
