@@ -141,6 +141,9 @@ fn options(
     let gates: Vec<(String, String)> =
         guarded.map(|(key, topic)| (key.to_owned(), format!("{}/gate/{topic}", settings.base))).collect();
     if gates.is_empty() {
+        if entity.command_topics().next().is_some() {
+            availability::forget(&mut options);
+        }
         return options;
     }
     let mut note = |text: String| notes.push(format!("{}: {text}", entity.entity_id));

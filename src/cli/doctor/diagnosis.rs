@@ -164,6 +164,9 @@ fn next(config: &Config, found: &Diagnosis) -> String {
         )
     } else if found.mirror == Mirror::Released {
         "end the release with `hushgate release --end`".to_owned()
+    } else if found.enforcement == Enforcement::NotEnforced {
+        "shut the way around with the rules that `hushgate acl` writes; they are to be written anew when devices come or go"
+            .to_owned()
     } else if !came_by_gate {
         format!(
             "in Home Assistant set the discovery prefix of MQTT (Configure, then options) to `{}/homeassistant`, if it is \

@@ -46,6 +46,21 @@ pub(super) fn add(options: &mut Map<String, Value>, status: &str) -> Result<(), 
     Ok(())
 }
 
+/// Of an entity that can be released: lets only the topic count that it still names. In the mode `latest`, which is the
+/// default, Home Assistant goes on believing the last word on a topic that was taken away, and after a bridge that has gone
+/// this is `offline`. With one topic `all` means the same otherwise.
+pub(super) fn forget(options: &mut Map<String, Value>) {
+    let mode = options.get("availability_mode").and_then(Value::as_str).unwrap_or("latest");
+    let is_single = match (options.get("availability_topic"), options.get("availability")) {
+        (None, Some(Value::Array(items))) => items.len() == 1,
+        (Some(_), None) | (None, Some(Value::Object(_))) => true,
+        _ => false,
+    };
+    if is_single && mode == "latest" {
+        options.insert("availability_mode".to_owned(), "all".into());
+    }
+}
+
 /// A single topic as an item of a list.
 fn item_of(topic: Value, options: &Map<String, Value>) -> Value {
     let beside = BESIDE.iter().filter_map(|(key, name)| Some(((*name).to_owned(), options.get(*key)?.clone())));

@@ -172,6 +172,33 @@ fn the_availability_of_the_bridge_joins_that_of_the_device() {
     }
 }
 
+/// In the mode `latest` Home Assistant would go on believing the last `offline` of a bridge that no longer counts.
+#[test]
+fn what_is_released_believes_its_own_availability_alone() {
+    let mode = |options: Value| {
+        let announcement = single("lock", options);
+        body(&released(&announcement, &settings())).get("availability_mode").cloned()
+    };
+    for (options, expected) in [
+        (json!({"command_topic": "g/set", "availability_topic": "g/a"}), Some(json!("all"))),
+        (json!({"command_topic": "g/set", "availability": [{"topic": "g/a"}]}), Some(json!("all"))),
+        (json!({"command_topic": "g/set", "availability": {"topic": "g/a"}}), Some(json!("all"))),
+        (
+            json!({"command_topic": "g/set", "availability": [{"topic": "g/a"}], "availability_mode": "latest"}),
+            Some(json!("all")),
+        ),
+        (
+            json!({"command_topic": "g/set", "availability": [{"topic": "g/a"}], "availability_mode": "any"}),
+            Some(json!("any")),
+        ),
+        (json!({"command_topic": "g/set", "availability": [{"topic": "g/a"}, {"topic": "g/b"}]}), None),
+        (json!({"command_topic": "g/set"}), None),
+        (json!({"state_topic": "g/s", "availability_topic": "g/a"}), None),
+    ] {
+        assert_eq!(mode(options.clone()), expected, "{options}");
+    }
+}
+
 #[test]
 fn a_device_is_written_out_component_by_component() {
     let mut announcement = single("lock", json!({"command_topic": "g/set", "state_topic": "s", "unique_id": "1"}));
