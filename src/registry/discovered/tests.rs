@@ -1,6 +1,6 @@
 //! What somebody who may announce devices tries, so that a command is taken for less than it is.
 
-use super::TEMPLATED_MAX;
+use super::understanding::TEMPLATED_MAX;
 use crate::config::{self, NoSecrets};
 use crate::model::message::Message;
 use crate::model::request::Door;
