@@ -9,7 +9,7 @@ pub use crate::engine::Setup;
 
 use crate::engine::Engine;
 use crate::model::durable::Change;
-use crate::model::event::{Effect, Event, Record};
+use crate::model::event::{Effect, Event, Publication, Record};
 use crate::model::message::Message;
 use crate::model::permit::Permit;
 use crate::model::time::At;
@@ -29,6 +29,8 @@ pub enum Output {
     Forward(Permit),
     /// Send one of the bridge's own messages.
     Send(Message),
+    /// Send it only if the record of its decision is in the journal: it lets an asker act.
+    SendRecorded(Message),
 }
 
 /// The core of Hushgate.
@@ -166,7 +168,9 @@ impl Bridge {
                     forwards.push(Output::Forward(permit));
                 }
                 Effect::Publish(publication) => {
-                    sends.extend(self.wire.publication(publication).into_iter().map(Output::Send));
+                    let needs_record = matches!(publication, Publication::Answer { needs_record: true, .. });
+                    let send = if needs_record { Output::SendRecorded } else { Output::Send };
+                    sends.extend(self.wire.publication(publication).into_iter().map(send));
                 }
             }
         }

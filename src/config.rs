@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::model::action::{self, Class};
+use crate::model::control::Says;
 use crate::model::glob::Glob;
 use crate::model::mode::Mode;
 use crate::model::request::SourceKind;
@@ -112,6 +113,7 @@ pub struct Config {
     pub home_assistant: HomeAssistant,
     /// Folder in which the bridge keeps what must outlive it.
     pub data: PathBuf,
+    pub log: Log,
 }
 
 impl Config {
@@ -269,7 +271,7 @@ pub struct EventEntry {
 }
 
 /// A way by which requests come and answers arrive.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Channel {
     pub kind: SourceKind,
     /// It shares no microphone, account or device with any channel that asks. Only such channels may confirm
@@ -281,6 +283,102 @@ pub struct Channel {
     pub satellite: Option<String>,
     /// The id of the user whom Home Assistant knows it by.
     pub person: Option<String>,
+    /// The actions that it may confirm. Empty: all.
+    pub may_confirm: Vec<Glob>,
+    /// Who carries its questions and answers: the channel is as strong as that.
+    pub carrier: Carrier,
+    /// The user of the broker who is this channel, for `hushgate acl`. `None`: one of the channel's name.
+    pub user: Option<String>,
+    /// What its answers must bring besides the token.
+    pub code: Option<ChannelCode>,
+    /// What is sent besides `prompt/<channel>` when it is asked: to a speaker, a display, a dialogue.
+    pub ask: Vec<Outgoing>,
+    /// What is sent when no answer is wanted any more.
+    pub over: Vec<Outgoing>,
+    /// What counts as its answer besides `confirm/<channel>/<id>`: a button, a dialogue.
+    pub answers: Vec<AnswerEntry>,
+}
+
+/// Who carries the questions and answers of a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Carrier {
+    /// The broker alone.
+    #[default]
+    Mqtt,
+    /// Home Assistant: whoever holds it can answer.
+    HomeAssistant,
+}
+
+/// What an answer must bring besides the token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChannelCode {
+    /// The hash of a PIN, in the PHC form of argon2id that `hushgate hash-pin` writes.
+    Pin(Secret),
+    /// The shared secret of TOTP (RFC 6238): SHA-1, six digits, 30 seconds; in Base32.
+    Totp(Secret),
+}
+
+/// How a message of some device is read as the answer of a channel.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AnswerEntry {
+    pub topic: TopicPattern,
+    pub when: Option<PayloadCondition>,
+    pub says: Says,
+    /// Where the token stands. `None`: it answers the only question that is open on this channel, if there is just one.
+    pub token: Option<Template>,
+    /// Where the code stands.
+    pub code: Option<Template>,
+}
+
+/// How the owner's log is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// What is kept of a text that was heard or sent, by the kind of its source.
+    pub text: BTreeMap<SourceKind, Keep>,
+    /// The same for kinds that are not named, and for events.
+    pub text_default: Keep,
+    /// Whether `decision/…` carries texts.
+    pub publish_text: bool,
+    /// How long records of ordinary requests and of the run of things are kept.
+    pub ordinary_ms: u64,
+    /// How long records of sensitive requests, confirmations, mutes and control are kept.
+    pub sensitive_ms: u64,
+    /// Bytes of the whole journal. The oldest goes first.
+    pub size_bytes: u64,
+    /// Sensitive commands leave only when their record is on the disk.
+    pub sync_sensitive: bool,
+}
+
+/// What is kept of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// All of it, until it is forgotten.
+    Keep,
+    /// How many words it has.
+    Mask,
+    /// Nothing.
+    Drop,
+}
+
+impl Default for Log {
+    fn default() -> Log {
+        Log {
+            text: BTreeMap::new(),
+            text_default: Keep::Mask,
+            publish_text: false,
+            ordinary_ms: 90 * 86_400_000,
+            sensitive_ms: 2 * 365 * 86_400_000,
+            size_bytes: 2 * 1024 * 1024 * 1024,
+            sync_sensitive: false,
+        }
+    }
+}
+
+impl Log {
+    /// What is kept of a text of this kind of source.
+    pub fn keep(&self, kind: SourceKind) -> Keep {
+        self.text.get(&kind).copied().unwrap_or(self.text_default)
+    }
 }
 
 /// How long a state may take to follow an allowed command.
@@ -352,7 +450,7 @@ pub struct Speaker {
 
 /// A message with places to fill in. Speakers know `{speaker}`, announcements `{text}` too; notices know `{text}` and
 /// `{policy}`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outgoing {
     pub topic: Template,
     pub payload: Template,

@@ -20,6 +20,7 @@ use crate::policy::{Catalog, Policy, PolicySet, Stopwatch, View, World};
 use crate::registry::Registry;
 use crate::script::diagnostics::Diagnostic;
 
+mod answers;
 mod clock;
 mod combine;
 mod confirm;
@@ -178,7 +179,7 @@ impl Engine {
             Event::Trace(trace) => self.trace(turn, trace),
             Event::Canary(canary) => self.look(turn, canary),
             Event::Reload(sources) => self.reload(turn, sources),
-            Event::Tick => {}
+            Event::Journal(_) | Event::Tick => {}
         }
         if self.speaks_by_acts {
             self.note_said(at, turn.effects.get(before..).unwrap_or_default());
@@ -278,7 +279,7 @@ fn refuse(turn: &mut Turn<'_>, refusal: Refusal) {
             is_final: true,
             until: None,
         };
-        turn.publish(Publication::Answer { reply, answer });
+        turn.publish(Publication::Answer { reply, answer, needs_record: false });
     }
 }
 

@@ -1,7 +1,7 @@
 //! Hushgate: a policy bridge between what a speaker thinks it heard and what the house does.
 //!
 //! The crate is a pure core in a thin shell. `model`, `home`, `time`, `config`, `script`, `policy`, `registry`, `engine`,
-//! `wire`, `access`, `bridge` and `scenario` read no clock, open no file and start no thread; `shell` and `cli` do. Which part may import which is
+//! `wire`, `access`, `journal`, `bridge` and `scenario` read no clock, open no file and start no thread; `shell` and `cli` do. Which part may import which is
 //! held by `tests/layers.rs`; the reasons stand in `ARCHITECTURE.md`.
 //!
 //! This library exists for the program, its tests and its benchmarks. It promises no stable interface to others.
@@ -13,6 +13,7 @@ pub mod cli;
 pub mod config;
 pub mod engine;
 pub mod home;
+pub mod journal;
 pub mod model;
 pub mod policy;
 pub mod registry;

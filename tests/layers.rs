@@ -18,8 +18,12 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("access", &["model", "home", "time", "script", "config", "registry"]),
     ("engine", &["model", "home", "time", "script", "config", "policy", "registry"]),
     ("wire", &["model", "time", "script", "config", "registry"]),
-    ("bridge", &["model", "home", "time", "script", "config", "policy", "registry", "engine", "wire"]),
-    ("scenario", &["model", "home", "time", "script", "config", "policy", "registry", "engine", "wire", "bridge"]),
+    ("journal", &["model", "config"]),
+    ("bridge", &["model", "home", "time", "script", "config", "policy", "registry", "engine", "wire", "journal"]),
+    (
+        "scenario",
+        &["model", "home", "time", "script", "config", "policy", "registry", "engine", "wire", "journal", "bridge"],
+    ),
 ];
 /// What lies above the core may import everything.
 const SHELL: &[&str] = &["shell", "cli", "main", "lib"];

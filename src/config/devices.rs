@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::reader::{Cursor, Fields, Reader};
 use super::template::Template;
-use super::{Channel, Outgoing, Speaker, keys};
+use super::{Carrier, Channel, Outgoing, Speaker, keys};
 use crate::model::request::SourceKind;
 use crate::script::nearest::did_you_mean_one_of;
 
@@ -66,7 +66,20 @@ fn channel(reader: &mut Reader<'_>, cursor: &Cursor<'_>) -> Option<Channel> {
     }
     let satellite = read_satellite(reader, &fields, kind);
     let person = read_person(reader, &fields);
-    Some(Channel { kind, independent, confirms, satellite, person })
+    Some(Channel {
+        kind,
+        independent,
+        confirms,
+        satellite,
+        person,
+        may_confirm: Vec::new(),
+        carrier: Carrier::Mqtt,
+        user: None,
+        code: None,
+        ask: Vec::new(),
+        over: Vec::new(),
+        answers: Vec::new(),
+    })
 }
 
 /// Whether a text can be the id of a user of Home Assistant: 32 hexadecimal digits.

@@ -8,8 +8,8 @@ use jiff::tz::TimeZone;
 
 use super::reader::{Cursor, Fields, Reader};
 use super::{
-    BASE_DEFAULT, Broker, Config, HomeAssistant, Remote, STALE_AFTER_DEFAULT_MS, Secret, Tls, checks, devices, entries,
-    home_assistant, keys,
+    BASE_DEFAULT, Broker, Config, HomeAssistant, Log, Remote, STALE_AFTER_DEFAULT_MS, Secret, Tls, checks, devices,
+    entries, home_assistant, keys,
 };
 use crate::model::action::FLOOR_DEFAULT;
 use crate::model::glob::Glob;
@@ -62,6 +62,7 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &Cursor<'_>) -> Config {
             .get("home_assistant")
             .map_or_else(HomeAssistant::default, |cursor| home_assistant::read(reader, cursor)),
         data: read_text(reader, &fields, "data").map_or_else(|| PathBuf::from(DATA_DEFAULT), PathBuf::from),
+        log: Log::default(),
         base,
     };
     checks::check(reader, &fields, &config);

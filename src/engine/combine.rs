@@ -6,7 +6,7 @@
 //!
 //! It is asked twice: of all opinions (the verdict), and of those that are enforced (what is done).
 
-use crate::model::action::{ACCEPT, Class, RELEASE, SET_MODE, TURN_OFF_POLICY, UNMUTE};
+use crate::model::action::{ACCEPT, Class, GRANT, RELEASE, SET_MODE, TURN_OFF_POLICY, UNMUTE};
 use crate::model::decision::{CONFIRM_WITHIN_DEFAULT_MS, Opinion, Terms, Verdict};
 use crate::model::mode::Mode;
 use crate::model::request::Request;
@@ -61,7 +61,7 @@ fn class_default(request: &Request, class: Class) -> Combined {
     let (verdict, reason, terms) = match class {
         Class::Ordinary => (Verdict::Allow, format!("`{action}` is ordinary and no policy objects"), None),
         Class::Sensitive => {
-            let terms = Terms { ask: question(request), within_ms: CONFIRM_WITHIN_DEFAULT_MS, from: Vec::new() };
+            let terms = Terms::new(question(request));
             (Verdict::Confirm, format!("`{action}` is sensitive and no policy allows it"), Some(terms))
         }
     };
@@ -104,6 +104,7 @@ fn meaning(action: &str) -> Option<&'static str> {
         UNMUTE => Some("its microphone listens again"),
         RELEASE => Some("Home Assistant commands its devices without the gate"),
         ACCEPT => Some("what devices announce now is taken for right"),
+        GRANT => Some("this channel may do it for a while without being asked"),
         _ => None,
     }
 }
@@ -133,7 +134,7 @@ fn strictest_terms<'a>(request: &Request, deciding: impl Iterator<Item = &'a Opi
         Some(common) if common.is_empty() => vec![NO_COMMON_CHANNEL.to_owned()],
         Some(common) => common,
     };
-    Terms { ask, within_ms, from }
+    Terms { within_ms, from, ..Terms::new(ask) }
 }
 
 /// Stands for "the policies name no channel in common". No channel can be called so.
@@ -171,11 +172,8 @@ mod tests {
     }
 
     fn confirm(policy: &str, within_ms: u64, from: &[&str]) -> Opinion {
-        let terms = Terms {
-            ask: format!("{policy} asks?"),
-            within_ms,
-            from: from.iter().map(|name| (*name).to_owned()).collect(),
-        };
+        let from = from.iter().map(|name| (*name).to_owned()).collect();
+        let terms = Terms { within_ms, from, ..Terms::new(format!("{policy} asks?")) };
         Opinion { terms: Some(terms), ..opinion(policy, Verdict::Confirm) }
     }
 
@@ -244,7 +242,7 @@ mod tests {
         assert_eq!(asked(&long, &[]), format!("Allow `a.b` for `{cut}…`? Asked by: voice (`kitchen`)."));
         assert_eq!(asked(&cut, &[]), format!("Allow `a.b` for `{cut}`? Asked by: voice (`kitchen`)."));
         let worded = |ask: String| {
-            let terms = Terms { ask, within_ms: 1, from: Vec::new() };
+            let terms = Terms { within_ms: 1, ..Terms::new(ask) };
             [Opinion { terms: Some(terms), ..opinion("p", Verdict::Confirm) }]
         };
         assert_eq!(asked("door", &worded("Open\r\nit?".to_owned())), "Open  it?");

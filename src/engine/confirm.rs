@@ -1,21 +1,19 @@
-//! Held requests: asking for a confirmation, and what an answer must be to count.
+//! Held requests: asking for a confirmation, and how a held request ends.
 //!
-//! A confirmation is bound to one exact command and one set of policies. It is given once, by a channel that was asked,
-//! with a token that only this channel has seen. The channel that asked for the command never confirms it; where nobody
-//! knows who asked, only channels count that share nothing with any asker.
+//! A confirmation is bound to one exact command and one set of policies. Which channel may give it, and what an answer must
+//! be to count, is said in `answers`.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use super::ids::{is_token, token_digest};
+use super::ids::token_digest;
 use super::judge::{Judgement, answer, conclude, deny, record};
 use super::{Engine, Turn};
-use crate::model::control::Answer;
 use crate::model::decision::{Decision, Outcome, Settlement, Terms, Verdict};
-use crate::model::durable::{Change, Pending};
+use crate::model::durable::{Change, Item, Pending};
 use crate::model::event::{Entry, Publication};
 use crate::model::mode::Mode;
-use crate::model::request::{Arrival, Request, SourceKind};
+use crate::model::request::{Arrival, Request};
 
 /// Requests that are held at one time. One more is denied.
 pub const PENDINGS_MAX: usize = 64;
@@ -39,40 +37,12 @@ impl Recent {
         self.0.push_back((id, end));
     }
 
-    fn end_of(&self, id: &str) -> Option<&'static str> {
+    pub(super) fn end_of(&self, id: &str) -> Option<&'static str> {
         self.0.iter().rev().find(|(ended, _)| ended == id).map(|(_, end)| *end)
     }
 }
 
 impl Engine {
-    /// The channels that may confirm a request: those that the policies name and that are fit to.
-    pub(super) fn fit_channels(&self, request: &Request, judgement: &Judgement) -> Vec<String> {
-        let Some(terms) = &judgement.applied.terms else { return Vec::new() };
-        let named = |name: &String| terms.from.is_empty() || terms.from.contains(name);
-        let fit = |name: &String| self.unfit(name, request).is_none();
-        self.config.channels.keys().filter(|name| named(name) && fit(name)).cloned().collect()
-    }
-
-    /// Why a channel may not confirm a request. `None`: it may.
-    fn unfit(&self, name: &str, request: &Request) -> Option<&'static str> {
-        let Some(channel) = self.config.channels.get(name) else {
-            return Some("no such channel is configured");
-        };
-        match &request.source.channel {
-            Some(asker) if asker == name => Some("the channel that asked cannot confirm"),
-            // The streams can only take a channel away. Who asked is as unknown as before.
-            _ if request.source.likely_channels.iter().any(|channel| channel == name) => {
-                Some("this channel seems to have asked, so it cannot confirm")
-            }
-            _ if !channel.confirms => Some("this channel may not confirm"),
-            None if !channel.independent => Some("it is not known who asked, and this channel is not independent"),
-            _ if request.sensitive && request.source.kind == SourceKind::Voice && channel.kind == SourceKind::Voice => {
-                Some("voice does not confirm voice")
-            }
-            _ => None,
-        }
-    }
-
     /// Why nothing more can be held. `None`: it can.
     pub(super) fn cannot_hold(&self, request: &Request, channels: &[String]) -> Option<String> {
         if channels.is_empty() {
@@ -83,7 +53,8 @@ impl Engine {
         if pendings.len() >= PENDINGS_MAX {
             return Some(format!("it needs a confirmation, but {PENDINGS_MAX} requests are waiting already"));
         }
-        let of_asker = pendings.values().filter(|pending| is_same_asker(&pending.arrival.request, request)).count();
+        let of_asker =
+            pendings.values().filter(|pending| is_same_asker(&pending.first.arrival.request, request)).count();
         (of_asker >= PENDINGS_PER_ASKER_MAX).then(|| {
             format!("it needs a confirmation, but {PENDINGS_PER_ASKER_MAX} requests of this asker are waiting already")
         })
@@ -102,13 +73,18 @@ impl Engine {
         let waiting = answer(&decision, arrival.reply.clone(), Some(until.utc));
         let pending = Pending {
             id: decision.id.clone(),
-            arrival,
-            question: terms.ask,
+            first: Item { id: decision.id.clone(), arrival },
+            joined: Vec::new(),
+            policies: decision.deciding.clone(),
+            question: terms.ask.clone(),
             tokens: self.tokens(&decision.id, channels, 0),
             round: 0,
             opened_ms: turn.at.monotonic_ms,
             expires_ms: until.monotonic_ms,
             until: until.utc,
+            ask_ms: None,
+            noticed_ms: None,
+            terms,
         };
         record(turn, decision);
         self.ask(turn, pending);
@@ -146,43 +122,6 @@ impl Engine {
         channels.into_iter().map(kept).collect()
     }
 
-    /// Somebody answers. Whatever is not exactly right is recorded and has no effect.
-    pub(super) fn answer(&mut self, turn: &mut Turn<'_>, answer: &Answer) {
-        let pending = self.world.borrow().durable.pendings.get(&answer.pending).cloned();
-        let refusal = match &pending {
-            None => Some(self.recent.end_of(&answer.pending).unwrap_or("no request waits under this id")),
-            Some(pending) => self.wrong_with(answer, pending),
-        };
-        match (pending, refusal) {
-            (Some(pending), None) => {
-                let settlement = Settlement {
-                    pending: pending.id.clone(),
-                    outcome: if answer.approve { Outcome::Approved } else { Outcome::Rejected },
-                    channel: Some(answer.channel.clone()),
-                };
-                self.settle(turn, pending, settlement);
-            }
-            (_, refusal) => turn.record(Entry::AnswerRefused {
-                pending: answer.pending.clone(),
-                channel: answer.channel.clone(),
-                reason: refusal.unwrap_or_default().to_owned(),
-            }),
-        }
-    }
-
-    /// What is wrong with an answer to an open request. `None`: it counts.
-    fn wrong_with(&self, answer: &Answer, pending: &Pending) -> Option<&'static str> {
-        let request = &pending.arrival.request;
-        if let Some(reason) = self.unfit(&answer.channel, request) {
-            return Some(reason);
-        }
-        match (pending.tokens.get(&answer.channel), &answer.token) {
-            (None, _) => Some("this channel was not asked"),
-            (Some(_), None) => Some("the answer has no token"),
-            (Some(kept), Some(token)) => (!is_token(token, kept)).then_some("the token is wrong"),
-        }
-    }
-
     /// The time of a held request is over: the safe side.
     pub(super) fn expire(&mut self, turn: &mut Turn<'_>, id: &str) {
         let pending = self.world.borrow().durable.pendings.get(id).cloned();
@@ -193,26 +132,30 @@ impl Engine {
     }
 
     /// Ends a held request by what a person, or the clock, said.
-    fn settle(&mut self, turn: &mut Turn<'_>, pending: Pending, settlement: Settlement) {
+    pub(super) fn settle(&mut self, turn: &mut Turn<'_>, pending: Pending, settlement: Settlement) {
         let channel = settlement.channel.as_deref().unwrap_or_default();
         let (verdict, reason) = match settlement.outcome {
             Outcome::Approved => (Verdict::Allow, format!("approved on `{channel}`")),
             Outcome::Rejected => (Verdict::Deny, format!("rejected on `{channel}`")),
-            Outcome::Expired | Outcome::JudgedAgain => (Verdict::Deny, "nobody confirmed it in time".to_owned()),
+            Outcome::Expired | Outcome::JudgedAgain | Outcome::Unopposed | Outcome::Cancelled => {
+                (Verdict::Deny, "nobody confirmed it in time".to_owned())
+            }
         };
         let end = match settlement.outcome {
             Outcome::Approved => "it was approved already",
             Outcome::Rejected => "it was rejected already",
             Outcome::Expired => "its time is over",
             Outcome::JudgedAgain => "it was judged again and ended",
+            Outcome::Unopposed => "nobody objected, and it was let go already",
+            Outcome::Cancelled => "a contrary command was allowed, and it ended",
         };
-        let decision = self.settled(turn.at, &pending.arrival.request, verdict, reason, settlement);
+        let decision = self.settled(turn.at, &pending.first.arrival.request, verdict, reason, settlement);
         self.close(turn, &pending, end);
         if verdict == Verdict::Allow {
             let held_ms = turn.at.monotonic_ms.saturating_sub(pending.opened_ms);
-            self.release(turn, decision, pending.arrival, held_ms);
+            self.release(turn, decision, pending.first.arrival, held_ms);
         } else {
-            conclude(turn, decision, pending.arrival.reply);
+            conclude(turn, decision, pending.first.arrival.reply);
         }
     }
 
@@ -241,7 +184,7 @@ impl Engine {
     }
 
     fn judge_pending_again(&mut self, turn: &mut Turn<'_>, pending: Pending, why: &str, afresh: bool) {
-        let request = Rc::new(pending.arrival.request.clone());
+        let request = Rc::new(pending.first.arrival.request.clone());
         // A house that now observes holds back nothing that comes from now on. That is no yes to what is held already.
         let mut judgement = self.judge(turn, &request, Mode::Enforce);
         let channels = self.fit_channels(&request, &judgement);
@@ -263,9 +206,9 @@ impl Engine {
         self.close(turn, &pending, "it was judged again and ended");
         if judgement.applied.verdict == Verdict::Allow {
             let held_ms = turn.at.monotonic_ms.saturating_sub(pending.opened_ms);
-            self.release(turn, decision, pending.arrival, held_ms);
+            self.release(turn, decision, pending.first.arrival, held_ms);
         } else {
-            conclude(turn, decision, pending.arrival.reply);
+            conclude(turn, decision, pending.first.arrival.reply);
         }
     }
 
@@ -286,6 +229,7 @@ impl Engine {
             turn,
             Pending {
                 question: terms.ask.clone(),
+                terms: terms.clone(),
                 tokens,
                 round,
                 expires_ms: until.monotonic_ms,

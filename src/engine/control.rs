@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{Engine, Turn};
-use crate::model::action::{ACCEPT, RELEASE, SET_MODE, TURN_OFF_POLICY, UNMUTE};
+use crate::model::action::{ACCEPT, GRANT, RELEASE, SET_MODE, TURN_OFF_POLICY, UNMUTE};
 use crate::model::control::{Control, LOOSEN_DEFAULT_MS, LOOSEN_MAX_MS};
 use crate::model::durable::{Change, Switch};
 use crate::model::event::{Entry, Publication};
@@ -52,7 +52,7 @@ impl Engine {
                 self.set_relay(turn, on, standing.and_then(|standing| standing.until_ms), "control");
             }
             // Not muted, or nothing to accept: there is nothing to loosen and nothing to do.
-            Control::Unmute { .. } | Control::Accept { .. } => {}
+            Control::Unmute { .. } | Control::Accept { .. } | Control::Revoke { .. } | Control::Grant { .. } => {}
         }
     }
 
@@ -76,7 +76,7 @@ impl Engine {
                 self.set_relay(turn, on, until_ms, by);
             }
             Control::Accept { topic, announced } => self.accept(turn, topic.as_deref(), announced.as_deref(), by),
-            Control::Unmute { .. } | Control::Mute { .. } => {}
+            Control::Unmute { .. } | Control::Mute { .. } | Control::Grant { .. } | Control::Revoke { .. } => {}
         }
     }
 
@@ -203,7 +203,8 @@ impl Engine {
             Control::SetPolicy { policy, on, .. } => {
                 !*on && self.policies.get(policy).is_some_and(|policy| self.is_on(policy))
             }
-            Control::Mute { .. } => false,
+            Control::Mute { .. } | Control::Revoke { .. } => false,
+            Control::Grant { .. } => true,
             Control::Unmute { speaker } => self.is_muted(speaker),
             Control::SetRelay { on, .. } => !*on && self.is_relay_on(),
             Control::Accept { topic, .. } => self.has_problem(topic.as_deref()),
@@ -217,14 +218,17 @@ impl Engine {
             return Some(format!("`enforce` needs {needs} in the configuration"));
         }
         let for_ms = match control {
-            Control::SetMode { for_ms, .. } | Control::Mute { for_ms, .. } | Control::SetRelay { for_ms, .. } => for_ms,
+            Control::SetMode { for_ms, .. }
+            | Control::Mute { for_ms, .. }
+            | Control::SetRelay { for_ms, .. }
+            | Control::Grant { for_ms, .. } => for_ms,
             Control::SetPolicy { policy, for_ms, .. } => {
                 if self.policies.get(policy).is_none() {
                     return Some(format!("expected the name of a policy, found `{policy}`"));
                 }
                 for_ms
             }
-            Control::Unmute { .. } | Control::Accept { .. } => &None,
+            Control::Unmute { .. } | Control::Accept { .. } | Control::Revoke { .. } => &None,
         };
         if let Control::Mute { speaker, .. } | Control::Unmute { speaker } = control
             && !self.config.speakers.contains_key(speaker)
@@ -265,6 +269,8 @@ fn topic_of(control: &Control) -> String {
         Control::Mute { speaker, .. } | Control::Unmute { speaker } => format!("mute/{speaker}/set"),
         Control::SetRelay { .. } => "relay/set".to_owned(),
         Control::Accept { .. } => "guard/set".to_owned(),
+        Control::Grant { .. } => "grant/set".to_owned(),
+        Control::Revoke { id } => format!("grant/{id}/set"),
     }
 }
 
@@ -275,6 +281,8 @@ fn loosening_request(control: Control) -> Arrival {
         Control::SetPolicy { policy, for_ms, .. } => (TURN_OFF_POLICY, policy.clone(), *for_ms),
         Control::Mute { speaker, .. } | Control::Unmute { speaker } => (UNMUTE, speaker.clone(), None),
         Control::SetRelay { for_ms, .. } => (RELEASE, "discovery".to_owned(), *for_ms),
+        Control::Grant { channel, for_ms, .. } => (GRANT, channel.clone(), *for_ms),
+        Control::Revoke { id } => (GRANT, id.clone(), None),
         Control::Accept { topic, .. } => (ACCEPT, topic.clone().unwrap_or_else(|| "everything".to_owned()), None),
     };
     let data: BTreeMap<String, Value> = for_ms.map(|for_ms| ("for_ms".to_owned(), for_ms.into())).into_iter().collect();

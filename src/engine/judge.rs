@@ -205,7 +205,8 @@ impl Engine {
     pub(super) fn forward(&mut self, turn: &mut Turn<'_>, command: Command, decision: &str, request: &Request) {
         self.note_act(turn.at, &command.topic, &command.payload);
         self.await_state(turn, &command, decision, request);
-        turn.effects.push(Effect::Forward(Permit::grant(command, decision)));
+        let needs_record = request.sensitive && !self.config.is_floor(&request.action);
+        turn.effects.push(Effect::Forward(Permit::grant(command, decision, needs_record)));
     }
 
     /// The command with what is left of its time: never more than `stale_after`. `None`: nothing is left.
@@ -246,7 +247,8 @@ pub(super) fn answer(decision: &Decision, reply: Option<Reply>, until: Option<Ti
         is_final: until.is_none(),
         until,
     };
-    Some(Effect::Publish(Publication::Answer { reply, answer }))
+    let needs_record = decision.applied == Verdict::Allow && decision.request.sensitive;
+    Some(Effect::Publish(Publication::Answer { reply, answer, needs_record }))
 }
 
 /// Turns a judgement into a denial, where a confirmation was asked for that nobody can give.

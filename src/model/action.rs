@@ -25,6 +25,7 @@ pub const TURN_OFF_POLICY: &str = "hushgate.turn_off_policy";
 pub const UNMUTE: &str = "hushgate.unmute";
 pub const RELEASE: &str = "hushgate.release";
 pub const ACCEPT: &str = "hushgate.accept";
+pub const GRANT: &str = "hushgate.grant";
 
 /// Commands to the firmware or the bridge program of a device: they set it up, rename, admit, or run code. What they are
 /// given is never shown.
@@ -99,6 +100,7 @@ pub const KNOWN_ACTIONS: &[(&str, Class)] = &[
     ("humidifier.turn_on", Ordinary),
     ("humidifier.unreadable", Ordinary),
     (ACCEPT, Sensitive),
+    (GRANT, Sensitive),
     (RELEASE, Sensitive),
     (SET_MODE, Sensitive),
     (TURN_OFF_POLICY, Sensitive),

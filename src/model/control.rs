@@ -33,6 +33,10 @@ pub enum Control {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         announced: Option<String>,
     },
+    /// `grant/set`: a channel may do something for a while without a confirmation.
+    Grant { channel: String, action: String, target: Option<String>, for_ms: Option<u64> },
+    /// `grant/<id>/set`
+    Revoke { id: String },
 }
 
 /// An answer to a held request, as it came in.
@@ -40,9 +44,42 @@ pub enum Control {
 pub struct Answer {
     /// The channel whose topic it came on.
     pub channel: String,
-    /// The id that the topic names.
-    pub pending: String,
-    pub approve: bool,
+    /// The id that the topic names. `None`: the one that the token belongs to, or the only one open on this channel.
+    pub pending: Option<String>,
+    pub says: Says,
     /// The one-time token. It was sent to this channel alone.
     pub token: Option<String>,
+    /// A PIN or a code of TOTP.
+    pub code: Option<Code>,
+}
+
+/// What an answer says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Says {
+    Approve,
+    Reject,
+    /// The question has reached a person: the proof of notice that a veto window needs.
+    Seen,
+}
+
+/// A PIN, or a code of TOTP, as somebody typed it. It is never printed and never stored.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Code(String);
+
+impl Code {
+    pub fn new(text: String) -> Code {
+        Code(text)
+    }
+
+    /// The code itself, for the one who compares it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Code {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Code(…)")
+    }
 }

@@ -79,6 +79,47 @@ pub struct Terms {
     pub within_ms: u64,
     /// Channels that may answer. Empty means every configured one that is fit to.
     pub from: Vec<String>,
+    /// Only channels with a PIN or TOTP may approve.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pin: bool,
+    /// What happens when nobody answers in time.
+    #[serde(default, skip_serializing_if = "Otherwise::is_deny")]
+    pub otherwise: Otherwise,
+    /// Requests of one asker under the same name are asked as one question.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+}
+
+impl Terms {
+    /// A plain question: any fit channel, the usual time, and silence is a no.
+    pub fn new(ask: String) -> Terms {
+        Terms {
+            ask,
+            within_ms: CONFIRM_WITHIN_DEFAULT_MS,
+            from: Vec::new(),
+            pin: false,
+            otherwise: Otherwise::Deny,
+            group: None,
+        }
+    }
+}
+
+/// What becomes of a held request when nobody answers in time. Ordered by strictness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Otherwise {
+    /// A veto window that holds for sensitive actions too.
+    AllowSensitive,
+    /// A veto window for ordinary actions: once a person was told of it for sure, silence lets it go.
+    Allow,
+    #[default]
+    Deny,
+}
+
+impl Otherwise {
+    fn is_deny(&self) -> bool {
+        *self == Otherwise::Deny
+    }
 }
 
 /// A policy failed. The text names what was expected and what was found.
@@ -125,6 +166,10 @@ pub enum Outcome {
     Expired,
     /// It was judged again, after a reload, a mode change or a restart.
     JudgedAgain,
+    /// Nobody objected within a veto window of which somebody was told for sure.
+    Unopposed,
+    /// A contrary command on the same target was allowed meanwhile.
+    Cancelled,
 }
 
 /// The end of a held request, inside the decision that ends it.

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::decision::{Outcome, Terms};
 use super::entity::Guard;
 use super::mode::Mode;
 use super::request::Arrival;
@@ -21,12 +22,36 @@ pub const COUNTERS_MAX: usize = 64;
 /// Remembered values of one policy.
 pub const MEMORIES_MAX: usize = 64;
 
-/// A request that is held until somebody confirms it.
+/// Questions whose end is remembered, for quotas, rates and `approvals(…)`. The oldest is forgotten first.
+pub const PROMPTS_MAX: usize = 4_096;
+/// How long a question is remembered.
+pub const PROMPTS_KEPT_MS: u64 = 7 * 86_400_000;
+/// Wrong codes that are remembered of one channel.
+pub const WRONG_CODES_MAX: usize = 16;
+
+/// One request behind a question.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Pending {
+pub struct Item {
     /// The id of the decision that held it.
     pub id: String,
     pub arrival: Arrival,
+}
+
+/// A question that waits for an answer, and the requests that are held for it: one, or those of one group.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pending {
+    /// The id of the decision that held the first request.
+    pub id: String,
+    pub first: Item,
+    /// What has joined it: requests of the same asker and group.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub joined: Vec<Item>,
+    /// The terms of the first request. Whoever joins it has no stricter ones.
+    pub terms: Terms,
+    /// The policies that want it confirmed.
+    #[serde(default)]
+    pub policies: Vec<String>,
+    /// What people are asked: the terms' own question, or the list of all.
     pub question: String,
     /// Channels that may answer, and the SHA-256 of the token that each was sent.
     pub tokens: BTreeMap<String, String>,
@@ -37,6 +62,69 @@ pub struct Pending {
     pub expires_ms: u64,
     /// The same instant for people.
     pub until: Timestamp,
+    /// Monotonic: when the channels are asked. `None`: they were. A group gathers for a moment first.
+    #[serde(default)]
+    pub ask_ms: Option<u64>,
+    /// Monotonic: when a channel said that the question has reached a person.
+    #[serde(default)]
+    pub noticed_ms: Option<u64>,
+}
+
+impl Pending {
+    /// All requests that are held, in the order in which they came.
+    pub fn items(&self) -> impl Iterator<Item = &Item> {
+        std::iter::once(&self.first).chain(&self.joined)
+    }
+}
+
+/// A channel may do something for a while without a confirmation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    pub channel: String,
+    /// An action or a pattern of actions.
+    pub action: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// Monotonic.
+    pub until_ms: u64,
+    /// The same instant for people.
+    pub until: Timestamp,
+    /// The decision that allowed it.
+    pub by: String,
+}
+
+/// One question that was put to people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prompt {
+    /// That of the pending.
+    pub id: String,
+    /// Monotonic.
+    pub at_ms: u64,
+    /// Who asked, as far as the bridge can tell askers apart.
+    pub asker: String,
+    pub action: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// The policies that wanted it; none where the class of the action did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<String>,
+    /// `None` while it is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+}
+
+/// What is remembered of one channel's codes. Never a code.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Codes {
+    /// Monotonic times of wrong ones, oldest first.
+    #[serde(default)]
+    pub wrong_ms: VecDeque<u64>,
+    /// Monotonic end of a lock.
+    #[serde(default)]
+    pub locked_until_ms: Option<u64>,
+    /// The latest step of TOTP that was used: each counts once.
+    #[serde(default)]
+    pub totp_step: Option<u64>,
 }
 
 /// A speaker is muted.
@@ -89,6 +177,15 @@ pub struct Durable {
     /// Guarded topics.
     #[serde(default)]
     pub guards: BTreeMap<String, Guard>,
+    /// By the id of the decision that allowed them.
+    #[serde(default)]
+    pub grants: BTreeMap<String, Grant>,
+    /// Oldest first.
+    #[serde(default)]
+    pub prompts: VecDeque<Prompt>,
+    /// By channel.
+    #[serde(default)]
+    pub codes: BTreeMap<String, Codes>,
 }
 
 /// One change of `Durable`.
@@ -137,6 +234,26 @@ pub enum Change {
         topic: String,
         guard: Guard,
     },
+    Grant {
+        id: String,
+        grant: Grant,
+    },
+    Revoke {
+        id: String,
+    },
+    /// A question was put to people.
+    Prompt {
+        prompt: Prompt,
+    },
+    /// It is over.
+    Prompted {
+        id: String,
+        outcome: Outcome,
+    },
+    Codes {
+        channel: String,
+        codes: Codes,
+    },
 }
 
 impl Durable {
@@ -179,7 +296,31 @@ impl Durable {
             Change::Guard { topic, guard } => {
                 self.guards.insert(topic, guard);
             }
+            Change::Grant { id, grant } => {
+                self.grants.insert(id, grant);
+            }
+            Change::Revoke { id } => {
+                self.grants.remove(&id);
+            }
+            Change::Prompt { prompt } => self.remember_prompt(prompt),
+            Change::Prompted { id, outcome } => {
+                if let Some(prompt) = self.prompts.iter_mut().rev().find(|prompt| prompt.id == id) {
+                    prompt.outcome = Some(outcome);
+                }
+            }
+            Change::Codes { channel, codes } => {
+                self.codes.insert(channel, codes);
+            }
         }
+    }
+
+    /// What is older than anybody asks for goes first, then the oldest.
+    fn remember_prompt(&mut self, prompt: Prompt) {
+        let since_ms = prompt.at_ms.saturating_sub(PROMPTS_KEPT_MS);
+        while self.prompts.front().is_some_and(|oldest| oldest.at_ms < since_ms || self.prompts.len() >= PROMPTS_MAX) {
+            self.prompts.pop_front();
+        }
+        self.prompts.push_back(prompt);
     }
 
     /// Moves every monotonic time from the run in which it was saved into this one.
@@ -196,6 +337,20 @@ impl Durable {
         for pending in self.pendings.values_mut() {
             pending.opened_ms = moved(pending.opened_ms);
             pending.expires_ms = moved(pending.expires_ms);
+            for time_ms in [&mut pending.ask_ms, &mut pending.noticed_ms].into_iter().flatten() {
+                *time_ms = moved(*time_ms);
+            }
+        }
+        for grant in self.grants.values_mut() {
+            grant.until_ms = moved(grant.until_ms);
+        }
+        for prompt in &mut self.prompts {
+            prompt.at_ms = moved(prompt.at_ms);
+        }
+        for codes in self.codes.values_mut() {
+            for time_ms in codes.wrong_ms.iter_mut().chain(&mut codes.locked_until_ms) {
+                *time_ms = moved(*time_ms);
+            }
         }
         for mute in self.mutes.values_mut() {
             mute.until_ms = moved(mute.until_ms);

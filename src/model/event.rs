@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::control::{Answer, Control};
 use super::decision::{Decision, Enforcement, PolicyError, Verdict};
-use super::durable::{Change, Mute, Pending};
+use super::durable::{Change, Grant, Mute, Pending};
 use super::entity::Guard;
 use super::message::Message;
 use super::mode::Mode;
@@ -64,6 +64,8 @@ pub enum Event {
     Trace(Trace),
     /// The canary has looked whether the way around the bridge is shut.
     Canary(Canary),
+    /// Whether the journal can be written. While it cannot, sensitive requests are denied.
+    Journal(Result<(), String>),
     /// New policy texts, or why they could not be read.
     Reload(Result<Vec<PolicySource>, String>),
     /// Time has passed; perhaps a deadline with it.
@@ -133,6 +135,8 @@ pub enum Publication {
     Answer {
         reply: Reply,
         answer: AnswerBody,
+        /// It may be told only if the record of its decision is in the journal.
+        needs_record: bool,
     },
     /// A speaker's mute state, for people. Retained.
     MuteState {
@@ -165,6 +169,11 @@ pub enum Publication {
     RelayState {
         on: bool,
         until: Option<Timestamp>,
+    },
+    /// Something is granted. Retained; `None`: it is over.
+    GrantState {
+        id: String,
+        grant: Option<Grant>,
     },
     /// A command that went round the bridge, as it was judged.
     Bypass(Box<Decision>),
@@ -364,6 +373,64 @@ pub enum Entry {
     Event {
         event: HouseEvent,
         policies: Vec<String>,
+    },
+    /// A channel may do something for a while without a confirmation.
+    Granted {
+        /// The decision that allowed it.
+        id: String,
+        channel: String,
+        action: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        target: Option<String>,
+        until: Timestamp,
+    },
+    Revoked {
+        id: String,
+        /// `control`, `timer`, `restart`.
+        by: String,
+    },
+    /// Too many wrong codes: nothing is approved on this channel until then.
+    ChannelLocked {
+        channel: String,
+        until: Timestamp,
+    },
+    /// A question has reached a person.
+    Noticed {
+        pending: String,
+        channel: String,
+    },
+    /// The program began to run.
+    Started {
+        version: String,
+        revision: String,
+        mode: Mode,
+    },
+    /// The program ends.
+    Stopped {
+        reason: String,
+    },
+    /// Records that could not be written, and are lost.
+    Gap {
+        lost: u64,
+        since: Timestamp,
+        reason: String,
+    },
+    /// What lay at the end of the journal was no whole record, and was cut off.
+    Torn {
+        bytes: u64,
+    },
+    /// Old records were taken out. `chain`: where the chain stood after the last segment that is gone altogether.
+    Pruned {
+        entries: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        through: Option<u64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        chain: Option<String>,
+    },
+    /// What was kept of an earlier run could not be used, and was put aside.
+    StateLost {
+        file: String,
+        reason: String,
     },
     /// A held request is asked anew: the rules changed, or the bridge was restarted. Earlier tokens are void.
     AskedAnew {

@@ -10,12 +10,20 @@ use super::message::{Command, Message};
 pub struct Permit {
     command: Command,
     decision: String,
+    needs_record: bool,
 }
 
 impl Permit {
     /// Grants the right. Called by `src/engine/` alone.
-    pub(crate) fn grant(command: Command, decision: &str) -> Permit {
-        Permit { command, decision: decision.to_owned() }
+    ///
+    /// `needs_record`: it may leave only if the record of its decision is in the journal.
+    pub(crate) fn grant(command: Command, decision: &str, needs_record: bool) -> Permit {
+        Permit { command, decision: decision.to_owned(), needs_record }
+    }
+
+    /// Whether it may leave only if the record of its decision is in the journal: it is sensitive, and not of the floor.
+    pub fn needs_record(&self) -> bool {
+        self.needs_record
     }
 
     /// The decision that allowed it.

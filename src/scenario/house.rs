@@ -286,7 +286,7 @@ impl House {
                     }
                     Item::forward(&permit.into_message(), &allowed_by)
                 }
-                Output::Send(message) => {
+                Output::Send(message) | Output::SendRecorded(message) => {
                     self.note_prompt(&message);
                     Item::message(&message)
                 }

@@ -94,6 +94,8 @@ pub fn decision(decision: &Decision, palette: &Palette) -> String {
             Outcome::Rejected => "rejected",
             Outcome::Expired => "not answered in time",
             Outcome::JudgedAgain => "judged again",
+            Outcome::Unopposed => "nobody objected",
+            Outcome::Cancelled => "cancelled by a contrary command",
         };
         push(&mut line, SEPARATOR, format_args!("{outcome}"));
         if let Some(channel) = &settlement.channel {
@@ -231,6 +233,29 @@ pub fn record(record: &Record, palette: &Palette, zone: Option<&TimeZone>) -> (b
             let heard = if policies.is_empty() { "nobody reacted".to_owned() } else { policies.join(", ") };
             (false, about("event", &event.name, &heard))
         }
+        Entry::Granted { channel, action, target, until, .. } => {
+            let target = target.as_ref().map(|target| format!(" {}", harmless(target))).unwrap_or_default();
+            let until = moment(until, zone);
+            (false, format!("granted to {}: {}{target} until {until}", harmless(channel), harmless(action)))
+        }
+        Entry::Revoked { id, by: who } => (false, format!("grant {} is over{}", harmless(id), by(who))),
+        Entry::ChannelLocked { channel, until } => {
+            let why = format!("too many wrong codes; nothing is approved there until {}", moment(until, zone));
+            (true, about("locked", channel, &why))
+        }
+        Entry::Noticed { pending, channel } => (false, about("seen", pending, channel)),
+        Entry::Started { version, revision, mode } => (
+            false,
+            format!("hushgate {} starts, mode {}, revision {}", harmless(version), mode.name(), harmless(revision)),
+        ),
+        Entry::Stopped { reason } => (false, format!("hushgate ends: {}", harmless(reason))),
+        Entry::Gap { lost, since, reason } => {
+            let what = format!("{lost} records since {}", moment(since, zone));
+            (true, about("lost", &what, reason))
+        }
+        Entry::Torn { bytes } => (true, format!("the end of the journal was torn: {bytes} bytes were cut off")),
+        Entry::Pruned { entries, .. } => (false, format!("{entries} old records were taken out of the journal")),
+        Entry::StateLost { file, reason } => (true, about("put aside", file, reason)),
         Entry::AskedAnew { pending, channels, reason } => {
             (false, about("asked anew", &format!("{pending} on {}", channels.join(", ")), reason))
         }

@@ -274,7 +274,7 @@ impl Run {
                 Output::Journal(record) => self.write(&record),
                 Output::Store(change) => self.keep(change),
                 Output::Forward(permit) => lost.extend(self.link.send(Lane::Forward, permit.into_message()).err()),
-                Output::Send(message) => self.send(message),
+                Output::Send(message) | Output::SendRecorded(message) => self.send(message),
             }
         }
         // The allocation is kept for the next message.

@@ -5,7 +5,7 @@
 
 use super::object::Object;
 use super::{Decoded, Wire, shown, staleness};
-use crate::model::control::Answer;
+use crate::model::control::{Answer, Says};
 use crate::model::event::Event;
 use crate::model::message::Message;
 
@@ -40,13 +40,13 @@ impl Wire {
         if token.as_ref().is_some_and(|token| token.len() > TOKEN_BYTES_MAX) {
             return Err(format!("expected a token of at most {TOKEN_BYTES_MAX} bytes, found a longer one"));
         }
-        let approve = match answer.to_lowercase().as_str() {
-            "approve" => true,
-            "reject" => false,
+        let says = match answer.to_lowercase().as_str() {
+            "approve" => Says::Approve,
+            "reject" => Says::Reject,
             // The word is not repeated: it may be the token.
             _ => return Err("expected `approve` or `reject` first, found another word".to_owned()),
         };
-        Ok(Answer { channel: channel.to_owned(), pending: id.to_owned(), approve, token })
+        Ok(Answer { channel: channel.to_owned(), pending: Some(id.to_owned()), says, token, code: None })
     }
 }
 

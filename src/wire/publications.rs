@@ -25,7 +25,7 @@ impl Wire {
             Publication::PromptOver { channel, id } => {
                 vec![live(self.in_base(&format!("prompt/{channel}")), &json!({"kind": "over", "id": id}))]
             }
-            Publication::Answer { reply, answer } => vec![write_answer(reply, &answer)],
+            Publication::Answer { reply, answer, .. } => vec![write_answer(reply, &answer)],
             Publication::MuteState { speaker, mute } => {
                 let message = stored(self.in_base(&format!("mute/{speaker}")), &mute_body(mute.as_ref()));
                 vec![self.own.store(message)]
@@ -61,7 +61,7 @@ impl Wire {
             }
             Publication::Notice { text, policy } => self.notice(&text, &policy),
             Publication::Plain(message) if self.is_plain(&message.topic) => vec![message],
-            Publication::Plain(_) => Vec::new(),
+            Publication::Plain(_) | Publication::GrantState { .. } => Vec::new(),
             Publication::Clear { topic } => vec![self.own.clear(topic)],
         }
     }
@@ -132,7 +132,7 @@ fn write_answer(reply: Reply, answer: &AnswerBody) -> Message {
 
 /// What people are told of a held request. The token is not among it.
 fn asked(pending: &Pending) -> serde_json::Map<String, Value> {
-    let request = &pending.arrival.request;
+    let request = &pending.first.arrival.request;
     let body = without_nulls(json!({
         "id": pending.id,
         "action": request.action,

@@ -221,7 +221,8 @@ fn payloads_are_bounded() {
 fn people_answer_in_words_or_json() {
     let answer = |approve: bool, token: &str| {
         let token = if token.is_empty() { None } else { Some(token) };
-        format!("Answer {{ channel: \"phone\", pending: \"p1\", approve: {approve}, token: {token:?} }}")
+        let says = if approve { "Approve" } else { "Reject" };
+        format!("Answer {{ channel: \"phone\", pending: Some(\"p1\"), says: {says}, token: {token:?}, code: None }}")
     };
     let topic = "hushgate/confirm/phone/p1";
     check(&[

@@ -427,7 +427,7 @@ impl House {
                     self.trace.note(format!("    → {} by {}", permit.topic(), permit.decision()));
                     self.oracle.forward(self.at, permit, &self.trace);
                 }
-                Output::Send(message) => {
+                Output::Send(message) | Output::SendRecorded(message) => {
                     self.digest_in(&message.topic, &message.payload);
                     self.oracle.sent(self.at, &message, &self.trace);
                 }

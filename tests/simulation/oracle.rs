@@ -401,6 +401,7 @@ impl Oracle {
                 trace.check(answered(false), || format!("rejected by nobody: {decision:?}"));
                 (Verdict::Deny, "rejected")
             }
+            Outcome::Unopposed | Outcome::Cancelled => trace.fail(&format!("nobody asked for that: {decision:?}")),
             Outcome::Expired => {
                 trace.check(pending.until_ms <= at.monotonic_ms, || format!("expired too early: {decision:?}"));
                 (Verdict::Deny, "expired")

@@ -124,13 +124,17 @@ fn confirm_takes_terms_and_refuses_what_it_does_not_know() {
     let terms = |body: &str| ask(body).stated.expect(body).terms;
     assert_eq!(
         terms("confirm(#{ ask: \"open?\", within: \"30s\", from: [\"phone\", \"panel\", \"phone\"] })"),
-        Some(Terms { ask: "open?".to_owned(), within_ms: 30_000, from: vec!["phone".to_owned(), "panel".to_owned()] })
+        Some(Terms {
+            within_ms: 30_000,
+            from: vec!["phone".to_owned(), "panel".to_owned()],
+            ..Terms::new("open?".to_owned())
+        })
     );
     assert_eq!(
         terms("confirm(#{ ask: \"open?\", within: 90, from: \"phone\" })"),
-        Some(Terms { ask: "open?".to_owned(), within_ms: 90_000, from: vec!["phone".to_owned()] })
+        Some(Terms { within_ms: 90_000, from: vec!["phone".to_owned()], ..Terms::new("open?".to_owned()) })
     );
-    assert_eq!(terms("confirm(\"open?\")"), Some(Terms { ask: "open?".to_owned(), within_ms: 60_000, from: vec![] }));
+    assert_eq!(terms("confirm(\"open?\")"), Some(Terms::new("open?".to_owned())));
     for (body, message) in [
         ("confirm(#{ question: \"open?\" })", "expected `ask`, `within` or `from`, found `question`"),
         ("confirm(#{ ask: \"open?\", withn: \"1m\" })", "found `withn`; did you mean `within`?"),

@@ -5,7 +5,7 @@
 
 use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
-use crate::model::decision::{CONFIRM_WITHIN_DEFAULT_MS, Terms, Verdict};
+use crate::model::decision::{Terms, Verdict};
 use crate::policy::call::{Hook, call_of};
 use crate::policy::reaction::Stated;
 use crate::policy::values::VerdictValue;
@@ -41,12 +41,12 @@ fn deny(context: NativeCallContext, reason: &str) -> Outcome<VerdictValue> {
 
 fn confirm(context: NativeCallContext, question: &str) -> Outcome<VerdictValue> {
     let ask = said(question, "a question")?;
-    let terms = Terms { ask: ask.clone(), within_ms: CONFIRM_WITHIN_DEFAULT_MS, from: Vec::new() };
+    let terms = Terms::new(ask.clone());
     state(&context, Verdict::Confirm, ask, Some(terms))
 }
 
 fn confirm_on_terms(context: NativeCallContext, fields: Map) -> Outcome<VerdictValue> {
-    let mut terms = Terms { ask: String::new(), within_ms: CONFIRM_WITHIN_DEFAULT_MS, from: Vec::new() };
+    let mut terms = Terms::new(String::new());
     for (name, value) in &fields {
         match name.as_str() {
             "ask" => terms.ask = text_of("ask", value)?,

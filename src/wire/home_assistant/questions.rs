@@ -66,7 +66,7 @@ impl Questions {
     pub(super) fn told(&self, can_answer: bool) -> Value {
         let waiting = self.waiting.len();
         let Some(Question { pending, .. }) = self.shown() else { return json!({"waiting": waiting}) };
-        let request = &pending.arrival.request;
+        let request = &pending.first.arrival.request;
         json!({
             "waiting": waiting,
             "id": pending.id,

@@ -8,8 +8,8 @@ use super::super::Wire;
 use super::problems::Problems;
 use super::*;
 use crate::config::{self, NoSecrets};
-use crate::model::decision::{Grade, PolicyError, Settlement};
-use crate::model::durable::Pending;
+use crate::model::decision::{Grade, PolicyError, Settlement, Terms};
+use crate::model::durable::{Item, Pending};
 use crate::model::mode::Mode;
 use crate::model::request::{Arrival, Held, Request, Source, SourceKind};
 use crate::registry::Registry;
@@ -106,7 +106,12 @@ fn decided(decision: Decision) -> Entry {
 fn pending(id: &str, opened_ms: u64) -> Box<Pending> {
     Box::new(Pending {
         id: id.to_owned(),
-        arrival: Arrival { request: request(), held: Held::Question, reply: None },
+        first: Item { id: id.to_owned(), arrival: Arrival { request: request(), held: Held::Question, reply: None } },
+        joined: Vec::new(),
+        terms: Terms::new(format!("Unlock for {id}?")),
+        policies: Vec::new(),
+        ask_ms: None,
+        noticed_ms: None,
         question: format!("Unlock for {id}?"),
         tokens: BTreeMap::new(),
         round: 0,

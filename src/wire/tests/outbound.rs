@@ -9,7 +9,7 @@ use super::*;
 use crate::model::decision::{
     ConfirmBy, Decision, Enforcement, FactRead, Grade, Opinion, Outcome, PolicyError, Settlement, Terms, Verdict,
 };
-use crate::model::durable::{Mute, Pending};
+use crate::model::durable::{Item, Mute, Pending};
 use crate::model::event::{AnswerBody, Entry, SpeakerCommand};
 use crate::model::mode::Mode;
 use crate::model::request::{Arrival, Certainty, Clue, Door, Evidence, Request, Source, SourceKind};
@@ -33,7 +33,12 @@ fn request() -> Request {
 fn pending() -> Box<Pending> {
     Box::new(Pending {
         id: "p1".to_owned(),
-        arrival: Arrival { request: request(), held: Held::Question, reply: None },
+        first: Item { id: "p1".to_owned(), arrival: Arrival { request: request(), held: Held::Question, reply: None } },
+        joined: Vec::new(),
+        terms: Terms::new("Unlock?".to_owned()),
+        policies: Vec::new(),
+        ask_ms: None,
+        noticed_ms: None,
         question: "Unlock?".to_owned(),
         tokens: BTreeMap::from([("phone".to_owned(), "hash".to_owned())]),
         round: 0,
@@ -161,7 +166,8 @@ fn answers_carry_what_the_asker_needs_to_know_them() {
         correlation: (!retain).then(|| "c7".into()),
         retain,
     };
-    let publication = |retain: bool| Publication::Answer { reply: reply(retain), answer: answer.clone() };
+    let publication =
+        |retain: bool| Publication::Answer { reply: reply(retain), answer: answer.clone(), needs_record: false };
     let live = &wire().publication(publication(false))[0];
     assert_eq!(live.reply, Some(ReplyTo { topic: String::new(), correlation: Some("c7".into()) }));
     assert_eq!((live.retain, live.expiry_s), (false, None));
@@ -182,7 +188,8 @@ fn answers_carry_what_the_asker_needs_to_know_them() {
         until: None,
         ..answer
     };
-    let refused = &wire.publication(Publication::Answer { reply: reply(false), answer: refused })[0];
+    let refused =
+        &wire.publication(Publication::Answer { reply: reply(false), answer: refused, needs_record: false })[0];
     assert_eq!(
         body(refused),
         json!({"decision": null, "verdict": null, "reason": "unlocking by voice", "final": true})
@@ -443,7 +450,7 @@ fn every_field_stands_in_the_documents() {
             reason: "r".to_owned(),
             mode: Mode::Enforce,
             error: Some(error),
-            terms: Some(Terms { ask: "a".to_owned(), within_ms: 1, from: Vec::new() }),
+            terms: Some(Terms { within_ms: 1, ..Terms::new("a".to_owned()) }),
         }],
         facts: vec![FactRead { entity: "a.b".to_owned(), attribute: Some("c".to_owned()), value: None, age_ms: None }],
         confirm: Some(ConfirmBy { question: "q".to_owned(), until: UNTIL, channels: Vec::new() }),
