@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::ids::token_digest;
-use super::judge::{Judgement, answer, conclude, deny, record};
+use super::judge::{answer, conclude, deny, record};
 use super::{Engine, Turn};
 use crate::model::decision::{Decision, Outcome, Settlement, Terms, Verdict};
 use crate::model::durable::{Change, Item, Pending};
