@@ -5,9 +5,13 @@
 
 use std::rc::Rc;
 
+use jiff::Timestamp;
+
 pub use crate::engine::Setup;
 
+use crate::config::Config;
 use crate::engine::Engine;
+use crate::journal::told::{told, told_decision};
 use crate::model::durable::Change;
 use crate::model::event::{Effect, Event, Publication, Record};
 use crate::model::message::Message;
@@ -36,6 +40,7 @@ pub enum Output {
 /// The core of Hushgate.
 #[derive(Debug)]
 pub struct Bridge {
+    config: Rc<Config>,
     engine: Engine,
     wire: Wire,
     policy_topics: Vec<TopicFilter>,
@@ -55,9 +60,9 @@ impl Bridge {
         let engine = Engine::start(setup, at, &mut effects)?;
         // Begins with the time, so that of two bridges on one base it can be told which one started later.
         let instance = format!("{:011x}-{}", at.utc.as_millisecond().max(0), engine.instance());
-        let wire = Wire::new(config, engine.registry(), &instance);
+        let wire = Wire::new(Rc::clone(&config), engine.registry(), &instance);
         let policy_topics = engine.topic_filters();
-        let mut bridge = Bridge { engine, wire, policy_topics, taken_over: false, effects };
+        let mut bridge = Bridge { config, engine, wire, policy_topics, taken_over: false, effects };
         bridge.drain(at, out);
         Ok(bridge)
     }
@@ -136,6 +141,11 @@ impl Bridge {
         self.wire.offline()
     }
 
+    /// Where the chain of the journal stands, to be sent. It is sent again on each new connection.
+    pub fn journal_head(&mut self, seq: u64, chain: &str, at: Timestamp) -> Message {
+        self.wire.journal_head(seq, chain, at)
+    }
+
     /// Another bridge has taken this base. From then on nothing is decided and nothing is forwarded.
     pub fn is_taken_over(&self) -> bool {
         self.taken_over
@@ -152,7 +162,9 @@ impl Bridge {
         for effect in self.effects.drain(..) {
             match effect {
                 Effect::Record(record) => {
-                    sends.extend(self.wire.record(&record).into_iter().map(Output::Send));
+                    // On MQTT stands what may leave the house; the journal seals the rest.
+                    let told = told(&record, &self.config.log);
+                    sends.extend(self.wire.record(&told).into_iter().map(Output::Send));
                     out.push(Output::Journal(record));
                 }
                 Effect::Durable(change) => {
@@ -166,6 +178,11 @@ impl Bridge {
                     let states = self.wire.tell_states(permit.topic(), permit.payload());
                     sends.extend(states.into_iter().map(Output::Send));
                     forwards.push(Output::Forward(permit));
+                }
+                Effect::Publish(Publication::Bypass(decision)) => {
+                    let told = Box::new(told_decision(&decision, &self.config.log).into_owned());
+                    let publication = Publication::Bypass(told);
+                    sends.extend(self.wire.publication(publication).into_iter().map(Output::Send));
                 }
                 Effect::Publish(publication) => {
                     let needs_record = matches!(publication, Publication::Answer { needs_record: true, .. });

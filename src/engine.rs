@@ -29,6 +29,7 @@ mod deadlines;
 mod facts;
 mod guards;
 mod ids;
+mod journal;
 mod judge;
 mod mutes;
 mod proof;
@@ -80,6 +81,7 @@ pub struct Engine {
     /// Something that is said to speakers or to the owner is carried out by Home Assistant.
     speaks_by_acts: bool,
     proof: proof::Proof,
+    journal: journal::Journal,
     /// While there is no connection: speakers whose mute has ended meanwhile, to be told when there is one.
     unmutes_owed: Option<BTreeSet<String>>,
 }
@@ -93,6 +95,7 @@ impl std::fmt::Debug for Engine {
 /// One call of `handle`: its time, and what it has caused so far.
 struct Turn<'a> {
     at: At,
+    config: Rc<Config>,
     effects: &'a mut Vec<Effect>,
     /// Publishes of policies so far. One event may not fan out without end.
     publishes: usize,
@@ -133,9 +136,10 @@ impl Engine {
             sources: sources::Sources::default(),
             watched: traces::Watched::default(),
             proof: proof::Proof::default(),
+            journal: journal::Journal::default(),
             unmutes_owed: Some(BTreeSet::new()),
         };
-        let turn = &mut Turn { at, effects, publishes: 0 };
+        let turn = &mut Turn { at, config: Rc::clone(&engine.config), effects, publishes: 0 };
         engine.observe_clock(turn);
         let restored = setup.saved.is_some();
         if let Some((mut durable, saved)) = setup.saved {
@@ -159,7 +163,8 @@ impl Engine {
     /// Takes in one event. Whatever was due before it ends first.
     pub fn handle(&mut self, at: At, event: Event, effects: &mut Vec<Effect>) {
         let before = effects.len();
-        let turn = &mut Turn { at, effects, publishes: 0 };
+        let turn = &mut Turn { at, config: Rc::clone(&self.config), effects, publishes: 0 };
+        self.begin_journal(turn.at, &event);
         self.observe_clock(turn);
         self.end_what_is_due(turn);
         match event {
@@ -179,7 +184,8 @@ impl Engine {
             Event::Trace(trace) => self.trace(turn, trace),
             Event::Canary(canary) => self.look(turn, canary),
             Event::Reload(sources) => self.reload(turn, sources),
-            Event::Journal(_) | Event::Tick => {}
+            Event::Journal(written) => self.journal_changed(turn, written.err()),
+            Event::Tick => {}
         }
         if self.speaks_by_acts {
             self.note_said(at, turn.effects.get(before..).unwrap_or_default());
@@ -234,6 +240,7 @@ impl Engine {
 
     /// Makes one durable change, and tells the store.
     fn change(&mut self, turn: &mut Turn<'_>, change: Change) {
+        self.note_loosening(&change);
         self.world.borrow_mut().durable.apply(change.clone());
         turn.effects.push(Effect::Durable(change));
     }

@@ -6,3 +6,4 @@ pub mod chain;
 pub mod line;
 pub mod retention;
 pub mod seal;
+pub mod told;

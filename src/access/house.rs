@@ -20,7 +20,7 @@ pub(super) struct House<'a> {
 }
 
 /// What Home Assistant reads of the bridge, below the base. Neither tokens nor what others command.
-const TOLD: [&str; 16] = [
+const TOLD: [&str; 17] = [
     "homeassistant/#",
     "home_assistant/#",
     "state/#",
@@ -37,6 +37,7 @@ const TOLD: [&str; 16] = [
     "notice",
     "answer/+",
     "act",
+    "journal",
 ];
 /// What Home Assistant writes: commands to be judged, questions, switches of the bridge, and a device that it deletes.
 const ASKED: [&str; 9] = [

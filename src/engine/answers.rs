@@ -49,6 +49,11 @@ impl Engine {
             None => Some(self.recent.end_of(&id).unwrap_or("no request waits under this id")),
             Some(pending) => self.wrong_with(answer, pending),
         };
+        let refusal = refusal.map(str::to_owned).or_else(|| match (answer.says, &pending) {
+            // It stays held, and can be approved when the journal works again.
+            (Says::Approve, Some(pending)) => pending.items().find_map(|item| self.unrecordable(&item.arrival.request)),
+            _ => None,
+        });
         match (pending, refusal) {
             (Some(pending), None) => {
                 let settlement = Settlement {
@@ -61,7 +66,7 @@ impl Engine {
             (_, refusal) => turn.record(Entry::AnswerRefused {
                 pending: id,
                 channel: answer.channel.clone(),
-                reason: refusal.unwrap_or_default().to_owned(),
+                reason: refusal.unwrap_or_default(),
             }),
         }
     }

@@ -70,7 +70,7 @@ impl Engine {
         channels: Vec<String>,
     ) {
         let until = turn.at.plus_ms(terms.within_ms);
-        let waiting = answer(&decision, arrival.reply.clone(), Some(until.utc));
+        let waiting = answer(turn, &decision, arrival.reply.clone(), Some(until.utc));
         let pending = Pending {
             id: decision.id.clone(),
             first: Item { id: decision.id.clone(), arrival },
@@ -198,6 +198,10 @@ impl Engine {
                 return;
             }
             deny(&mut judgement, NO_CHANNEL);
+        }
+        // It stays held while the journal fails: what would let it go now may do so later.
+        if judgement.applied.verdict == Verdict::Allow && self.unrecordable(&request).is_some() {
+            return;
         }
         let settlement = Settlement { pending: pending.id.clone(), outcome: Outcome::JudgedAgain, channel: None };
         let mut decision = self.decision(turn.at, &request, &mut judgement);

@@ -249,6 +249,11 @@ pub fn record(record: &Record, palette: &Palette, zone: Option<&TimeZone>) -> (b
             format!("hushgate {} starts, mode {}, revision {}", harmless(version), mode.name(), harmless(revision)),
         ),
         Entry::Stopped { reason } => (false, format!("hushgate ends: {}", harmless(reason))),
+        Entry::Journal { failure: Some(reason) } => {
+            let why = format!("{}; sensitive requests are denied", harmless(reason));
+            (true, about("failing", "the journal cannot be written", &why))
+        }
+        Entry::Journal { failure: None } => (false, "the journal can be written again".to_owned()),
         Entry::Gap { lost, since, reason } => {
             let what = format!("{lost} records since {}", moment(since, zone));
             (true, about("lost", &what, reason))

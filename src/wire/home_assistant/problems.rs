@@ -29,6 +29,7 @@ pub(super) struct Problems {
     not_enforced: Option<String>,
     forged: VecDeque<(String, Timestamp)>,
     wrong_clock: Option<Timestamp>,
+    no_journal: Option<String>,
 }
 
 impl Problems {
@@ -58,6 +59,7 @@ impl Problems {
                     self.forged.pop_front();
                 }
             }
+            Entry::Journal { failure } => self.no_journal.clone_from(failure),
             Entry::Clock { plausible, utc } => self.wrong_clock = (!plausible).then_some(*utc),
             _ => return false,
         }
@@ -98,6 +100,9 @@ impl Problems {
     }
 
     fn reasons(&self) -> Vec<String> {
+        let journal = self.no_journal.iter();
+        let journal =
+            journal.map(|reason| format!("the journal cannot be written, so what is sensitive is denied: {reason}"));
         let enforced = self.not_enforced.iter().map(|reason| format!("the way around the bridge is open: {reason}"));
         let clock = self.wrong_clock.iter().map(|utc| format!("the clock cannot be right: it shows {utc}"));
         let loaded = self.not_loaded.iter().map(|error| format!("new policies were not loaded: {error}"));
@@ -106,7 +111,8 @@ impl Problems {
         let more = self.has_more_guards.then(|| "more guarded topics have changed than can be named".to_owned());
         let forged = self.forged.iter();
         let forged = forged.map(|(topic, at)| format!("another client wrote `{topic}` at {at}; it was put right"));
-        let all = enforced.chain(clock).chain(loaded).chain(failing).chain(guards).chain(more).chain(forged);
+        let all =
+            journal.chain(enforced).chain(clock).chain(loaded).chain(failing).chain(guards).chain(more).chain(forged);
         all.map(|reason| cut(&reason)).collect()
     }
 }
