@@ -132,8 +132,7 @@ impl Engine {
 
     /// A grant was allowed, by the decision `by`.
     pub(super) fn grant(&mut self, turn: &mut Turn<'_>, control: Control, by: &str) {
-        let Control::Grant { channel, action, target, for_ms: Some(for_ms), until: Some(Until::Utc(until)) } =
-            control
+        let Control::Grant { channel, action, target, for_ms: Some(for_ms), until: Some(Until::Utc(until)) } = control
         else {
             return;
         };
