@@ -24,6 +24,7 @@ use crate::script::diagnostics::Diagnostic;
 
 mod answers;
 mod clock;
+mod codes;
 mod combine;
 mod confirm;
 mod control;
@@ -78,6 +79,7 @@ pub struct Engine {
     ids: ids::Ids,
     clock: clock::Clock,
     recent: confirm::Recent,
+    wrong: codes::Wrong,
     overflows: facts::Overflows,
     reverts: seen::Reverts,
     settling: settling::Settling,
@@ -133,6 +135,7 @@ impl Engine {
             ids: ids::Ids::new(setup.seed),
             clock: clock::Clock::since(setup.saved.as_ref().map(|(_, saved)| *saved)),
             recent: confirm::Recent::default(),
+            wrong: codes::Wrong::default(),
             overflows: facts::Overflows::default(),
             reverts: seen::Reverts::default(),
             settling: settling::Settling::default(),

@@ -80,6 +80,7 @@ impl Engine {
             tokens: self.tokens(&decision.id, channels, 0),
             round: 0,
             opened_ms: turn.at.monotonic_ms,
+            asked_ms: turn.at.monotonic_ms,
             expires_ms: until.monotonic_ms,
             until: until.utc,
             ask_ms: None,
@@ -135,7 +136,7 @@ impl Engine {
     pub(super) fn settle(&mut self, turn: &mut Turn<'_>, pending: Pending, settlement: Settlement) {
         let channel = settlement.channel.as_deref().unwrap_or_default();
         let (verdict, reason) = match settlement.outcome {
-            Outcome::Approved => (Verdict::Allow, format!("approved on `{channel}`")),
+            Outcome::Approved => (Verdict::Allow, format!("approved on {}", self.strength(channel))),
             Outcome::Rejected => (Verdict::Deny, format!("rejected on `{channel}`")),
             Outcome::Expired | Outcome::JudgedAgain | Outcome::Unopposed | Outcome::Cancelled => {
                 (Verdict::Deny, "nobody confirmed it in time".to_owned())
@@ -232,6 +233,7 @@ impl Engine {
                 terms: terms.clone(),
                 tokens,
                 round,
+                asked_ms: turn.at.monotonic_ms,
                 expires_ms: until.monotonic_ms,
                 until: until.utc,
                 ..pending

@@ -82,6 +82,16 @@ pub enum Says {
     Seen,
 }
 
+impl Says {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Says::Approve => "approve",
+            Says::Reject => "reject",
+            Says::Seen => "seen",
+        }
+    }
+}
+
 /// A PIN, or a code of TOTP, as somebody typed it. It is never printed and never stored.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Code(String);
