@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use hushgate::cli::{Arguments, Command, accept, acl, check, completions, doctor, release, run, test, watch};
+use hushgate::cli::{Arguments, Command, accept, acl, check, completions, doctor, hash_pin, release, run, test, watch};
 
 fn main() -> ExitCode {
     let exit = match Arguments::parse().command {
@@ -16,6 +16,7 @@ fn main() -> ExitCode {
         Command::Accept(arguments) => accept::execute(&arguments),
         Command::Acl(arguments) => acl::execute(&arguments),
         Command::Release(arguments) => release::execute(&arguments),
+        Command::HashPin(arguments) => hash_pin::execute(&arguments),
         #[cfg(feature = "embedded-broker")]
         Command::Demo(arguments) => hushgate::cli::demo::execute(&arguments),
         Command::Completions(arguments) => completions::execute(&arguments),
