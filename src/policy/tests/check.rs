@@ -124,7 +124,7 @@ fn a_hook_body_is_checked() {
         ),
         (
             "if approvals(\"lock.*\", \"1d\") > 0 { deny(\"no\") }",
-            "error comparison 2:33 `>` cannot compare a map with a number",
+            "error comparison 2:30 `>` cannot compare a map with a number",
         ),
         (
             "if between(\"10 pm\", \"07:00\") { deny(\"no\") }",
