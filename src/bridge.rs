@@ -203,6 +203,40 @@ mod tests {
     use crate::model::event::PolicySource;
 
     #[test]
+    fn what_was_said_is_in_the_journal_and_leaves_only_where_the_owner_says_so() {
+        let commands = "commands: [{topic: say/set, action: assist_satellite.announce, text: '{payload}', data: {code: '1234'}}]\n";
+        for (log, leaves) in [("", false), ("log: {publish_text: true}\n", true)] {
+            let at = At { monotonic_ms: At::MONOTONIC_START_MS, utc: At::UTC_MIN };
+            let setup = Setup {
+                config: Rc::new(config::parse("test.yaml", &format!("{commands}{log}"), &NoSecrets).expect("valid")),
+                sources: Vec::new(),
+                seed: [0; 32],
+                stopwatch: None,
+                saved: None,
+            };
+            let mut out = Vec::new();
+            let mut bridge = Bridge::start(setup, at, &mut out).expect("a bridge");
+            out.clear();
+            bridge.message(at, &Message::live("hushgate/gate/say/set", "come home"), &mut out);
+            let holds = |bytes: &[u8], words: &str| String::from_utf8_lossy(bytes).contains(words);
+            let (mut is_written, mut is_decided) = (false, false);
+            for output in &out {
+                match output {
+                    Output::Journal(record) => is_written |= format!("{record:?}").contains("come home"),
+                    Output::Send(message) => {
+                        is_decided |= message.topic.starts_with("hushgate/decision/");
+                        let is_text = holds(&message.payload, "come home");
+                        assert!(leaves || !is_text, "{message:?}");
+                        assert!(!holds(&message.payload, "1234"), "a code never leaves: {message:?}");
+                    }
+                    _ => {}
+                }
+            }
+            assert!(is_written && is_decided);
+        }
+    }
+
+    #[test]
     fn once_taken_over_not_even_new_rules_let_a_held_command_go() {
         let text = "mode: enforce\ntime_zone: Europe/Berlin\nchannels: {phone: {kind: person, independent: true, confirms: true}}\ncommands: [{topic: door/set, action: lock.unlock}]\n";
         let policy = |text: &str| PolicySource {

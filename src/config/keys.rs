@@ -21,6 +21,7 @@ pub const ROOT: &[&str] = &[
     "floor",
     "home_assistant",
     "data",
+    "log",
 ];
 pub const BROKER: &[&str] = &["url", "username", "password", "ca_file"];
 pub const COMMAND: &[&str] =
@@ -28,7 +29,22 @@ pub const COMMAND: &[&str] =
 pub const FACTS: &[&str] = &["statestream", "topics"];
 pub const FACT: &[&str] = &["topic", "when", "payload", "entity", "attribute", "value"];
 pub const EVENT: &[&str] = &["topic", "when", "payload", "event", "speaker", "text", "confidence", "data"];
-pub const CHANNEL: &[&str] = &["kind", "independent", "confirms", "satellite", "person"];
+pub const CHANNEL: &[&str] = &[
+    "kind",
+    "independent",
+    "confirms",
+    "satellite",
+    "person",
+    "may_confirm",
+    "carried_by",
+    "user",
+    "pin",
+    "totp",
+    "ask",
+    "over",
+    "answers",
+];
+pub const ANSWER: &[&str] = &["topic", "when", "payload", "says", "token", "code"];
 pub const SPEAKER: &[&str] = &["channel", "mute", "unmute", "announce"];
 pub const OUTGOING: &[&str] = &["topic", "payload", "retain"];
 pub const ASK: &[&str] = &["response_prefixes"];
@@ -36,6 +52,8 @@ pub const HOME_ASSISTANT: &[&str] =
     &["discovery", "gate", "twins", "eventstream", "channel", "settle", "revert_covers", "canary"];
 pub const CANARY: &[&str] = &["home_assistant", "unprivileged"];
 pub const LOGIN: &[&str] = &["username", "password"];
+pub const LOG: &[&str] = &["text", "publish_text", "ordinary", "sensitive", "size", "sync"];
+pub const LOG_TEXT: &[&str] = &["default", "voice", "person", "automation", "agent", "policy", "unknown"];
 
 /// All sections, with the name that the documents give them.
 pub const SECTIONS: &[(&str, &[&str])] = &[
@@ -46,10 +64,15 @@ pub const SECTIONS: &[(&str, &[&str])] = &[
     ("facts.topics", FACT),
     ("events", EVENT),
     ("channels", CHANNEL),
+    ("channels.ask", OUTGOING),
+    ("channels.over", OUTGOING),
+    ("channels.answers", ANSWER),
     ("speakers", SPEAKER),
     ("notify", OUTGOING),
     ("ask", ASK),
     ("home_assistant", HOME_ASSISTANT),
     ("home_assistant.canary", CANARY),
     ("home_assistant.canary.home_assistant", LOGIN),
+    ("log", LOG),
+    ("log.text", LOG_TEXT),
 ];

@@ -9,7 +9,7 @@
 use super::{Engine, Turn};
 use crate::config::Config;
 use crate::model::durable::{Change, Mute};
-use crate::model::event::{Entry, Event, Publication};
+use crate::model::event::{Entry, Event};
 use crate::model::mode::Mode;
 use crate::model::request::Request;
 use crate::model::time::At;
@@ -87,9 +87,7 @@ impl Engine {
         }
         for id in granted {
             if self.world.borrow().durable.grants.contains_key(&id) {
-                turn.record(Entry::Revoked { id: id.clone(), by: "journal".to_owned() });
-                self.change(turn, Change::Revoke { id: id.clone() });
-                turn.publish(Publication::GrantState { id, grant: None });
+                self.revoke(turn, &id, "journal");
             }
         }
     }

@@ -47,9 +47,11 @@ impl Engine {
     /// and a switch that stands looser than the configuration falls back to it.
     pub(super) fn restore(&mut self, turn: &mut Turn<'_>) {
         self.end_loosened(turn, "restart");
+        self.restore_grants(turn);
         self.end_what_is_due(turn);
         self.judge_pendings_again(turn, "the bridge was restarted", true);
     }
+
     /// What stands looser than the configuration falls back to it. What is held is judged again by the caller.
     pub(super) fn end_loosened(&mut self, turn: &mut Turn<'_>, by: &str) {
         let mode = self.world.borrow().durable.mode;

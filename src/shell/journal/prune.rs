@@ -145,8 +145,12 @@ fn is_past(line: &Line<'_>, log: &Log, now: Timestamp) -> bool {
 
 fn rewrite(path: &Path, log: &Log, now: Timestamp) -> io::Result<()> {
     let new = path.with_extension("log.new");
-    let mut options = OpenOptions::new();
-    let mut file = BufWriter::new(disk::private(options.write(true).create(true).truncate(true), &new)?);
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        // Nothing, or what a run left that ended here.
+        _ => {}
+    }
+    let mut file = BufWriter::new(disk::private(OpenOptions::new().write(true).create_new(true), &new)?);
     each_line(path, |bytes, line| match line {
         Some(line) if is_past(&line, log, now) => {
             let digest = format!("#{}", chain::hexadecimal(&line.body.digest()));

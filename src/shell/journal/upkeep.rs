@@ -66,9 +66,7 @@ impl Upkeep {
                 State::Removing(removing) => {
                     let removed = removing.await.unwrap_or_else(|error| Err(broke_off(&error)));
                     self.state = idle(INTERVAL);
-                    if let Err(error) = removed {
-                        return Err(error);
-                    }
+                    removed?;
                 }
             }
         }
