@@ -250,8 +250,8 @@ pub fn record(record: &Record, palette: &Palette, zone: Option<&TimeZone>) -> (b
         ),
         Entry::Stopped { reason } => (false, format!("hushgate ends: {}", harmless(reason))),
         Entry::Journal { failure: Some(reason) } => {
-            let why = format!("{}; sensitive requests are denied", harmless(reason));
-            (true, about("failing", "the journal cannot be written", &why))
+            let reason = harmless(reason);
+            (true, format!("the journal cannot be written{SEPARATOR}{reason}; what is sensitive is denied"))
         }
         Entry::Journal { failure: None } => (false, "the journal can be written again".to_owned()),
         Entry::Gap { lost, since, reason } => {
