@@ -14,11 +14,12 @@ mod control;
 #[cfg(feature = "embedded-broker")]
 pub mod demo;
 pub mod doctor;
-mod log;
+pub mod log;
 pub mod release;
 pub mod run;
 mod settings;
 mod shipped;
+mod stderr;
 mod terminal;
 pub mod test;
 pub mod watch;

@@ -11,6 +11,8 @@ pub mod health;
 pub mod journal;
 pub mod lines;
 pub mod link;
+pub mod log;
+pub mod plain;
 pub mod reload;
 mod renewal;
 pub mod run;
