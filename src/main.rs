@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use hushgate::cli::{Arguments, Command, accept, acl, check, completions, doctor, release, run, test, watch};
+use hushgate::cli::{Arguments, Command, accept, acl, check, completions, doctor, log, release, run, test, watch};
 
 fn main() -> ExitCode {
     let exit = match Arguments::parse().command {
@@ -12,6 +12,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::execute(&arguments),
         Command::Test(arguments) => test::execute(&arguments),
         Command::Watch(arguments) => watch::execute(&arguments),
+        Command::Log(arguments) => log::execute(&arguments),
         Command::Doctor(arguments) => doctor::execute(&arguments),
         Command::Accept(arguments) => accept::execute(&arguments),
         Command::Acl(arguments) => acl::execute(&arguments),

@@ -12,7 +12,6 @@ pub mod journal;
 pub mod lines;
 pub mod link;
 pub mod log;
-pub mod plain;
 pub mod reload;
 mod renewal;
 pub mod run;

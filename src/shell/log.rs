@@ -28,3 +28,6 @@ pub fn journal_folder(data: &Path) -> PathBuf {
 pub fn index_file(data: &Path) -> PathBuf {
     data.join(INDEX_FILE)
 }
+
+#[cfg(test)]
+mod tests;

@@ -94,6 +94,8 @@ impl From<String> for Failure {
 pub struct Index {
     connection: Connection,
     texts: BTreeMap<String, i64>,
+    /// Changes when somebody else has written: the numbers of texts may be others then.
+    data_version: i64,
     has_indexes: bool,
 }
 
@@ -128,7 +130,7 @@ impl Index {
             check_version(&transaction)?;
         }
         transaction.commit()?;
-        Ok(Index { connection, texts: BTreeMap::new(), has_indexes: false })
+        Ok(Index { connection, texts: BTreeMap::new(), data_version: 0, has_indexes: false })
     }
 
     /// Opens it for asking. `None`: there is none.
@@ -144,7 +146,7 @@ impl Index {
         check_version(&connection)?;
         // All questions see one state.
         connection.execute_batch("BEGIN")?;
-        Ok(Some(Index { connection, texts: BTreeMap::new(), has_indexes: true }))
+        Ok(Some(Index { connection, texts: BTreeMap::new(), data_version: 0, has_indexes: true }))
     }
 
     /// How far each segment is indexed, in order.
@@ -182,6 +184,20 @@ impl Index {
             self.has_indexes = true;
         }
         Ok(added)
+    }
+
+    /// Takes everything out, so that the next `catch_up` begins anew. A bridge that keeps the same index goes on with it.
+    ///
+    /// # Errors
+    /// The index cannot be written.
+    pub fn clear(&mut self) -> Result<(), Failure> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute_batch("DROP TABLE entries; DROP TABLE segments; DROP TABLE texts;")?;
+        transaction.execute_batch(TABLES)?;
+        transaction.commit()?;
+        self.texts.clear();
+        self.has_indexes = false;
+        Ok(())
     }
 
     /// Takes out the entries of segments that are gone or no longer what was indexed. Gives the ends of the others.
@@ -225,6 +241,11 @@ impl Index {
     /// One transaction. Who else indexes meanwhile has waited for it, or is waited for: it goes on from what is there.
     fn index_batch(&mut self, segment: &Segment, lines: &mut Lines) -> Result<u64, Failure> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let data_version = transaction.query_row("PRAGMA data_version", [], |row| row.get(0))?;
+        if data_version != self.data_version {
+            self.texts.clear();
+            self.data_version = data_version;
+        }
         let mut progress = progress_of(&transaction, segment.first)?;
         if progress.end != lines.offset() {
             *lines = Lines::open(&segment.path, progress.end)?;
@@ -319,9 +340,8 @@ fn number_of(transaction: &Transaction<'_>, texts: &mut BTreeMap<String, i64>, t
         return Ok(*number);
     }
     transaction.prepare_cached("INSERT OR IGNORE INTO texts (text) VALUES (?1)")?.execute([text])?;
-    let number = transaction
-        .prepare_cached("SELECT id FROM texts WHERE text = ?1")?
-        .query_row([text], |row| row.get(0))?;
+    let number =
+        transaction.prepare_cached("SELECT id FROM texts WHERE text = ?1")?.query_row([text], |row| row.get(0))?;
     if texts.len() >= TEXTS_REMEMBERED_MAX {
         texts.clear();
     }

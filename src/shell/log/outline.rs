@@ -201,7 +201,7 @@ mod tests {
         let outline = outline(
             r#"{"at":"2026-11-22T23:14:00Z","record":"decision","decision":{"id":"019abc00000-000002-aabbccdd",
             "at":"2026-11-22T23:14:00Z","request":{"action":"lock.unlock","target":"front_door","source":
-            {"kind":"voice","satellite":{"name":"kitchen","evidence":{"certainty":"likely","age_ms":1}}},"door":"gate",
+            {"kind":"voice","satellite":{"name":"kitchen","certainty":"likely","age_ms":1}},"door":"gate",
             "text":{"sealed":"00"}},"verdict":"deny","applied":"allow","mode":"observe","reason":"no","deciding":["night"],
             "opinions":[{"policy":"night","verdict":"deny","reason":"no","mode":"observe"}],"facts":[],"grade":"prevented",
             "enforcement":"unproven","revision":"1","settles":{"pending":"019abc00000-000001-aabbccdd","outcome":"expired"}}}"#,
@@ -217,11 +217,29 @@ mod tests {
     #[test]
     fn other_records_are_found_by_what_they_are_about() {
         for (body, kind, speaker, policies, is_about) in [
-            (r#""record":"muted","speaker":"kitchen","until":"","reason":"","by":"night","applied":true"#, "muted", Some("kitchen"), vec!["night"], false),
+            (
+                r#""record":"muted","speaker":"kitchen","until":"","reason":"","by":"night","applied":true"#,
+                "muted",
+                Some("kitchen"),
+                vec!["night"],
+                false,
+            ),
             (r#""record":"noticed","pending":"1-1-1","channel":"phone""#, "noticed", Some("phone"), vec![], true),
             (r#""record":"reverted","by":"1-1-1","topic":"t","action":"lock.lock""#, "reverted", None, vec![], true),
-            (r#""record":"policy_failed","error":{"policy":"night","file":""}"#, "policy_failed", None, vec!["night"], false),
-            (r#""record":"event","event":{"name":"voice.wake_word","speaker":"hall"},"policies":["a","b"]"#, "event", Some("hall"), vec!["a", "b"], false),
+            (
+                r#""record":"policy_failed","error":{"policy":"night","file":""}"#,
+                "policy_failed",
+                None,
+                vec!["night"],
+                false,
+            ),
+            (
+                r#""record":"event","event":{"name":"voice.wake_word","speaker":"hall"},"policies":["a","b"]"#,
+                "event",
+                Some("hall"),
+                vec!["a", "b"],
+                false,
+            ),
             (r#""record":"something_new","channel":{"x":1}"#, "", None, vec![], false),
             (r#""record":"connected""#, "connected", None, vec![], false),
         ] {
@@ -231,19 +249,24 @@ mod tests {
                 continue;
             };
             assert_eq!(found.record, kind);
-            assert_eq!((found.speaker.as_deref(), found.policies.clone()), (speaker, policies.into_iter().map(str::to_owned).collect()), "{body}");
+            assert_eq!(
+                (found.speaker.as_deref(), found.policies.clone()),
+                (speaker, policies.into_iter().map(str::to_owned).collect()),
+                "{body}"
+            );
             assert_eq!(found.about.is_some(), is_about, "{body}");
         }
     }
 
     #[test]
     fn keys_grow_with_time_and_any_text_has_one() {
-        let keys = ["019abc00000-000001-ffffffff", "019abc00000-000002-00000000", "019abc00001-000001-00000000"].map(key);
+        let keys =
+            ["019abc00000-000001-ffffffff", "019abc00000-000002-00000000", "019abc00001-000001-00000000"].map(key);
         assert!(keys.is_sorted() && keys[0] > 0, "{keys:?}");
         assert_ne!(key("one"), key("two"));
         for text in ["", "-", "--", "fffffffffffffffffff-1-1", "-1--1-1", "zz-1-1"] {
             assert_eq!(key(text), key(text));
         }
-        assert_eq!(time_of("019abc00000-000001-ffffffff"), Timestamp::from_millisecond(0x1_9abc_0000_0).ok());
+        assert_eq!(time_of("019abc00000-000001-ffffffff"), Timestamp::from_millisecond(0x0019_abc0_0000).ok());
     }
 }

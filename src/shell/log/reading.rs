@@ -10,9 +10,9 @@ use super::outline;
 use super::segments::{self, Fetcher, Found, Lines, Place, Segment};
 use super::select::{self, Selection};
 use super::{index_file, journal_folder};
-use crate::journal::line::{self, Body};
+use crate::journal::line::{self, Body, Line};
 use crate::journal::seal::{self, Opened};
-use crate::model::event::Record;
+use crate::model::event::{Entry, Record};
 
 /// Records after another one that are looked at for what followed from it.
 pub const FOLLOWING_MAX: usize = 8;
@@ -23,7 +23,6 @@ pub struct Reading {
     segments: Vec<Segment>,
     index: Option<Index>,
     known: Vec<Known>,
-    fetcher: Fetcher,
     /// Why there is an index that is not used. For the owner.
     pub problem: Option<String>,
 }
@@ -32,8 +31,6 @@ pub struct Reading {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Kept {
     pub place: Place,
-    /// Where the chain stands.
-    pub link: [u8; 32],
     pub opened: Opened,
 }
 
@@ -52,8 +49,7 @@ impl Reading {
                 folder.display()
             ));
         }
-        let fetcher = Fetcher::new(&folder);
-        let mut reading = Reading { segments, index: None, known: Vec::new(), fetcher, problem: None };
+        let mut reading = Reading { segments, index: None, known: Vec::new(), problem: None };
         reading.problem = reading.look(&index_file(data)).err();
         Ok(reading)
     }
@@ -96,7 +92,10 @@ impl Reading {
             self.known.iter().find(|known| known.first == segment.first).map_or(0, |known| known.end)
         };
         let last_known = self.known.last().map_or(0, |known| known.first);
-        self.segments.iter().filter(move |segment| segment.first >= last_known).map(move |segment| (segment, end(segment)))
+        self.segments
+            .iter()
+            .filter(move |segment| segment.first >= last_known)
+            .map(move |segment| (segment, end(segment)))
     }
 
     /// Every record that is wanted, in order, until `each` says `false`. `scanned` hears of bytes as they are read.
@@ -187,57 +186,66 @@ impl Reading {
         }
         Ok(())
     }
+}
+
+/// Between two words about the progress of a scan.
+const SCAN_TOLD_BYTES: u64 = 1024 * 1024;
+
+/// Reads single records.
+#[derive(Debug)]
+pub struct Records {
+    fetcher: Fetcher,
+}
+
+impl Records {
+    pub fn new(data: &Path) -> Records {
+        Records { fetcher: Fetcher::new(&journal_folder(data)) }
+    }
 
     /// Reads a record. `None`: it was pruned meanwhile.
     ///
     /// # Errors
     /// For the owner: it is not there.
     pub fn fetch(&mut self, place: Place) -> Result<Option<Kept>, String> {
-        fetch(&mut self.fetcher, place)
+        let seq = place.seq;
+        let found = self.fetcher.from(place.segment, place.offset)?.next_line()?;
+        let line = match found {
+            Some(Found::Line { text, .. }) => line::read(text).ok().filter(|line| line.seq == seq),
+            _ => None,
+        };
+        let Some(line) = line else {
+            return Err(format!(
+                "record {seq} is not where the index says\nhelp: make the index anew with `hushgate log rebuild`"
+            ));
+        };
+        let Body::Whole(body) = line.body else { return Ok(None) };
+        let opened = seal::open(body, line.open).map_err(|error| format!("record {seq}: {error}"))?;
+        Ok(Some(Kept { place, opened }))
     }
 
-    /// What was recorded in the same moment after a record: what followed from it. Only of its own segment.
+    /// What was recorded in the same moment after a decision, up to the next decision: what followed from it. Only of its
+    /// own segment.
     ///
     /// # Errors
     /// The segment cannot be read.
-    pub fn following(&mut self, place: Place) -> Result<Vec<(u64, Record)>, String> {
+    pub fn following(&mut self, place: Place) -> Result<Vec<(Place, Record)>, String> {
         let lines = self.fetcher.from(place.segment, place.offset)?;
-        let mut following = Vec::new();
-        for position in 0..=FOLLOWING_MAX {
-            let Some(Found::Line { text, .. }) = lines.next_line()? else { break };
-            let Ok(line) = line::read(text) else { break };
-            let Body::Whole(body) = line.body else { break };
-            // The first one is the record itself.
-            if position > 0 {
-                let Ok(record) = seal::open(body, line.open).and_then(Opened::into_record) else { break };
-                following.push((line.seq, record));
+        let mut following: Vec<(Place, Record)> = Vec::new();
+        let mut at = None;
+        while let Some(Found::Line { offset, text }) = lines.next_line()? {
+            let Ok(Line { seq, body: Body::Whole(body), open, .. }) = line::read(text) else { break };
+            let Ok(record) = seal::open(body, open).and_then(Opened::into_record) else { break };
+            // The first one is the decision itself.
+            let Some(at) = at else {
+                at = Some(record.at);
+                continue;
+            };
+            let is_decision = matches!(record.entry, Entry::Decision { .. });
+            if is_decision || record.at != at || following.len() >= FOLLOWING_MAX {
+                break;
             }
+            following.push((Place { seq, segment: place.segment, offset }, record));
         }
         Ok(following)
     }
-}
-
-/// Between two words about the progress of a scan.
-const SCAN_TOLD_BYTES: u64 = 1024 * 1024;
-
-/// Reads one record. `None`: it was pruned meanwhile.
-///
-/// # Errors
-/// For the owner: it is not there.
-pub fn fetch(fetcher: &mut Fetcher, place: Place) -> Result<Option<Kept>, String> {
-    let astray = || {
-        format!(
-            "record {} is not where the index says\nhelp: make the index anew with `hushgate log rebuild`",
-            place.seq
-        )
-    };
-    let found = fetcher.from(place.segment, place.offset)?.next_line()?;
-    let Some(Found::Line { text, .. }) = found else { return Err(astray()) };
-    let line = line::read(text).map_err(|_| astray())?;
-    if line.seq != place.seq {
-        return Err(astray());
-    }
-    let Body::Whole(body) = line.body else { return Ok(None) };
-    let opened = seal::open(body, line.open).map_err(|error| format!("record {}: {error}", place.seq))?;
-    Ok(Some(Kept { place, link: line.link, opened }))
 }

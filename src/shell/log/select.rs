@@ -59,7 +59,9 @@ pub struct Selection {
     pub speakers: Vec<NamePattern>,
     pub policies: Vec<NamePattern>,
     pub sources: Vec<SourceKind>,
-    /// The key of a decision: it, and what is about it.
+    /// The number of one record.
+    pub seq: Option<u64>,
+    /// Keys of decisions: they, and what is about them.
     pub keys: Vec<i64>,
 }
 
@@ -71,7 +73,8 @@ impl Selection {
         };
         let policies = || outline.policies.iter().any(|policy| one(&self.policies, Some(policy)));
         let is_about = |key: &i64| outline.own == Some(*key) || outline.about == Some(*key);
-        self.since.is_none_or(|since| outline.at_ms >= since.as_millisecond())
+        self.seq.is_none_or(|seq| outline.seq == seq)
+            && self.since.is_none_or(|since| outline.at_ms >= since.as_millisecond())
             && self.until.is_none_or(|until| outline.at_ms < until.as_millisecond())
             && (self.records.is_empty() || self.records.contains(&outline.record))
             && among(&self.verdicts, outline.verdict)
@@ -117,6 +120,7 @@ pub fn run(
 /// stands in it.
 fn conditions(index: &Index, selection: &Selection) -> Result<Option<String>, Failure> {
     let mut sql = "1".to_owned();
+    push(&mut sql, "seq", selection.seq.map(index::signed).into_iter());
     if !push_times(index, selection, &mut sql)? {
         return Ok(None);
     }
@@ -154,8 +158,8 @@ fn push_times(index: &Index, selection: &Selection, sql: &mut String) -> Result<
     if selection.since.is_none() && selection.until.is_none() {
         return Ok(true);
     }
-    let since_ms = selection.since.map_or(i64::MIN, |since| since.as_millisecond());
-    let until_ms = selection.until.map_or(i64::MAX, |until| until.as_millisecond());
+    let since_ms = selection.since.map_or(i64::MIN, Timestamp::as_millisecond);
+    let until_ms = selection.until.map_or(i64::MAX, Timestamp::as_millisecond);
     let known = index.known()?;
     let mut within = known.iter().filter(|known| known.at_max_ms >= since_ms && known.at_min_ms < until_ms);
     let Some(first) = within.next() else { return Ok(false) };

@@ -30,9 +30,9 @@ impl std::str::FromStr for Head {
 
     /// Reads `<number>:<64 hexadecimal digits>`.
     fn from_str(text: &str) -> Result<Head, String> {
-        let head = text.split_once(':').and_then(|(seq, link)| {
-            Some(Head { seq: seq.parse().ok()?, link: chain::read_link(link)? })
-        });
+        let head = text
+            .split_once(':')
+            .and_then(|(seq, link)| Some(Head { seq: seq.parse().ok()?, link: chain::read_link(link)? }));
         head.ok_or_else(|| format!("expected `<number>:<64 hexadecimal digits>`, found `{text}`"))
     }
 }
@@ -218,7 +218,10 @@ impl Check<'_> {
         self.body(line)?;
         let head = Head { seq: line.seq, link: line.link };
         if self.expected.iter().any(|expected| expected.seq == head.seq && expected.link != head.link) {
-            return Err((Fault::Changed, format!("the chain stands elsewhere at line {} than the head says", head.seq)));
+            return Err((
+                Fault::Changed,
+                format!("the chain stands elsewhere at line {} than the head says", head.seq),
+            ));
         }
         self.report.head = Some(head);
         self.report.lines += 1;
@@ -231,7 +234,11 @@ impl Check<'_> {
             Body::Pruned(_) => {
                 self.report.pruned += 1;
                 let is_empty = line.open.is_empty();
-                return if is_empty { Ok(()) } else { Err((Fault::Changed, "it was pruned, yet something is open".to_owned())) };
+                return if is_empty {
+                    Ok(())
+                } else {
+                    Err((Fault::Changed, "it was pruned, yet something is open".to_owned()))
+                };
             }
             Body::Whole(body) => body,
         };
