@@ -6,8 +6,11 @@
 //!
 //! It is asked twice: of all opinions (the verdict), and of those that are enforced (what is done).
 
+use std::borrow::Cow;
+
+use super::grants;
 use crate::model::action::{ACCEPT, Class, GRANT, RELEASE, SET_MODE, TURN_OFF_POLICY, UNMUTE};
-use crate::model::decision::{CONFIRM_WITHIN_DEFAULT_MS, Opinion, Terms, Verdict};
+use crate::model::decision::{CONFIRM_WITHIN_DEFAULT_MS, Opinion, Otherwise, Terms, Verdict};
 use crate::model::mode::Mode;
 use crate::model::request::Request;
 
@@ -43,12 +46,17 @@ pub(super) fn combine<'a>(
             reasons.push(&opinion.reason);
         }
     }
-    Combined {
-        verdict,
-        reason: reasons.join("; "),
-        deciding: deciding.clone().map(|opinion| opinion.policy.clone()).collect(),
-        terms: (verdict == Verdict::Confirm).then(|| strictest_terms(request, deciding)),
+    let mut reason = reasons.join("; ");
+    let policies = deciding.clone().map(|opinion| opinion.policy.clone()).collect();
+    let mut terms = (verdict == Verdict::Confirm).then(|| strictest_terms(request, deciding));
+    if let Some(terms) = &mut terms
+        && terms.otherwise == Otherwise::Allow
+        && class == Class::Sensitive
+    {
+        terms.otherwise = Otherwise::Deny;
+        reason.push_str("; silence denies it, since it is sensitive and the rule does not say \"allow_sensitive\"");
     }
+    Combined { verdict, reason, deciding: policies, terms }
 }
 
 /// The opinions that are acted on: those of enforcing policies in an enforcing house.
@@ -72,6 +80,8 @@ fn class_default(request: &Request, class: Class) -> Combined {
 pub(super) const QUESTION_CHARACTERS_MAX: usize = 500;
 /// Characters of the target in a question that no policy words, so that it cannot push the asker out of sight.
 const TARGET_CHARACTERS_MAX: usize = 100;
+/// Characters of what a grant means, for the same reason.
+const MEANING_CHARACTERS_MAX: usize = 300;
 
 /// A text in one line and in one direction, of at most so many characters: an asker must not be able to write a second
 /// question below the first.
@@ -92,31 +102,40 @@ fn question(request: &Request) -> String {
     let seeming = source.evidence.map_or_else(String::new, |evidence| format!("{} ", evidence.certainty.name()));
     let by = source.channel.as_ref().or(source.satellite.as_ref().map(|satellite| &satellite.name));
     let by = by.map(|name| format!(" (`{name}`)")).unwrap_or_default();
-    let meaning = meaning(&request.action).map(|meaning| format!(" ({meaning})")).unwrap_or_default();
+    let meaning = meaning(request).map(|meaning| format!(" ({meaning})")).unwrap_or_default();
     format!("Allow `{}`{target}{meaning}? Asked by: {seeming}{}{by}.", request.action, source.kind.name())
 }
 
 /// What follows from an action of the bridge itself. Its name alone tells that to nobody who did not ask for it.
-fn meaning(action: &str) -> Option<&'static str> {
-    match action {
-        SET_MODE => Some("the bridge holds nothing back"),
-        TURN_OFF_POLICY => Some("this policy no longer judges"),
-        UNMUTE => Some("its microphone listens again"),
-        RELEASE => Some("Home Assistant commands its devices without the gate"),
-        ACCEPT => Some("what devices announce now is taken for right"),
-        GRANT => Some("this channel may do it for a while without being asked"),
-        _ => None,
-    }
+fn meaning(request: &Request) -> Option<Cow<'static, str>> {
+    let meaning = match request.action.as_str() {
+        SET_MODE => "the bridge holds nothing back",
+        TURN_OFF_POLICY => "this policy no longer judges",
+        UNMUTE => "its microphone listens again",
+        RELEASE => "Home Assistant commands its devices without the gate",
+        ACCEPT => "what devices announce now is taken for right",
+        GRANT => return Some(in_one_line(&grants::meaning(request), MEANING_CHARACTERS_MAX).into()),
+        _ => return None,
+    };
+    Some(meaning.into())
 }
 
-/// All who ask for a confirmation must be satisfied: the shortest time, and the channels that all of them name.
+/// All who ask for a confirmation must be satisfied: the shortest time, the channels that all of them name, a code if
+/// anybody wants one, the stricter side of silence, and a group only where all name the same.
 ///
-/// Where they name no channel in common, `from` holds a name that no channel has, so that none is fit.
-fn strictest_terms<'a>(request: &Request, deciding: impl Iterator<Item = &'a Opinion>) -> Terms {
+/// Where they name no channel in common, `from` holds a name that no channel has, so that none is fit. Who asks without
+/// terms of its own (a failed policy) wants no code, and wants silence to be a no.
+fn strictest_terms<'a>(request: &Request, deciding: impl Iterator<Item = &'a Opinion> + Clone) -> Terms {
     let mut asked: Vec<&str> = Vec::new();
     let mut within_ms = u64::MAX;
     let mut from: Option<Vec<String>> = None;
-    for terms in deciding.filter_map(|opinion| opinion.terms.as_ref()) {
+    let said = |opinion: &'a Opinion| opinion.terms.as_ref();
+    let pin = deciding.clone().filter_map(said).any(|terms| terms.pin);
+    let otherwise = deciding.clone().map(|opinion| said(opinion).map_or(Otherwise::Deny, |terms| terms.otherwise));
+    let otherwise = otherwise.max().unwrap_or_default();
+    let mut groups = deciding.clone().map(|opinion| said(opinion).and_then(|terms| terms.group.as_ref()));
+    let group = groups.next().flatten().filter(|group| groups.all(|other| other == Some(group)));
+    for terms in deciding.filter_map(said) {
         asked.push(&terms.ask);
         within_ms = within_ms.min(terms.within_ms);
         if !terms.from.is_empty() {
@@ -134,7 +153,7 @@ fn strictest_terms<'a>(request: &Request, deciding: impl Iterator<Item = &'a Opi
         Some(common) if common.is_empty() => vec![NO_COMMON_CHANNEL.to_owned()],
         Some(common) => common,
     };
-    Terms { within_ms, from, ..Terms::new(ask) }
+    Terms { ask, within_ms, from, pin, otherwise, group: group.cloned() }
 }
 
 /// Stands for "the policies name no channel in common". No channel can be called so.
@@ -209,6 +228,41 @@ mod tests {
         }
         let nobody_words_it = combine(&request(), Class::Sensitive, false, [].iter()).terms.expect("terms");
         assert_eq!(nobody_words_it.ask, "Allow `a.b` for `door`? Asked by: voice (`kitchen`).");
+    }
+
+    #[test]
+    fn a_code_is_wanted_if_anybody_wants_it_and_silence_and_groups_need_all() {
+        use Otherwise::{Allow, AllowSensitive, Deny};
+        let said = |pin, otherwise, group: Option<&str>| {
+            let terms = Terms { pin, otherwise, group: group.map(str::to_owned), ..Terms::new("x?".to_owned()) };
+            Opinion { terms: Some(terms), ..opinion("p", Verdict::Confirm) }
+        };
+        let without_terms = || opinion("failed", Verdict::Confirm);
+        for (opinions, class, expected) in [
+            (vec![said(false, Allow, Some("g"))], Class::Ordinary, (false, Allow, Some("g"))),
+            (vec![said(true, Deny, None), said(false, Allow, None)], Class::Ordinary, (true, Deny, None)),
+            (vec![said(false, AllowSensitive, None), said(false, Allow, None)], Class::Ordinary, (false, Allow, None)),
+            (
+                vec![said(false, Allow, Some("g")), said(false, Allow, Some("g"))],
+                Class::Ordinary,
+                (false, Allow, Some("g")),
+            ),
+            (vec![said(false, Allow, Some("g")), said(false, Allow, Some("h"))], Class::Ordinary, (false, Allow, None)),
+            (vec![said(false, Allow, Some("g")), said(false, Allow, None)], Class::Ordinary, (false, Allow, None)),
+            (vec![said(false, Allow, Some("g")), without_terms()], Class::Ordinary, (false, Deny, None)),
+            (vec![said(false, AllowSensitive, None)], Class::Sensitive, (false, AllowSensitive, None)),
+            (vec![said(false, AllowSensitive, None), said(false, Allow, None)], Class::Sensitive, (false, Deny, None)),
+            (vec![said(false, Allow, None)], Class::Sensitive, (false, Deny, None)),
+            (vec![], Class::Sensitive, (false, Deny, None)),
+        ] {
+            let combined = combine(&request(), class, false, opinions.iter());
+            let terms = combined.terms.expect("terms");
+            assert_eq!((terms.pin, terms.otherwise, terms.group.as_deref()), expected, "{opinions:?}");
+            let is_told = combined.reason.contains("silence denies it, since it is sensitive");
+            let wanted_allow =
+                opinions.iter().any(|said| said.terms.as_ref().is_some_and(|terms| terms.otherwise == Allow));
+            assert_eq!(is_told, class == Class::Sensitive && wanted_allow, "{}", combined.reason);
+        }
     }
 
     #[test]

@@ -80,6 +80,7 @@ impl Engine {
             tokens: self.tokens(&decision.id, channels, 0),
             round: 0,
             opened_ms: turn.at.monotonic_ms,
+            asked_ms: turn.at.monotonic_ms,
             expires_ms: until.monotonic_ms,
             until: until.utc,
             ask_ms: None,
@@ -135,7 +136,7 @@ impl Engine {
     pub(super) fn settle(&mut self, turn: &mut Turn<'_>, pending: Pending, settlement: Settlement) {
         let channel = settlement.channel.as_deref().unwrap_or_default();
         let (verdict, reason) = match settlement.outcome {
-            Outcome::Approved => (Verdict::Allow, format!("approved on `{channel}`")),
+            Outcome::Approved => (Verdict::Allow, format!("approved on {}", self.strength(channel))),
             Outcome::Rejected => (Verdict::Deny, format!("rejected on `{channel}`")),
             Outcome::Expired | Outcome::JudgedAgain | Outcome::Unopposed | Outcome::Cancelled => {
                 (Verdict::Deny, "nobody confirmed it in time".to_owned())
@@ -183,7 +184,7 @@ impl Engine {
         }
     }
 
-    fn judge_pending_again(&mut self, turn: &mut Turn<'_>, pending: Pending, why: &str, afresh: bool) {
+    pub(super) fn judge_pending_again(&mut self, turn: &mut Turn<'_>, pending: Pending, why: &str, afresh: bool) {
         let request = Rc::new(pending.first.arrival.request.clone());
         // A house that now observes holds back nothing that comes from now on. That is no yes to what is held already.
         let mut judgement = self.judge(turn, &request, Mode::Enforce);
@@ -232,6 +233,7 @@ impl Engine {
                 terms: terms.clone(),
                 tokens,
                 round,
+                asked_ms: turn.at.monotonic_ms,
                 expires_ms: until.monotonic_ms,
                 until: until.utc,
                 ..pending

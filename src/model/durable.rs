@@ -26,8 +26,12 @@ pub const MEMORIES_MAX: usize = 64;
 pub const PROMPTS_MAX: usize = 4_096;
 /// How long a question is remembered.
 pub const PROMPTS_KEPT_MS: u64 = 7 * 86_400_000;
-/// Wrong codes that are remembered of one channel.
-pub const WRONG_CODES_MAX: usize = 16;
+/// Wrong codes of one channel that are remembered. As many within `WRONG_CODES_WINDOW_MS` lock it.
+pub const WRONG_CODES_MAX: usize = 5;
+/// How long a wrong code counts.
+pub const WRONG_CODES_WINDOW_MS: u64 = 10 * 60_000;
+/// How long a channel is locked.
+pub const LOCK_MS: u64 = 15 * 60_000;
 
 /// One request behind a question.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -58,6 +62,9 @@ pub struct Pending {
     /// How often it was asked anew. Part of what the tokens are derived from.
     pub round: u32,
     pub opened_ms: u64,
+    /// Monotonic: when what stands here now was asked.
+    #[serde(default)]
+    pub asked_ms: u64,
     /// Monotonic.
     pub expires_ms: u64,
     /// The same instant for people.
@@ -111,6 +118,18 @@ pub struct Prompt {
     /// `None` while it is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
+}
+
+/// How often people are asked, and what they say.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct PromptCounts {
+    /// Questions of this day of the house.
+    pub today: u64,
+    /// The same by the policies that wanted them. Where several did, it counts for each.
+    pub by_policy: BTreeMap<String, u64>,
+    /// How many of those that ended in the last seven days were approved, from 0 to 1. `None`: none has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval_rate: Option<f64>,
 }
 
 /// What is remembered of one channel's codes. Never a code.
@@ -336,6 +355,7 @@ impl Durable {
         };
         for pending in self.pendings.values_mut() {
             pending.opened_ms = moved(pending.opened_ms);
+            pending.asked_ms = moved(pending.asked_ms);
             pending.expires_ms = moved(pending.expires_ms);
             for time_ms in [&mut pending.ask_ms, &mut pending.noticed_ms].into_iter().flatten() {
                 *time_ms = moved(*time_ms);

@@ -4,8 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::config::Config;
-use crate::model::action::KNOWN_ACTIONS;
+use crate::config::{Channel, Config};
+use crate::model::action::{Class, KNOWN_ACTIONS};
 
 /// Events that the bridge and the integrations tell of, besides those that the configuration names.
 pub const KNOWN_EVENTS: &[&str] = &[
@@ -26,6 +26,10 @@ pub struct Catalog {
     pub channels: BTreeSet<String>,
     /// Those of the channels that may confirm.
     pub confirming: BTreeSet<String>,
+    /// Those of them that have a PIN or TOTP.
+    pub coded: BTreeSet<String>,
+    /// Those of the actions that are sensitive by their names.
+    pub sensitive: BTreeSet<String>,
     pub speakers: BTreeSet<String>,
     pub base: String,
 }
@@ -38,11 +42,15 @@ impl Catalog {
         let classed = [&config.sensitive, &config.ordinary, &config.floor].into_iter().flatten();
         let named = classed.filter(|glob| glob.is_exact()).map(|glob| glob.as_str().to_owned());
         let known_events = KNOWN_EVENTS.iter().map(|event| (*event).to_owned());
+        let actions: BTreeSet<String> =
+            known_actions.chain(config.commands.iter().map(|entry| entry.action.clone())).chain(named).collect();
+        let is_coded = |(_, channel): &(&str, &Channel)| channel.code.is_some();
+        let coded = config.confirming_channels().filter(is_coded).map(|(name, _)| name.to_owned()).collect();
+        let is_sensitive = |action: &&String| config.class_of(action) == Class::Sensitive;
         Catalog {
-            actions: known_actions
-                .chain(config.commands.iter().map(|entry| entry.action.clone()))
-                .chain(named)
-                .collect(),
+            sensitive: actions.iter().filter(is_sensitive).cloned().collect(),
+            actions,
+            coded,
             events: known_events.chain(config.events.iter().map(|entry| entry.event.clone())).collect(),
             channels: config.channels.keys().cloned().collect(),
             confirming: config.confirming_channels().map(|(name, _)| name.to_owned()).collect(),

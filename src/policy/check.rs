@@ -8,6 +8,7 @@ mod kinds;
 mod literals;
 mod names;
 pub(super) mod structure;
+mod terms;
 
 use std::collections::{BTreeMap, BTreeSet};
 

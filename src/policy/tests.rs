@@ -16,7 +16,7 @@ use jiff::Zoned;
 use serde_json::{Value, json};
 
 use super::{Catalog, PolicySet, Reaction, View, World};
-use crate::model::action::KNOWN_ACTIONS;
+use crate::model::action::{Class, KNOWN_ACTIONS};
 use crate::model::decision::Verdict;
 use crate::model::event::PolicySource;
 use crate::model::message::Message;
@@ -32,6 +32,12 @@ pub(super) fn catalog() -> Catalog {
         events: names(super::catalog::KNOWN_EVENTS),
         channels: names(&["panel", "phone", "kitchen"]),
         confirming: names(&["panel", "phone"]),
+        coded: names(&["panel"]),
+        sensitive: KNOWN_ACTIONS
+            .iter()
+            .filter(|(_, class)| *class == Class::Sensitive)
+            .map(|(action, _)| (*action).to_owned())
+            .collect(),
         speakers: names(&["kitchen", "bedroom"]),
         base: "hushgate".to_owned(),
     }

@@ -15,7 +15,7 @@ mod clock;
 mod effects;
 mod facts;
 mod memory;
-mod verdicts;
+pub(super) mod verdicts;
 
 /// Every word that speaks to the house.
 pub const WORDS: &[Word] = &[

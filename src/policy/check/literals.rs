@@ -5,7 +5,7 @@
 
 use rhai::{ASTNode, Expr, FnCallExpr, Position};
 
-use super::{Examined, call_at, literal};
+use super::{Examined, call_at, literal, terms};
 use crate::model::action::is_action;
 use crate::model::glob::Glob;
 use crate::model::topic::check_name;
@@ -131,50 +131,8 @@ fn check_call(examined: &Examined<'_>, call: &FnCallExpr, findings: &mut Vec<Dia
         refuse(position, format!("expected a topic to publish to, found `{topic}`: {error}"));
     }
     if let (Some(Expr::Map(fields, _)), "confirm") = (call.args.first(), word) {
-        check_terms(examined, &fields.0, findings);
+        terms::check(examined, &fields.0, findings);
     }
-}
-
-/// The fields of `confirm(#{ … })`.
-fn check_terms(examined: &Examined<'_>, fields: &[(rhai::Ident, Expr)], findings: &mut Vec<Diagnostic>) {
-    const TERMS: &[&str] = &["ask", "within", "from"];
-    let script = examined.script;
-    for (name, value) in fields {
-        match (name.name.as_str(), value) {
-            ("from", Expr::Array(items, _)) => {
-                findings.extend(items.iter().filter_map(|item| check_channel(examined, item)));
-            }
-            ("from", item) => findings.extend(check_channel(examined, item)),
-            ("within", Expr::StringConstant(text, position)) => {
-                if let Err(message) = parse_duration_ms(text) {
-                    findings.push(script.error("literal", Place::from(*position), message));
-                }
-            }
-            (known, _) if TERMS.contains(&known) => {}
-            (unknown, _) => {
-                let message = format!("expected `ask`, `within` or `from`, found `{unknown}`");
-                let help = did_you_mean(unknown, TERMS.iter().copied());
-                findings.push(script.error("literal", Place::from(name.pos), message).with_help(help));
-            }
-        }
-    }
-    if !fields.iter().any(|(name, _)| name.name == "ask")
-        && let Some((name, _)) = fields.first()
-    {
-        let message = "expected a question in `ask`, found none".to_owned();
-        findings.push(script.error("literal", Place::from(name.pos), message));
-    }
-}
-
-fn check_channel(examined: &Examined<'_>, item: &Expr) -> Option<Diagnostic> {
-    let (channel, position) = literal(Some(item))?;
-    let known = &examined.host.catalog.confirming;
-    if known.contains(channel) {
-        return None;
-    }
-    let help = did_you_mean(channel, known.iter().map(String::as_str));
-    let message = format!("there is no channel `{channel}` that may confirm");
-    Some(examined.script.error("unknown-channel", Place::from(position), message).with_help(help))
 }
 
 /// `request.action == "lock.unlok"`: a comparison with a name that nothing has.

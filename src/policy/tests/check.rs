@@ -1,7 +1,9 @@
 //! What `check` finds: each finding with its place, its text and its help.
 
+use std::collections::BTreeSet;
+
 use super::{catalog, source};
-use crate::policy::check;
+use crate::policy::{Catalog, check};
 
 /// Findings as `severity code line:column message | help`.
 fn findings(text: &str) -> Vec<String> {
@@ -34,6 +36,8 @@ fn a_sound_policy_has_no_findings() {
         "if state(\"lock.door\", \"open\") == \"locked\" && number(\"sensor.x\") > 3 { deny(\"no\") }",
         "if request.data.level > 3 && request.data.name.len() == 2 { deny(\"no\") }",
         "confirm(#{ ask: \"open?\", within: \"30s\", from: [\"phone\"] })",
+        "confirm(#{ ask: \"open?\", pin: true, from: [\"phone\", \"panel\"], otherwise: \"allow\", group: \"lamps\" })",
+        "confirm(#{ ask: \"open?\", pin: false, from: \"phone\" })",
         "if !is_weekend() && weekday() != \"monday\" && request.source == \"voice\" { deny(\"no\") }",
     ] {
         assert_eq!(in_hook(body), Vec::<String>::new(), "{body}");
@@ -124,7 +128,19 @@ fn a_hook_body_is_checked() {
         ),
         (
             "confirm(#{ ask: \"x\", form: \"phone\" })",
-            "error literal 2:22 expected `ask`, `within` or `from`, found `form` | did you mean `from`?",
+            "error literal 2:22 expected `ask`, `within`, `from`, `pin`, `otherwise` or `group`, found `form` | did you mean `from`?",
+        ),
+        (
+            "confirm(#{ ask: \"x\", otherwise: \"alow\" })",
+            "error literal 2:33 expected `deny`, `allow` or `allow_sensitive` in `otherwise`, found `alow` | did you mean `allow`?",
+        ),
+        (
+            "confirm(#{ ask: \"x\", group: \"\" })",
+            "error literal 2:29 expected a name of 1 to 64 characters in `group`, found an empty text",
+        ),
+        (
+            "confirm(#{ ask: \"x\", pin: true, from: [\"phone\"] })",
+            "warning no-code 2:27 expected a channel with a PIN or TOTP in `from`, found `phone` | channels with a code: `panel`",
         ),
         ("confirm(#{ within: \"1m\" })", "error literal 2:12 expected a question in `ask`, found none"),
         (
@@ -319,4 +335,33 @@ fn allowing_on_what_others_may_write_is_noted_once() {
             }
         }
     }
+}
+
+#[test]
+fn terms_that_nobody_can_meet_or_that_mean_less_than_they_say_are_warned_of() {
+    let rule = |actions: &str, terms: &str| {
+        let text = format!(
+            "const ACTIONS = [{actions}];\nfn on_request(request) {{\nconfirm(#{{ ask: \"open?\", {terms} }})\n}}"
+        );
+        [source(&text)]
+    };
+    let window = "every action of this rule is sensitive, so silence denies in spite of `otherwise: \"allow\"`";
+    for (actions, terms, expected) in [
+        ("\"lock.unlock\"", "otherwise: \"allow\"", Some((window, 37))),
+        ("\"lock.unlock\", \"lock.open\"", "otherwise: \"allow\"", Some((window, 37))),
+        ("\"lock.*\"", "otherwise: \"allow\"", None),
+        ("\"lock.unlock\"", "otherwise: \"allow_sensitive\"", None),
+        ("\"lock.unlock\"", "otherwise: \"deny\"", None),
+        ("\"light.turn_on\"", "otherwise: \"allow\"", None),
+    ] {
+        let found = check(&rule(actions, terms), &catalog());
+        let found: Vec<(&str, usize)> =
+            found.iter().map(|finding| (finding.message.as_str(), finding.column)).collect();
+        assert_eq!(found, expected.into_iter().collect::<Vec<_>>(), "{actions} {terms}");
+    }
+    let no_codes = Catalog { coded: BTreeSet::new(), ..catalog() };
+    let found = check(&rule("\"lock.unlock\"", "pin: true"), &no_codes);
+    let said: Vec<(&str, &str)> = found.iter().map(|finding| (finding.code, finding.message.as_str())).collect();
+    let nobody = "no configured channel that may confirm has a PIN or TOTP, so nobody can confirm this";
+    assert_eq!(said, [("no-code", nobody)]);
 }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::{ask, failure, hear, holds, load, request, stated, tell, view};
-use crate::model::decision::{Terms, Verdict};
+use crate::model::decision::{Otherwise, Terms, Verdict};
 use crate::model::message::Message;
 use crate::model::request::{Certainty, Clue, Evidence, HouseEvent, Request, Source, SourceKind};
 
@@ -135,8 +135,22 @@ fn confirm_takes_terms_and_refuses_what_it_does_not_know() {
         Some(Terms { within_ms: 90_000, from: vec!["phone".to_owned()], ..Terms::new("open?".to_owned()) })
     );
     assert_eq!(terms("confirm(\"open?\")"), Some(Terms::new("open?".to_owned())));
+    let grouped = |characters: usize| format!("confirm(#{{ ask: \"open?\", group: \"{}\" }})", "ü".repeat(characters));
+    assert_eq!(terms(&grouped(64)).and_then(|terms| terms.group), Some("ü".repeat(64)));
+    assert_eq!(
+        terms("confirm(#{ ask: \"open?\", pin: true, otherwise: \"allow_sensitive\", group: \"lamps\" })"),
+        Some(Terms {
+            pin: true,
+            otherwise: Otherwise::AllowSensitive,
+            group: Some("lamps".to_owned()),
+            ..Terms::new("open?".to_owned())
+        })
+    );
     for (body, message) in [
-        ("confirm(#{ question: \"open?\" })", "expected `ask`, `within` or `from`, found `question`"),
+        (
+            "confirm(#{ question: \"open?\" })",
+            "expected `ask`, `within`, `from`, `pin`, `otherwise` or `group`, found `question`",
+        ),
         ("confirm(#{ ask: \"open?\", withn: \"1m\" })", "found `withn`; did you mean `within`?"),
         ("confirm(#{ within: \"60s\" })", "expected a question in `ask`, found an empty text"),
         ("confirm(#{ ask: \"open?\", within: \"4s\" })", "expected 5 s to 1 h in `within`, found `\"4s\"`"),
@@ -146,6 +160,18 @@ fn confirm_takes_terms_and_refuses_what_it_does_not_know() {
         ("confirm(#{ ask: \"open?\", from: [] })", "expected 1 to 16 channels in `from`, found `0`"),
         ("confirm(#{ ask: \"open?\", from: \"fone\" })", "found `fone`; did you mean `phone`?"),
         ("confirm(#{ ask: \"open?\", from: [1] })", "expected text in `from`, found `1`"),
+        ("confirm(#{ ask: \"open?\", pin: \"yes\" })", "expected true or false in `pin`, found `\"yes\"`"),
+        ("confirm(#{ ask: \"open?\", otherwise: true })", "expected text in `otherwise`, found `true`"),
+        (
+            "confirm(#{ ask: \"open?\", otherwise: \"alow\" })",
+            "expected `deny`, `allow` or `allow_sensitive` in `otherwise`, found `alow`; did you mean `allow`?",
+        ),
+        ("confirm(#{ ask: \"open?\", group: 5 })", "expected text in `group`, found `5`"),
+        (
+            "confirm(#{ ask: \"open?\", group: \" \" })",
+            "expected a name of 1 to 64 characters in `group`, found an empty text",
+        ),
+        (&grouped(65), "expected a name of 1 to 64 characters in `group`, found `65`"),
         ("confirm(#{ ask: 1 })", "expected text in `ask`, found `1`"),
         ("deny(\" \")", "expected a reason, found an empty text"),
     ] {

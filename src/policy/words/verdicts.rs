@@ -5,7 +5,7 @@
 
 use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
-use crate::model::decision::{Terms, Verdict};
+use crate::model::decision::{Otherwise, Terms, Verdict};
 use crate::policy::call::{Hook, call_of};
 use crate::policy::reaction::Stated;
 use crate::policy::values::VerdictValue;
@@ -20,6 +20,13 @@ pub(super) const CONFIRM_WITHIN_MIN_MS: u64 = 5_000;
 pub(super) const CONFIRM_WITHIN_MAX_MS: u64 = 3_600_000;
 /// Channels that one `confirm` can name.
 pub(super) const CONFIRM_CHANNELS_MAX: usize = 16;
+/// Longest name of a group.
+pub(super) const GROUP_CHARACTERS_MAX: usize = 64;
+/// What the map of `confirm` can say.
+pub(in crate::policy) const TERMS: [&str; 6] = ["ask", "within", "from", "pin", "otherwise", "group"];
+/// What `otherwise` can say, and what it means.
+const OTHERWISE: [(&str, Otherwise); 3] =
+    [("deny", Otherwise::Deny), ("allow", Otherwise::Allow), ("allow_sensitive", Otherwise::AllowSensitive)];
 
 pub(super) fn register(engine: &mut Engine) {
     engine.register_fn("allow", allow).register_fn("allow", allow_with_reason);
@@ -52,11 +59,12 @@ fn confirm_on_terms(context: NativeCallContext, fields: Map) -> Outcome<VerdictV
             "ask" => terms.ask = text_of("ask", value)?,
             "within" => terms.within_ms = within_ms(value)?,
             "from" => terms.from = channels(&context, value)?,
+            "pin" => terms.pin = truth_of("pin", value)?,
+            "otherwise" => terms.otherwise = otherwise(value)?,
+            "group" => terms.group = Some(group(value)?),
             other => {
-                let help = did_you_mean(other, ["ask", "within", "from"]).unwrap_or_default();
-                return fail(
-                    format!("expected `ask`, `within` or `from`, found `{other}`; {help}").trim_end_matches("; "),
-                );
+                let help = did_you_mean(other, TERMS).map_or_else(String::new, |help| format!("; {help}"));
+                return fail(format!("expected {}, found `{other}`{help}", one_of(&TERMS)));
             }
         }
     }
@@ -88,6 +96,57 @@ fn text_of(name: &str, value: &Dynamic) -> Outcome<String> {
         Ok(value.to_string())
     } else {
         fail(format!("expected text in `{name}`, found {}", shown(value)))
+    }
+}
+
+fn truth_of(name: &str, value: &Dynamic) -> Outcome<bool> {
+    match value.as_bool() {
+        Ok(truth) => Ok(truth),
+        Err(_) => fail(format!("expected true or false in `{name}`, found {}", shown(value))),
+    }
+}
+
+fn otherwise(value: &Dynamic) -> Outcome<Otherwise> {
+    match read_otherwise(&text_of("otherwise", value)?) {
+        Ok(otherwise) => Ok(otherwise),
+        Err((message, help)) => fail(help.map_or_else(|| message.clone(), |help| format!("{message}; {help}"))),
+    }
+}
+
+/// What `otherwise` says. The error is what was expected and found, and a help where there is one.
+pub(in crate::policy) fn read_otherwise(text: &str) -> Result<Otherwise, (String, Option<String>)> {
+    let names = OTHERWISE.map(|(name, _)| name);
+    let known = OTHERWISE.iter().find(|(name, _)| *name == text);
+    known.map(|(_, otherwise)| *otherwise).ok_or_else(|| {
+        (format!("expected {} in `otherwise`, found `{text}`", one_of(&names)), did_you_mean(text, names))
+    })
+}
+
+fn group(value: &Dynamic) -> Outcome<String> {
+    let name = text_of("group", value)?;
+    match refused_group(&name) {
+        Some(message) => fail(message),
+        None => Ok(name),
+    }
+}
+
+/// Why a text can be no group. `None`: it can.
+pub(in crate::policy) fn refused_group(name: &str) -> Option<String> {
+    let characters = name.chars().count();
+    let is_name = (1..=GROUP_CHARACTERS_MAX).contains(&characters) && !name.trim().is_empty();
+    (!is_name).then(|| {
+        let found = if name.trim().is_empty() { "an empty text".to_owned() } else { format!("`{characters}`") };
+        format!("expected a name of 1 to {GROUP_CHARACTERS_MAX} characters in `group`, found {found}")
+    })
+}
+
+/// `` `a`, `b` or `c` ``.
+pub(in crate::policy) fn one_of(names: &[&str]) -> String {
+    let shown: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    match shown.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => String::new(),
     }
 }
 

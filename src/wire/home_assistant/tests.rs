@@ -116,6 +116,7 @@ fn pending(id: &str, opened_ms: u64) -> Box<Pending> {
         tokens: BTreeMap::new(),
         round: 0,
         opened_ms,
+        asked_ms: 0,
         expires_ms: opened_ms + 60_000,
         until: AT,
     })

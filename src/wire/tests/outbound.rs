@@ -43,6 +43,7 @@ fn pending() -> Box<Pending> {
         tokens: BTreeMap::from([("phone".to_owned(), "hash".to_owned())]),
         round: 0,
         opened_ms: 1_000,
+        asked_ms: 1_000,
         expires_ms: 60_500,
         until: UNTIL,
     })
@@ -75,7 +76,12 @@ fn publications_have_their_topics_and_fields() {
             "hushgate/prompt/phone",
             false,
             Some(60),
-            with(json!({"kind": "ask", "token": TOKEN, "answer_topic": "hushgate/confirm/phone/p1"})),
+            with(json!({
+                "kind": "ask",
+                "token": TOKEN,
+                "answer_topic": "hushgate/confirm/phone/p1",
+                "may_say": ["approve", "reject", "seen"],
+            })),
         ),
         (
             Publication::PromptOver { channel: "phone".to_owned(), id: "p1".to_owned() },
