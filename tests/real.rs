@@ -20,6 +20,8 @@ mod cases;
 mod client;
 #[path = "real/house.rs"]
 mod house;
+#[path = "real/journal.rs"]
+mod journal;
 #[path = "real/kept.rs"]
 mod kept;
 #[path = "support/prompt.rs"]
@@ -39,6 +41,8 @@ mod control;
 mod crash;
 #[path = "real/gate.rs"]
 mod gate;
+#[path = "real/kills.rs"]
+mod kills;
 #[path = "real/life.rs"]
 mod life;
 #[path = "real/login.rs"]
@@ -73,6 +77,7 @@ const ANY_BROKER: &[Cases] = &[
     ("mirror", mirror::CASES),
     ("commands", commands::CASES),
     ("confirming", confirming::CASES),
+    ("kills", kills::CASES),
 ];
 /// Cases that need Mosquitto: passwords, certificates.
 const MOSQUITTO_ONLY: &[Cases] =
