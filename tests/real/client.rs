@@ -12,7 +12,7 @@ use rumqttc::v5;
 use rumqttc::v5::mqttbytes::v5::{ConnectProperties, PublishProperties};
 use serde_json::Value;
 
-use crate::broker::Broker;
+use crate::broker::{Broker, password_of};
 
 /// How long a test waits for what must come. Generous: the machine may be busy.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -83,9 +83,9 @@ impl Client {
 
     /// Connects as one user of a broker with rules, with MQTT 3.1.1: the broker says nothing of what it refuses, and the
     /// connection stays.
-    pub fn of_user((user, password): (&str, &str), broker: &Broker, filters: &[&str]) -> Client {
+    pub fn of_user(user: &str, broker: &Broker, filters: &[&str]) -> Client {
         let id = format!("test-{}-{}-{user}", std::process::id(), SERIAL.fetch_add(1, Ordering::Relaxed));
-        Client::with_login(&id, Version::V3, broker, Some((user, password)), filters)
+        Client::with_login(&id, Version::V3, broker, Some((user, &password_of(user))), filters)
     }
 
     fn with_login(

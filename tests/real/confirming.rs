@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::Case;
 use crate::bridge::Bridge;
-use crate::broker::{Access, Broker, CHANNELS, GUEST, HOME_ASSISTANT, Kind, PASSWORD};
+use crate::broker::{Access, Broker, CHANNELS, GUEST, HOME_ASSISTANT, Kind};
 use crate::client::{Client, Received};
 use crate::house::House;
 use crate::kept;
@@ -249,13 +249,11 @@ fn nobody_else_reads_questions_or_answers_them(kind: Kind) {
 
     let broker = Broker::with(kind, Access::Rules(rules.leak()));
     let mut scene = Scene::open(&broker);
-    let mut phone = Client::of_user(("phone", PASSWORD), &broker, &["hushgate/prompt/phone"]);
+    let mut phone = Client::of_user("phone", &broker, &["hushgate/prompt/phone"]);
     let [_, panel, kitchen] = CHANNELS;
     let mut others: Vec<Client> = [panel, kitchen, GUEST, HOME_ASSISTANT]
         .iter()
-        .map(|user| {
-            Client::of_user((user, PASSWORD), &broker, &["hushgate/prompt/phone", "hushgate/confirm/#", "hushgate/#"])
-        })
+        .map(|user| Client::of_user(user, &broker, &["hushgate/prompt/phone", "hushgate/confirm/#", "hushgate/#"]))
         .collect();
     let (question, _) = scene.ask("front");
     assert_eq!(asked(&mut phone).token, question.token, "the phone reads its own questions");

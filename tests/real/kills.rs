@@ -22,7 +22,8 @@ use crate::house::House;
 use crate::journal::{self, Entry};
 use crate::kept;
 
-pub const CASES: &[Case] = &[("what_was_received_is_what_the_journal_allows", what_was_received_is_what_the_journal_allows)];
+pub const CASES: &[Case] =
+    &[("what_was_received_is_what_the_journal_allows", what_was_received_is_what_the_journal_allows)];
 
 const KILLS_DEFAULT: usize = 10;
 /// The most commands that a round lets through before the kill.
@@ -164,7 +165,8 @@ fn what_was_received_is_what_the_journal_allows(kind: Kind) {
     let seed = environment("HUSHGATE_SEED").unwrap_or_else(|| fastrand::u64(..));
     println!("HUSHGATE_SEED={seed}");
     let mut random = fastrand::Rng::with_seed(seed);
-    let kills = environment("HUSHGATE_KILLS").map_or(KILLS_DEFAULT, |kills| usize::try_from(kills).unwrap_or(usize::MAX));
+    let kills =
+        environment("HUSHGATE_KILLS").map_or(KILLS_DEFAULT, |kills| usize::try_from(kills).unwrap_or(usize::MAX));
     let broker = Broker::start(kind);
     let house = house_on(&broker);
     let (serial, approved) = (Arc::new(AtomicU64::new(0)), Arc::new(Mutex::new(BTreeSet::new())));
@@ -285,7 +287,11 @@ fn hold_against(entries: &[Entry], received: &BTreeSet<String>, approved: &BTree
     }
     for name in received {
         let entry = allowed.get(name).map(Vec::as_slice);
-        assert!(matches!(entry, Some([_])), "received, with {} entries that allow it: {name}", entry.map_or(0, <[_]>::len));
+        assert!(
+            matches!(entry, Some([_])),
+            "received, with {} entries that allow it: {name}",
+            entry.map_or(0, <[_]>::len)
+        );
     }
     for (name, decisions) in &allowed {
         assert!(!name.starts_with("no-"), "the journal allows what is denied: {name}");
