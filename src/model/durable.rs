@@ -298,6 +298,9 @@ impl Durable {
             Change::Forget { policy, key } => {
                 if let Some(memory) = self.memories.get_mut(&policy) {
                     memory.values.remove(&key);
+                    if *memory == Memory::default() {
+                        self.memories.remove(&policy);
+                    }
                 }
             }
             Change::Mode { switch } => self.mode = switch,
