@@ -22,8 +22,6 @@ mod client;
 mod house;
 #[path = "real/journal.rs"]
 mod journal;
-#[path = "real/kept.rs"]
-mod kept;
 #[path = "support/prompt.rs"]
 mod prompt;
 

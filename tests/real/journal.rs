@@ -10,7 +10,6 @@ use sha2::{Digest, Sha256};
 /// One entry of the journal.
 #[derive(Debug)]
 pub struct Entry {
-    pub seq: u64,
     pub body: Value,
 }
 
@@ -59,7 +58,7 @@ pub fn read(data: &Path) -> Vec<Entry> {
             link = hash.finalize().into();
             let written: String = link.iter().map(|byte| format!("{byte:02x}")).collect();
             assert_eq!(*chain, written, "the chain breaks at {seq} in {}", segment.display());
-            entries.push(Entry { seq, body: serde_json::from_str(body).expect("JSON") });
+            entries.push(Entry { body: serde_json::from_str(body).expect("JSON") });
         }
     }
     entries

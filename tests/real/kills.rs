@@ -20,7 +20,6 @@ use crate::broker::{Broker, Kind};
 use crate::client::Client;
 use crate::house::House;
 use crate::journal::{self, Entry};
-use crate::kept;
 
 pub const CASES: &[Case] =
     &[("what_was_received_is_what_the_journal_allows", what_was_received_is_what_the_journal_allows)];
@@ -57,9 +56,9 @@ fn house_on(broker: &Broker) -> House {
     let house = House::on(broker);
     let (mut commands, mut channels) = ("commands:\n".to_owned(), "channels:\n".to_owned());
     for index in 0..ASKERS {
-        let _ = write!(
+        let _ = writeln!(
             commands,
-            "  - {{topic: \"from/a{index}/{{name}}/set\", action: lock.unlock, target: \"{{name}}\", channel: a{index}}}\n"
+            "  - {{topic: \"from/a{index}/{{name}}/set\", action: lock.unlock, target: \"{{name}}\", channel: a{index}}}"
         );
         let _ = writeln!(channels, "  a{index}: {{kind: person}}");
     }
@@ -218,8 +217,7 @@ fn what_was_received_is_what_the_journal_allows(kind: Kind) {
     let told: Vec<u64> = entries.iter().filter(|entry| entry.kind() == "torn").map(Entry::torn_bytes).collect();
     assert_eq!(told, torn, "each torn tail was cut and told");
     let verified = house.command(&["log", "verify"]);
-    let said = String::from_utf8_lossy(&verified.stdout).into_owned() + &String::from_utf8_lossy(&verified.stderr);
-    assert!(verified.status.success(), "{said}");
+    assert!(verified.status.success(), "{verified:?}");
     assert_is_whole(&house.data());
     let most = serial.load(Ordering::Relaxed);
     assert!(received.names.len() >= kills, "the load was no load: {} of {most}", received.names.len());
@@ -245,7 +243,8 @@ fn held_over_a_kill(broker: &Broker, house: &House, devices: &mut Client, receiv
     let mut phone = Client::connect(broker, &["hushgate/prompt/phone"]);
     devices.publish("hushgate/gate/last/ask-last/set", "last");
     let prompt = phone.expect_where("hushgate/prompt/phone", |prompt| prompt.json()["target"] == "ask-last").json();
-    kept::wait_until_kept(&house.data(), "pending", &Question::of(&prompt).id);
+    let id = Question::of(&prompt).id;
+    house.until_kept(|kept| kept.pendings.contains_key(&id));
     bridge.kill();
     // Whatever was on its way came before this.
     devices.publish("lights/ok-marker/set", "marker");
@@ -306,7 +305,7 @@ fn hold_against(entries: &[Entry], received: &BTreeSet<String>, approved: &BTree
 
 /// `state.db` opens, is whole, and was never put aside.
 fn assert_is_whole(data: &Path) {
-    let connection = kept::open(data).expect("a database");
+    let connection = rusqlite::Connection::open(data.join("state.db")).expect("a database");
     let check: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("an answer");
     assert_eq!(check, "ok");
     let names: Vec<String> = std::fs::read_dir(data)
