@@ -342,7 +342,8 @@ impl Run {
         if !self.link.is_up() {
             return;
         }
-        let report = self.health.report(self.clock.elapsed(), self.link.waiting());
+        let prompts = self.bridge.engine().prompt_counts(self.clock.now());
+        let report = self.health.report(self.clock.elapsed(), self.link.waiting(), prompts);
         match serde_json::to_vec(&report) {
             Ok(payload) => self.send(Message::retained(format!("{}/health", self.config.base), payload)),
             Err(error) => tracing::error!("the health report cannot be written: {error}"),
