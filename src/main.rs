@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use hushgate::cli::{
-    Arguments, Command, accept, acl, check, completions, doctor, grant, log, release, run, test, watch,
+    Arguments, Command, accept, acl, check, completions, doctor, grant, hash_pin, log, release, run, test, watch,
 };
 
 fn main() -> ExitCode {
@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         Command::Revoke(arguments) => grant::revoke(&arguments),
         Command::Acl(arguments) => acl::execute(&arguments),
         Command::Release(arguments) => release::execute(&arguments),
+        Command::HashPin(arguments) => hash_pin::execute(&arguments),
         #[cfg(feature = "embedded-broker")]
         Command::Demo(arguments) => hushgate::cli::demo::execute(&arguments),
         Command::Completions(arguments) => completions::execute(&arguments),
