@@ -39,6 +39,8 @@ mod control;
 mod crash;
 #[path = "real/gate.rs"]
 mod gate;
+#[path = "real/grants.rs"]
+mod grants;
 #[path = "real/life.rs"]
 mod life;
 #[path = "real/login.rs"]
@@ -72,6 +74,7 @@ const ANY_BROKER: &[Cases] = &[
     ("store", store::CASES),
     ("mirror", mirror::CASES),
     ("commands", commands::CASES),
+    ("grants", grants::CASES),
     ("confirming", confirming::CASES),
 ];
 /// Cases that need Mosquitto: passwords, certificates.
