@@ -15,6 +15,7 @@ mod control;
 pub mod demo;
 pub mod doctor;
 pub mod grant;
+pub mod hash_pin;
 mod log;
 pub mod release;
 pub mod run;
@@ -115,6 +116,9 @@ pub enum Command {
     /// Let Home Assistant command its devices without the gate, with the bridge alive or dead.
     #[command(after_help = EXIT_CODES)]
     Release(release::ReleaseArguments),
+    /// Make the hash of a PIN, or a new secret of TOTP, for a channel that confirms.
+    #[command(after_help = EXIT_CODES)]
+    HashPin(hash_pin::HashPinArguments),
     /// Play a night in Portland: an embedded broker, a bridge with the shipped policies, and the devices of a house.
     #[cfg(feature = "embedded-broker")]
     Demo(demo::DemoArguments),
