@@ -41,6 +41,8 @@ mod crash;
 mod gate;
 #[path = "real/kills.rs"]
 mod kills;
+#[path = "real/grants.rs"]
+mod grants;
 #[path = "real/life.rs"]
 mod life;
 #[path = "real/login.rs"]
@@ -74,6 +76,7 @@ const ANY_BROKER: &[Cases] = &[
     ("store", store::CASES),
     ("mirror", mirror::CASES),
     ("commands", commands::CASES),
+    ("grants", grants::CASES),
     ("confirming", confirming::CASES),
     ("kills", kills::CASES),
 ];
