@@ -14,6 +14,7 @@ mod control;
 #[cfg(feature = "embedded-broker")]
 pub mod demo;
 pub mod doctor;
+pub mod grant;
 pub mod hash_pin;
 mod log;
 pub mod release;
@@ -24,7 +25,7 @@ mod terminal;
 pub mod test;
 pub mod watch;
 
-pub use settings::{BrokerArguments, ConfigArguments};
+pub use settings::{BridgeArguments, BrokerArguments, ConfigArguments};
 
 /// How a command ended, for the one who called it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +101,15 @@ pub enum Command {
     /// Accept what is announced for guarded topics now.
     #[command(after_help = EXIT_CODES)]
     Accept(accept::AcceptArguments),
+    /// Let a channel do something for a while without being asked about.
+    #[command(after_help = EXIT_CODES)]
+    Grant(grant::GrantArguments),
+    /// Say what is granted to whom until when.
+    #[command(after_help = EXIT_CODES)]
+    Grants(grant::GrantsArguments),
+    /// End a grant at once.
+    #[command(after_help = EXIT_CODES)]
+    Revoke(grant::RevokeArguments),
     /// Write rules for the broker, so that nobody goes round the gate.
     #[command(after_help = EXIT_CODES)]
     Acl(acl::AclArguments),

@@ -28,6 +28,7 @@ mod outgoing;
 pub mod pattern;
 pub mod payload;
 mod reader;
+mod remarks;
 mod sections;
 pub mod template;
 
@@ -183,7 +184,7 @@ impl Config {
 }
 
 /// Where, below the base, the bridge is asked and set.
-const INPUTS: [&str; 8] = ["gate", "ask", "confirm", "mode", "relay", "guard", "policy", "mute"];
+const INPUTS: [&str; 9] = ["gate", "ask", "confirm", "mode", "relay", "guard", "policy", "mute", "grant"];
 
 /// Whether a subscription to `filter` could make a broker deliver a command, an answer or a control message twice.
 ///

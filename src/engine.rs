@@ -10,6 +10,8 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
+use jiff::tz::TimeZone;
+
 use crate::config::Config;
 use crate::model::durable::{Change, Durable};
 use crate::model::event::{AnswerBody, Effect, Entry, Event, PolicySource, Publication, Record, Refusal};
@@ -28,10 +30,12 @@ mod confirm;
 mod control;
 mod deadlines;
 mod facts;
+mod grants;
 mod guards;
 mod ids;
 mod judge;
 mod mutes;
+mod prompts;
 mod proof;
 mod reload;
 mod seen;
@@ -41,8 +45,10 @@ mod traces;
 mod wishes;
 
 pub use confirm::{PENDINGS_MAX, PENDINGS_PER_ASKER_MAX, RECENT_MAX};
+pub use grants::{GRANT_TARGET_BYTES_MAX, GRANTS_MAX};
 pub use ids::BootSeed;
 pub use mutes::{MUTE_DEFAULT_MS, MUTE_MAX_MS};
+pub use prompts::NO_POLICY;
 pub use proof::PROOF_AGE_MAX_MS;
 pub use seen::{REVERT_TARGETS_MAX, REVERT_WINDOW_MS, REVERTS_MAX};
 pub use settling::SETTLING_MAX;
@@ -181,6 +187,7 @@ impl Engine {
             Event::Guard { topic, guard } => self.guard(turn, topic, guard),
             Event::Trace(trace) => self.trace(turn, trace),
             Event::Canary(canary) => self.look(turn, canary),
+            Event::Overheard(overheard) => turn.record(Entry::ChannelOverheard { overheard }),
             Event::Reload(sources) => self.reload(turn, sources),
             Event::Journal(_) | Event::Tick => {}
         }
@@ -224,6 +231,11 @@ impl Engine {
         self.policies.get(policy).is_some_and(|policy| self.mode().min(policy.mode()) == Mode::Enforce)
     }
 
+    /// The zone of the house's clocks. A house that enforces has one; else the day is that of UTC.
+    fn house_zone(&self) -> TimeZone {
+        self.config.place.zone.clone().unwrap_or(TimeZone::UTC)
+    }
+
     /// What a rule can look at now.
     fn view(&self, at: At) -> View {
         let zone = self.config.place.zone.as_ref().filter(|_| self.clock.is_plausible());
@@ -237,8 +249,12 @@ impl Engine {
 
     /// Makes one durable change, and tells the store.
     fn change(&mut self, turn: &mut Turn<'_>, change: Change) {
+        let is_prompt = matches!(change, Change::Prompt { .. } | Change::Prompted { .. });
         self.world.borrow_mut().durable.apply(change.clone());
         turn.effects.push(Effect::Durable(change));
+        if is_prompt {
+            self.tell_prompts(turn);
+        }
     }
 
     fn observe_clock(&mut self, turn: &mut Turn<'_>) {

@@ -174,8 +174,9 @@ impl Wire {
             ("mode", Some("set")) => self.decode_mode(message),
             ("relay", Some("set")) => self.decode_relay(message),
             ("guard", Some("set")) => self.decode_accept(message),
-            ("policy" | "mute", Some(rest)) if rest.contains('/') => self.decode_switch(message, first, rest),
-            ("mode" | "relay" | "guard" | "policy" | "mute" | "pending" | "status" | "info", _) => {
+            ("grant", Some("set")) => self.decode_grant(message),
+            ("policy" | "mute" | "grant", Some(rest)) if rest.contains('/') => self.decode_switch(message, first, rest),
+            ("mode" | "relay" | "guard" | "policy" | "mute" | "grant" | "pending" | "status" | "info", _) => {
                 no_such_topic(message)
             }
             // A policy may listen to everything; what the bridge says itself is no news to it.
@@ -209,6 +210,7 @@ impl Wire {
             None => matches!(below, "status" | "info" | "mode" | "relay" | "act"),
             Some(("pending" | "state" | "home_assistant", _)) => true,
             Some(("policy" | "mute", name)) => !name.contains('/'),
+            Some(("grant", id)) => id != "set" && !id.contains('/'),
             Some(_) => false,
         }
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use clap::{Args, ValueEnum};
 
-use super::{BrokerArguments, ConfigArguments, Exit, control, terminal};
+use super::{BridgeArguments, Exit, control, settings, terminal};
 use crate::access::{self, Plan, Users};
 use crate::config::{Broker, Config};
 use crate::model::entity::Entity;
@@ -36,9 +36,7 @@ pub struct AclArguments {
     #[arg(long, value_name = "TOPIC=USER", value_parser = pair)]
     user_device: Vec<(String, String)>,
     #[command(flatten)]
-    config: ConfigArguments,
-    #[command(flatten)]
-    broker: BrokerArguments,
+    bridge: BridgeArguments,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -57,7 +55,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
 
 /// Prints the rules.
 pub fn execute(arguments: &AclArguments) -> Exit {
-    let config = match control::configure(&arguments.config, &arguments.broker, None) {
+    let config = match settings::configure(&arguments.bridge) {
         Ok(config) => config,
         Err(exit) => return exit,
     };
@@ -87,9 +85,14 @@ fn users(arguments: &AclArguments, config: &Config) -> Users {
         bridge: arguments.user_bridge.clone().or(configured).unwrap_or(default.bridge),
         home_assistant: arguments.user_home_assistant.clone().or(own).unwrap_or(default.home_assistant),
         facts: arguments.user_facts.clone().unwrap_or(default.facts),
-        channels: map(&arguments.user_channel),
+        channels: configured_users(config).chain(map(&arguments.user_channel)).collect(),
         devices: map(&arguments.user_device),
     }
+}
+
+/// The users of channels that the configuration names.
+fn configured_users(config: &Config) -> impl Iterator<Item = (String, String)> {
+    config.channels.iter().filter_map(|(name, channel)| Some((name.clone(), channel.user.clone()?)))
 }
 
 fn print(kind: Kind, config: &Config, survey: &Survey, users: &Users) -> Exit {
@@ -144,15 +147,14 @@ mod tests {
             user_facts: None,
             user_channel: Vec::new(),
             user_device: Vec::new(),
-            config: ConfigArguments { config: None },
-            broker: BrokerArguments { broker: None, username: None, password_file: None, ca_file: None },
+            bridge: BridgeArguments::default(),
         }
     }
 
     #[test]
     fn users_come_from_the_command_line_then_the_configuration() {
-        let text =
-            "broker: {url: mqtt://b, username: bridge}\nhome_assistant: {canary: {home_assistant: {username: ha}}}";
+        let text = "broker: {url: mqtt://b, username: bridge}\nhome_assistant: {canary: {home_assistant: {username: ha}}}\n\
+             channels: {phone: {kind: person, user: berta}, panel: {kind: person, user: wall}}";
         let (plain, named) = (parse("t", "base: h", &NoSecrets).unwrap(), parse("t", text, &NoSecrets).unwrap());
         assert_eq!(users(&arguments(), &plain), Users::default());
         let seen = users(&arguments(), &named);
@@ -164,6 +166,7 @@ mod tests {
         };
         let seen = users(&arguments, &named);
         assert_eq!((seen.bridge.as_str(), seen.channels.get("phone").map(String::as_str)), ("b2", Some("anna")));
+        assert_eq!(seen.channels.get("panel").map(String::as_str), Some("wall"));
     }
 
     #[test]

@@ -184,7 +184,7 @@ impl Engine {
         }
     }
 
-    fn judge_pending_again(&mut self, turn: &mut Turn<'_>, pending: Pending, why: &str, afresh: bool) {
+    pub(super) fn judge_pending_again(&mut self, turn: &mut Turn<'_>, pending: Pending, why: &str, afresh: bool) {
         let request = Rc::new(pending.first.arrival.request.clone());
         // A house that now observes holds back nothing that comes from now on. That is no yes to what is held already.
         let mut judgement = self.judge(turn, &request, Mode::Enforce);

@@ -1,4 +1,4 @@
-//! Everything that ends by itself: held requests, mutes, loosened switches, proofs, and the wait for a state.
+//! Everything that ends by itself: held requests, mutes, loosened switches, grants, proofs, and the wait for a state.
 //!
 //! Timers are derived from what they end and stored nowhere, so a restart cannot lose one. The last two are not durable:
 //! they end with the process.
@@ -12,6 +12,7 @@ enum Due {
     Mode,
     Relay,
     Policy(String),
+    Grant(String),
     Pending(String),
     Mute(String),
     Proof,
@@ -26,7 +27,8 @@ fn all(durable: &Durable) -> impl Iterator<Item = (u64, Due)> + '_ {
         durable.policies.iter().filter_map(|(name, switch)| Some((switch.until_ms?, Due::Policy(name.clone()))));
     let pendings = durable.pendings.iter().map(|(id, pending)| (pending.expires_ms, Due::Pending(id.clone())));
     let mutes = durable.mutes.iter().map(|(speaker, mute)| (mute.until_ms, Due::Mute(speaker.clone())));
-    mode.into_iter().chain(relay).chain(policies).chain(pendings).chain(mutes)
+    let grants = durable.grants.iter().map(|(id, grant)| (grant.until_ms, Due::Grant(id.clone())));
+    mode.into_iter().chain(relay).chain(policies).chain(grants).chain(pendings).chain(mutes)
 }
 
 /// The earliest durable deadline, on the monotonic side.
@@ -36,7 +38,8 @@ fn next(durable: &Durable) -> Option<u64> {
     let policies = durable.policies.values().filter_map(|switch| switch.until_ms);
     let pendings = durable.pendings.values().map(|pending| pending.expires_ms);
     let mutes = durable.mutes.values().map(|mute| mute.until_ms);
-    mode.into_iter().chain(relay).chain(policies).chain(pendings).chain(mutes).min()
+    let grants = durable.grants.values().map(|grant| grant.until_ms);
+    mode.into_iter().chain(relay).chain(policies).chain(grants).chain(pendings).chain(mutes).min()
 }
 
 impl Engine {
@@ -71,6 +74,7 @@ impl Engine {
                 Some((_, Due::Mode)) => self.mode_ends(turn),
                 Some((_, Due::Relay)) => self.relay_ends(turn),
                 Some((_, Due::Policy(name))) => self.policy_switch_ends(turn, &name),
+                Some((_, Due::Grant(id))) => self.revoke(turn, &id, "timer"),
                 Some((_, Due::Pending(id))) => self.expire(turn, &id),
                 Some((_, Due::Mute(speaker))) => self.unmute(turn, &speaker, "timer"),
                 Some((_, Due::Proof)) => self.proof_ends(turn),

@@ -120,6 +120,18 @@ pub struct Prompt {
     pub outcome: Option<Outcome>,
 }
 
+/// How often people are asked, and what they say.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct PromptCounts {
+    /// Questions of this day of the house.
+    pub today: u64,
+    /// The same by the policies that wanted them. Where several did, it counts for each.
+    pub by_policy: BTreeMap<String, u64>,
+    /// How many of those that ended in the last seven days were approved, from 0 to 1. `None`: none has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval_rate: Option<f64>,
+}
+
 /// What is remembered of one channel's codes. Never a code.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Codes {

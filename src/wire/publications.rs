@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{ANSWER_KEPT_S, Wire};
 use crate::model::control::Says;
-use crate::model::durable::{Mute, Pending};
+use crate::model::durable::{Grant, Mute, Pending};
 use crate::model::event::{AnswerBody, Entry, Publication, Record};
 use crate::model::message::{Message, Qos, ReplyTo};
 use crate::model::request::Reply;
@@ -68,7 +68,12 @@ impl Wire {
             }
             Publication::Notice { text, policy } => self.notice(&text, &policy),
             Publication::Plain(message) if self.is_plain(&message.topic) => vec![message],
-            Publication::Plain(_) | Publication::GrantState { .. } => Vec::new(),
+            Publication::GrantState { id, grant: Some(grant) } => {
+                let message = stored(self.in_base(&format!("grant/{id}")), &grant_body(&grant));
+                vec![self.own.store(message)]
+            }
+            Publication::GrantState { id, grant: None } => vec![self.own.clear(self.in_base(&format!("grant/{id}")))],
+            Publication::Plain(_) | Publication::Prompts(_) => Vec::new(),
             Publication::Clear { topic } => vec![self.own.clear(topic)],
         }
     }
@@ -164,6 +169,15 @@ fn pending_body(pending: &Pending) -> Value {
     let mut body = asked(pending);
     body.insert("channels".to_owned(), json!(pending.tokens.keys().collect::<Vec<_>>()));
     Value::Object(body)
+}
+
+fn grant_body(grant: &Grant) -> Value {
+    without_nulls(json!({
+        "channel": grant.channel,
+        "action": grant.action,
+        "target": grant.target,
+        "until": grant.until,
+    }))
 }
 
 fn mute_body(mute: Option<&Mute>) -> Value {
