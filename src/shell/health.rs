@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::model::decision::{Decision, Enforcement, Verdict};
+use crate::model::durable::PromptCounts;
 use crate::model::event::{Canary, Entry, Overheard};
 use crate::model::request::Door;
 
@@ -75,7 +76,7 @@ pub struct Evaluation {
 }
 
 /// What is published.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     pub uptime_s: u64,
     pub received: u64,
@@ -92,6 +93,9 @@ pub struct Report {
     /// Whether the way around the bridge is shut, as the canary found.
     pub enforcement: Enforcement,
     pub enforcement_reason: String,
+    /// How often people are asked, and what they say.
+    #[serde(default)]
+    pub prompts: PromptCounts,
     pub problems: Vec<Problem>,
 }
 
@@ -187,7 +191,7 @@ impl Health {
         self.next_sample = (self.next_sample + 1) % SAMPLES_MAX;
     }
 
-    pub fn report(&self, uptime: Duration, queue: usize) -> Report {
+    pub fn report(&self, uptime: Duration, queue: usize, prompts: PromptCounts) -> Report {
         Report {
             uptime_s: uptime.as_secs(),
             received: self.received,
@@ -202,6 +206,7 @@ impl Health {
                 .canary
                 .as_ref()
                 .map_or_else(|| NOT_LOOKED.to_owned(), |canary| canary.reason.clone()),
+            prompts,
             problems: self.problems(),
         }
     }
@@ -240,20 +245,24 @@ mod tests {
 
     const AT: Timestamp = Timestamp::UNIX_EPOCH;
 
+    fn report(health: &Health) -> Report {
+        health.report(Duration::ZERO, 0, PromptCounts::default())
+    }
+
     #[test]
     fn percentiles_are_those_of_the_latest_samples() {
         let mut health = Health::default();
-        assert_eq!(health.report(Duration::ZERO, 0).evaluation_us, Evaluation::default());
+        assert_eq!(report(&health).evaluation_us, Evaluation::default());
         for microseconds in 1..=100 {
             health.evaluated(Duration::from_micros(microseconds));
         }
         let expected = Evaluation { p50: 50, p99: 99, max: 100 };
-        assert_eq!(health.report(Duration::ZERO, 0).evaluation_us, expected);
+        assert_eq!(report(&health).evaluation_us, expected);
         for _ in 0..SAMPLES_MAX {
             health.evaluated(Duration::from_micros(7));
         }
         let expected = Evaluation { p50: 7, p99: 7, max: 7 };
-        assert_eq!(health.report(Duration::ZERO, 0).evaluation_us, expected, "old samples have left the ring");
+        assert_eq!(report(&health).evaluation_us, expected, "old samples have left the ring");
         assert_eq!(health.samples.len(), SAMPLES_MAX);
     }
 
@@ -269,7 +278,7 @@ mod tests {
             decision.settles = is_end.then_some(crate::model::decision::Settlement { pending, outcome, channel: None });
             health.recorded(AT, &Entry::Decision { decision: Box::new(decision.clone()) });
         }
-        assert_eq!(health.report(Duration::ZERO, 0).doors, Doors { gate: 1, twin: 1, watch: 1, bypass: 0 });
+        assert_eq!(report(&health).doors, Doors { gate: 1, twin: 1, watch: 1, bypass: 0 });
     }
 
     #[test]
@@ -281,26 +290,26 @@ mod tests {
             problem: problem.map(str::to_owned),
             by: None,
         };
-        let report = health.report(Duration::ZERO, 0);
-        assert_eq!((report.enforcement, report.enforcement_reason.as_str()), (Enforcement::Unproven, NOT_LOOKED));
+        let seen = report(&health);
+        assert_eq!((seen.enforcement, seen.enforcement_reason.as_str()), (Enforcement::Unproven, NOT_LOOKED));
         health.recorded(AT, &Entry::Canary { enforcement: Enforcement::Proven, reason: "r".to_owned() });
-        assert_eq!(health.report(Duration::ZERO, 0).enforcement, Enforcement::Proven);
+        assert_eq!(report(&health).enforcement, Enforcement::Proven);
         assert!(health.take_news() && !health.take_news());
         health.recorded(AT, &guarded("a", None));
         assert!(!health.take_news(), "a topic that is guarded and as it should be is no news");
         for index in 0..PROBLEMS_MAX {
             health.recorded(AT, &guarded(&format!("{index:03}"), Some("p")));
         }
-        let problems = health.report(Duration::ZERO, 0).problems;
+        let problems = report(&health).problems;
         assert_eq!((problems.len(), problems[PROBLEMS_MAX - 1].about.as_str()), (PROBLEMS_MAX, "063"));
         health.recorded(AT, &guarded("064", Some("p")));
-        let problems = health.report(Duration::ZERO, 0).problems;
+        let problems = report(&health).problems;
         assert_eq!(problems.len(), PROBLEMS_MAX);
         assert_eq!(problems[PROBLEMS_MAX - 1].problem, "there are 2 more problems; the log has them");
         for index in 0..=PROBLEMS_MAX {
             health.recorded(AT, &guarded(&format!("{index:03}"), None));
         }
-        assert!(health.report(Duration::ZERO, 0).problems.is_empty());
+        assert!(report(&health).problems.is_empty());
     }
 
     #[cfg(target_os = "linux")]
@@ -314,14 +323,14 @@ mod tests {
         let mut health = Health::default();
         let until = Timestamp::from_second(900).unwrap();
         health.recorded(AT, &Entry::ChannelLocked { channel: "keypad".to_owned(), until });
-        let problems = health.report(Duration::ZERO, 0).problems;
+        let problems = report(&health).problems;
         assert_eq!(problems.len(), 1);
         assert_eq!(problems[0].about, "channel keypad");
         assert_eq!(problems[0].problem, "it is locked until 1970-01-01T00:15:00Z: too many wrong codes came");
         assert!(health.take_news());
         for (at_s, expected) in [(899, 1), (900, 0)] {
             health.recorded(Timestamp::from_second(at_s).unwrap(), &Entry::Connected);
-            assert_eq!(health.report(Duration::ZERO, 0).problems.len(), expected, "after {at_s} s");
+            assert_eq!(report(&health).problems.len(), expected, "after {at_s} s");
         }
     }
 
@@ -331,8 +340,7 @@ mod tests {
         for problem in [Some("user `guest` can read it".to_owned()), None] {
             let overheard = Overheard { channel: "keypad".to_owned(), problem: problem.clone() };
             health.recorded(AT, &Entry::ChannelOverheard { overheard });
-            let told: Vec<String> =
-                health.report(Duration::ZERO, 0).problems.into_iter().map(|told| told.problem).collect();
+            let told: Vec<String> = report(&health).problems.into_iter().map(|told| told.problem).collect();
             assert_eq!(told, Vec::from_iter(problem));
         }
     }

@@ -3,10 +3,11 @@
 //!
 //! It decides nothing, and it does not listen for signals: who runs it says when to stop.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use super::canary::Rounds;
@@ -17,7 +18,7 @@ use super::link::{Lane, Link, LinkEvent, LinkSettings, Undelivered};
 use super::reload::PolicyWatch;
 use super::renewal::Renewal;
 use super::seed::Seeds;
-use super::store::{Opened, Store};
+use super::store::{Opened, Store, Trouble};
 use super::{files, link};
 use crate::bridge::{Bridge, Output, Setup};
 use crate::config::{Broker, Config, Remote};
@@ -25,12 +26,15 @@ use crate::model::durable::Change;
 use crate::model::event::{Entry, Event, Record, Refusal};
 use crate::model::message::Message;
 use crate::model::mode::Mode;
+use crate::model::time::At;
 use crate::script::diagnostics::Diagnostic;
 
 /// How long the timer sleeps where nothing has a deadline.
 const NO_DEADLINE: Duration = Duration::from_secs(3_600);
 /// How soon news goes into the health report. At a start much of it comes together.
 const HEALTH_NEWS_MS: u64 = 1_000;
+/// Messages that are judged, while there are more of them, before anything else is looked at.
+const MESSAGES_AT_ONCE_MAX: usize = 64;
 /// What a problem of the store is about.
 const STORE: &str = "what is kept on disk";
 
@@ -89,16 +93,16 @@ impl Run {
         let sources = files::read_policies(&config.policies).map_err(StartError::Configuration)?;
         let watch = PolicyWatch::new(&config.policies, sources.clone()).map_err(StartError::Configuration)?;
         let count = sources.len();
-        let Opened { store, saved, problem } = Store::open(&config.data, clock.now());
+        let Opened { mut store, saved, trouble } = Store::open(&config.data, clock.now());
         let mut health = Health::default();
-        if let Some(problem) = problem {
-            tracing::error!("{}", problem.replace('\n', "; "));
-            health.problem(&config.data.display().to_string(), Some(&problem));
-        }
+        let mut outputs: Vec<Output> =
+            trouble.and_then(|trouble| told(trouble, clock.now(), &mut health)).into_iter().collect();
         let setup =
             Setup { config: Rc::clone(&config), sources, seed: seeds.boot, stopwatch: Some(clock.stopwatch()), saved };
-        let mut outputs = Vec::new();
         let bridge = Bridge::start(setup, clock.now(), &mut outputs).map_err(StartError::Policies)?;
+        // What the start has changed is part of what this run begins with.
+        store.begin(bridge.engine().durable());
+        outputs.retain(|output| !matches!(output, Output::Store(_)));
         tracing::info!("{}", opening(&config, count, bridge.engine().revision()));
         #[cfg(feature = "embedded-broker")]
         let (remote, broker) = match &config.broker {
@@ -149,9 +153,24 @@ impl Run {
         let (mut armed_ms, mut is_armed) = (None, false);
         let mut health = tokio::time::interval(Duration::from_secs(health::INTERVAL_S));
         let mut is_health_soon = false;
+        let mut at_once = 0;
         // The bridge has told the state of everything before there was a link.
         self.carry_out();
         loop {
+            // Commands first: one that has come is judged, and what it lets go leaves, before anything is said of it.
+            if at_once < MESSAGES_AT_ONCE_MAX
+                && let Some(event) = if_ready(self.link.next()).await
+            {
+                at_once += 1;
+                match self.heard(event) {
+                    Some(ended) => return self.end(ended).await,
+                    None => continue,
+                }
+            }
+            at_once = 0;
+            if self.bridge.unsaid() > 0 {
+                self.say();
+            }
             let deadline_ms = self.bridge.next_deadline();
             if !is_armed || deadline_ms != armed_ms {
                 (armed_ms, is_armed) = (deadline_ms, true);
@@ -183,6 +202,7 @@ impl Run {
                     is_health_soon = false;
                     // A day may have ended in a quiet house.
                     self.tell(Event::Tick);
+                    self.store.pass_time(self.clock.now());
                     self.tell_health();
                     None
                 }
@@ -248,7 +268,7 @@ impl Run {
     fn judge(&mut self, message: &Message) {
         self.health.received();
         let (decisions, before) = (self.health.decisions(), self.clock.elapsed());
-        self.bridge.message(self.clock.now(), message, &mut self.outputs);
+        self.bridge.judge(self.clock.now(), message, &mut self.outputs);
         if self.bridge.take_changed_topics() {
             self.renewal.ask();
         }
@@ -257,6 +277,12 @@ impl Run {
         if self.health.decisions() != decisions {
             self.health.evaluated(took);
         }
+    }
+
+    /// Says what waits to be said of commands that have left.
+    fn say(&mut self) {
+        self.bridge.say(&mut self.outputs);
+        self.carry_out();
     }
 
     fn tell(&mut self, event: Event) {
@@ -340,7 +366,8 @@ impl Run {
         if !self.link.is_up() {
             return;
         }
-        let report = self.health.report(self.clock.elapsed(), self.link.waiting());
+        let prompts = self.bridge.engine().prompt_counts(self.clock.now());
+        let report = self.health.report(self.clock.elapsed(), self.link.waiting(), prompts);
         match serde_json::to_vec(&report) {
             Ok(payload) => self.send(Message::retained(format!("{}/health", self.config.base), payload)),
             Err(error) => tracing::error!("the health report cannot be written: {error}"),
@@ -348,6 +375,7 @@ impl Run {
     }
 
     async fn end(mut self, ended: Ended) -> Ended {
+        self.say();
         // After a takeover the retained status is the other bridge's.
         // Where there is no connection, the last will has said it.
         let says_farewell = ended == Ended::Stopped && self.link.is_up();
@@ -366,9 +394,33 @@ impl Run {
     }
 }
 
+/// Tells what stood in the way of reading what an earlier run left, and gives the record of it.
+fn told(trouble: Trouble, now: At, health: &mut Health) -> Option<Output> {
+    let (about, problem, lost) = match trouble {
+        Trouble::Lost { file, reason, problem } => (file.clone(), problem, Some((file, reason))),
+        Trouble::Unavailable(problem) => (STORE.to_owned(), problem, None),
+    };
+    tracing::error!("{}", problem.replace('\n', "; "));
+    health.problem(&about, Some(&problem));
+    let (file, reason) = lost?;
+    Some(Output::Journal(Rc::new(Record { at: now.utc, entry: Entry::StateLost { file, reason } })))
+}
+
 #[cfg(not(feature = "embedded-broker"))]
 const NO_BROKER: &str = "this build has no embedded broker\nhelp: set `broker.url` to a broker, or build with the feature \
                          `embedded-broker`";
+
+/// What a future has now. `None`: it would have to be waited for.
+async fn if_ready<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    poll_fn(|context| {
+        Poll::Ready(match future.as_mut().poll(context) {
+            Poll::Ready(value) => Some(value),
+            Poll::Pending => None,
+        })
+    })
+    .await
+}
 
 /// The first line of the log: which program, how strict, by which rules, where.
 fn opening(config: &Config, policies: usize, revision: &str) -> String {

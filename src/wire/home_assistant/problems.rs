@@ -138,6 +138,6 @@ impl Problems {
             .chain(guards)
             .chain(more)
             .chain(forged);
-        all.map(|reason| cut(&reason)).collect()
+        all.map(|reason| cut(&reason).into_owned()).collect()
     }
 }

@@ -8,10 +8,10 @@ use super::super::Wire;
 use super::problems::Problems;
 use super::*;
 use crate::config::{self, NoSecrets};
-use crate::model::decision::{Grade, PolicyError, Settlement, Terms};
-use crate::model::durable::{Item, Pending};
+use crate::model::decision::{Grade, Outcome, PolicyError, Settlement, Terms};
+use crate::model::durable::{Grant, Item, Pending, PromptCounts};
 use crate::model::mode::Mode;
-use crate::model::request::{Arrival, Held, Request, Source, SourceKind};
+use crate::model::request::{Arrival, Door, Held, Request, Source, SourceKind};
 use crate::registry::Registry;
 
 const AT: Timestamp = Timestamp::constant(1_800_000_000, 0);
@@ -252,6 +252,7 @@ fn decisions_are_events_without_codes_and_words() {
         let of = |topic: &str| messages.iter().find(|message| message.topic == topic).expect("a message");
         let event = of("hushgate/home_assistant/decision");
         assert!(!event.retain, "Home Assistant must not hear of it twice");
+        assert_eq!(event.qos, Qos::AtMostOnce, "an event of what the log has need not be acknowledged");
         let last = of("hushgate/home_assistant/last_decision");
         assert!(last.retain && last.payload == event.payload);
         let body: Value = serde_json::from_slice(&event.payload).expect("JSON");
@@ -263,9 +264,34 @@ fn decisions_are_events_without_codes_and_words() {
 }
 
 #[test]
+fn of_decisions_that_come_fast_all_are_events_and_the_last_one_is_shown_in_time() {
+    let mut wire = started();
+    wire.time_passes(later(5_000));
+    let mut told = Vec::new();
+    for id in ["d1", "d2", "d3"] {
+        told.extend(entry(
+            &mut wire,
+            AT,
+            decided(Decision { id: id.to_owned(), ..decision(Verdict::Allow, Verdict::Allow) }),
+        ));
+    }
+    let events = told.iter().filter(|message| message.topic == "hushgate/home_assistant/decision").count();
+    let shown = told.iter().filter(|message| message.topic == "hushgate/home_assistant/last_decision").count();
+    assert_eq!((events, shown), (3, 1));
+    assert_eq!(stored(&wire, "hushgate/home_assistant/last_decision")["id"], "d1");
+    let due_ms = 5_000 + last::LAST_DECISION_EVERY_MS;
+    assert_eq!(wire.next_deadline(), Some(due_ms));
+    assert_eq!(wire.time_passes(later(due_ms - 1)), []);
+    assert_eq!(wire.time_passes(later(due_ms)).len(), 1);
+    assert_eq!(stored(&wire, "hushgate/home_assistant/last_decision")["id"], "d3");
+    assert_eq!(wire.next_deadline(), None);
+}
+
+#[test]
 fn long_texts_are_cut_to_what_a_state_can_hold() {
     assert_eq!(cut(&"ä".repeat(255)), "ä".repeat(255));
-    let long = cut(&"ä".repeat(256));
+    let text = "ä".repeat(256);
+    let long = cut(&text);
     assert_eq!((long.chars().count(), long.chars().last()), (255, Some('…')));
 }
 
@@ -291,6 +317,41 @@ fn what_is_counted_is_told_and_a_day_ends_without_a_record() {
     assert_eq!(state(&wire, "pending"), 2);
     wire.publication(Publication::PendingOver { id: "p1".to_owned() });
     assert_eq!(state(&wire, "pending"), 1);
+}
+
+#[test]
+fn questions_and_grants_are_counted_and_a_day_takes_its_own_away() {
+    let mut wire = started();
+    let numbers =
+        |wire: &Wire| ["grants", "prompts_today", "prompts_by_policy", "approval_rate"].map(|field| state(wire, field));
+    assert_eq!(numbers(&wire), [json!(0), json!(0), json!({}), json!(null)]);
+    let counts = PromptCounts {
+        today: 3,
+        by_policy: BTreeMap::from([("quiet".to_owned(), 2), ("no policy".to_owned(), 1)]),
+        approval_rate: Some(0.67),
+    };
+    let told = wire.publication(Publication::Prompts(counts.clone()));
+    assert_eq!(
+        told.iter().map(|message| message.topic.as_str()).collect::<Vec<_>>(),
+        ["hushgate/home_assistant/state"]
+    );
+    assert_eq!(wire.publication(Publication::Prompts(counts)), [], "what is stored already is not told again");
+    let grant = Grant {
+        channel: "sitter".to_owned(),
+        action: "lock.unlock".to_owned(),
+        target: None,
+        until_ms: 1,
+        until: AT,
+        by: "d1".to_owned(),
+    };
+    for id in ["d1", "d2", "d2"] {
+        wire.publication(Publication::GrantState { id: id.to_owned(), grant: Some(grant.clone()) });
+    }
+    wire.publication(Publication::GrantState { id: "d1".to_owned(), grant: None });
+    assert_eq!(numbers(&wire), [json!(1), json!(3), json!({"quiet": 2, "no policy": 1}), json!(0.67)]);
+    wire.time_passes(later(0));
+    wire.time_passes(At { utc: AT.checked_add(jiff::SignedDuration::from_hours(24)).expect("a time"), ..later(0) });
+    assert_eq!(numbers(&wire), [json!(1), json!(0), json!({}), json!(0.67)]);
 }
 
 fn failed() -> Entry {
