@@ -107,6 +107,6 @@ impl Problems {
         let forged = self.forged.iter();
         let forged = forged.map(|(topic, at)| format!("another client wrote `{topic}` at {at}; it was put right"));
         let all = enforced.chain(clock).chain(loaded).chain(failing).chain(guards).chain(more).chain(forged);
-        all.map(|reason| cut(&reason)).collect()
+        all.map(|reason| cut(&reason).into_owned()).collect()
     }
 }
