@@ -86,6 +86,14 @@ impl Pending {
     pub fn items(&self) -> impl Iterator<Item = &Item> {
         std::iter::once(&self.first).chain(&self.joined)
     }
+
+    /// The same without the requests whose ids are over. `None`: none is left.
+    pub fn without(self, is_over: impl Fn(&str) -> bool) -> Option<Pending> {
+        let mut left = std::iter::once(self.first).chain(self.joined).filter(|item| !is_over(&item.id));
+        let first = left.next()?;
+        let joined = left.collect();
+        Some(Pending { first, joined, ..self })
+    }
 }
 
 /// A channel may do something for a while without a confirmation.

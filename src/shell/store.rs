@@ -17,6 +17,7 @@ use crate::model::entity::Guard;
 use crate::model::time::At;
 
 mod disk;
+mod ends;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -84,7 +85,10 @@ impl Store {
         let mut disk = Disk::new(folder);
         let (saved, trouble) = match disk.read() {
             Found::Nothing => (None, None),
-            Found::Saved(durable, saved) => (Some((*durable, saved)), None),
+            Found::Saved(mut durable, saved) => {
+                ends::take_out(&mut durable, folder);
+                (Some((*durable, saved)), None)
+            }
             Found::Damaged(reason) => (None, Some(lost(&mut disk, reason, now))),
             Found::Unavailable(reason) => (None, Some(Trouble::Unavailable(format!("{reason}; {FORGOTTEN}")))),
         };
