@@ -15,11 +15,13 @@ mod control;
 pub mod demo;
 pub mod doctor;
 pub mod grant;
-mod log;
+pub mod hash_pin;
+pub mod log;
 pub mod release;
 pub mod run;
 mod settings;
 mod shipped;
+mod stderr;
 mod terminal;
 pub mod test;
 pub mod watch;
@@ -94,6 +96,9 @@ pub enum Command {
     /// Show what a bridge decides, live.
     #[command(after_help = EXIT_CODES)]
     Watch(watch::WatchArguments),
+    /// Read the owner's log: who wanted what, and what became of it.
+    #[command(after_help = log::EXAMPLES)]
+    Log(Box<log::ReadArguments>),
     /// Say what was found, what is gated, what is not covered and why, and the next step.
     #[command(after_help = EXIT_CODES)]
     Doctor(doctor::DoctorArguments),
@@ -115,6 +120,9 @@ pub enum Command {
     /// Let Home Assistant command its devices without the gate, with the bridge alive or dead.
     #[command(after_help = EXIT_CODES)]
     Release(release::ReleaseArguments),
+    /// Make the hash of a PIN, or a new secret of TOTP, for a channel that confirms.
+    #[command(after_help = EXIT_CODES)]
+    HashPin(hash_pin::HashPinArguments),
     /// Play a night in Portland: an embedded broker, a bridge with the shipped policies, and the devices of a house.
     #[cfg(feature = "embedded-broker")]
     Demo(demo::DemoArguments),

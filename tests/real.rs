@@ -20,8 +20,8 @@ mod cases;
 mod client;
 #[path = "real/house.rs"]
 mod house;
-#[path = "real/kept.rs"]
-mod kept;
+#[path = "real/journal.rs"]
+mod journal;
 #[path = "support/prompt.rs"]
 mod prompt;
 
@@ -39,6 +39,8 @@ mod control;
 mod crash;
 #[path = "real/gate.rs"]
 mod gate;
+#[path = "real/kills.rs"]
+mod kills;
 #[path = "real/life.rs"]
 mod life;
 #[path = "real/login.rs"]
@@ -73,6 +75,7 @@ const ANY_BROKER: &[Cases] = &[
     ("mirror", mirror::CASES),
     ("commands", commands::CASES),
     ("confirming", confirming::CASES),
+    ("kills", kills::CASES),
 ];
 /// Cases that need Mosquitto: passwords, certificates.
 const MOSQUITTO_ONLY: &[Cases] =
