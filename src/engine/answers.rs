@@ -50,6 +50,7 @@ impl Engine {
             Some(pending) => self.wrong_with(answer, pending),
         };
         match (pending, refusal) {
+            (Some(pending), None) if answer.says == Says::Seen => self.notice(turn, pending, &answer.channel),
             (Some(pending), None) => {
                 let settlement = Settlement {
                     pending: pending.id.clone(),
