@@ -17,6 +17,7 @@ use crate::model::topic::TopicFilter;
 use crate::time::Place;
 
 mod checks;
+pub mod codes;
 mod devices;
 mod entries;
 pub mod error;
@@ -116,6 +117,28 @@ pub struct Config {
     pub log: Log,
 }
 
+impl ChannelCode {
+    /// As it is written: `pin` or `totp`.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            ChannelCode::Pin(_) => "pin",
+            ChannelCode::Totp(_) => "totp",
+        }
+    }
+}
+
+impl Channel {
+    /// Whether it may confirm this action, as far as the action goes.
+    pub fn may_confirm(&self, action: &str) -> bool {
+        self.may_confirm.is_empty() || self.may_confirm.iter().any(|glob| glob.matches(action))
+    }
+
+    /// Whether some message counts as its approval that brings no token: whoever may write that topic can approve.
+    pub fn approves_without_token(&self) -> bool {
+        self.answers.iter().any(|entry| entry.says == Says::Approve && entry.token.is_none())
+    }
+}
+
 impl Config {
     /// The class of an action, as the owner and the list of known actions say. The owner's `sensitive` goes first.
     pub fn class_of(&self, action: &str) -> Class {
@@ -126,6 +149,11 @@ impl Config {
         } else {
             action::class_of(action)
         }
+    }
+
+    /// What counts as an answer, on topics of the house, with the channel that gives it.
+    pub fn answers(&self) -> impl Iterator<Item = (&str, &AnswerEntry)> {
+        self.channels.iter().flat_map(|(name, channel)| channel.answers.iter().map(|entry| (name.as_str(), entry)))
     }
 
     /// The channels that may answer a question, by name.
@@ -141,7 +169,7 @@ impl Config {
         if self.place.zone.is_none() {
             return Some(("a time zone", "add `time_zone: Europe/Berlin`, or whichever is yours"));
         }
-        let is_ready = self.confirming_channels().any(|(_, channel)| channel.independent);
+        let is_ready = self.confirming_channels().any(|(_, channel)| channel.independent || channel.code.is_some());
         (!is_ready).then_some((
             "an independent channel that may confirm",
             "add one under `channels:`, for instance `phone: {kind: person, independent: true, confirms: true}`",
@@ -155,7 +183,7 @@ impl Config {
 }
 
 /// Where, below the base, the bridge is asked and set.
-const INPUTS: [&str; 8] = ["gate", "ask", "confirm", "mode", "relay", "guard", "policy", "mute"];
+const INPUTS: [&str; 9] = ["gate", "ask", "confirm", "mode", "relay", "guard", "policy", "mute", "grant"];
 
 /// Whether a subscription to `filter` could make a broker deliver a command, an answer or a control message twice.
 ///
@@ -324,7 +352,7 @@ pub struct AnswerEntry {
     pub topic: TopicPattern,
     pub when: Option<PayloadCondition>,
     pub says: Says,
-    /// Where the token stands. `None`: it answers the only question that is open on this channel, if there is just one.
+    /// Where the token stands; a message without one there is refused. `None`: it answers the only question that is open on this channel, if there is just one.
     pub token: Option<Template>,
     /// Where the code stands.
     pub code: Option<Template>,

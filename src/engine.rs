@@ -10,6 +10,8 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
+use jiff::tz::TimeZone;
+
 use crate::config::Config;
 use crate::model::durable::{Change, Durable};
 use crate::model::event::{AnswerBody, Effect, Entry, Event, PolicySource, Publication, Record, Refusal};
@@ -22,15 +24,18 @@ use crate::script::diagnostics::Diagnostic;
 
 mod answers;
 mod clock;
+mod codes;
 mod combine;
 mod confirm;
 mod control;
 mod deadlines;
 mod facts;
+mod grants;
 mod guards;
 mod ids;
 mod judge;
 mod mutes;
+mod prompts;
 mod proof;
 mod reload;
 mod seen;
@@ -43,8 +48,10 @@ pub use confirm::{GATHERING_MS, GROUP_ITEMS_MAX, NOTICE_BEFORE_END_MS};
 pub use confirm::{
     PENDINGS_MAX, PENDINGS_PER_ASKER_MAX, PROMPTS_PER_ASKER_MAX, QUOTA_WINDOW_MS, RECENT_MAX, REFUSED_MAX,
 };
+pub use grants::{GRANT_TARGET_BYTES_MAX, GRANTS_MAX};
 pub use ids::BootSeed;
 pub use mutes::{MUTE_DEFAULT_MS, MUTE_MAX_MS};
+pub use prompts::NO_POLICY;
 pub use proof::PROOF_AGE_MAX_MS;
 pub use seen::{REVERT_TARGETS_MAX, REVERT_WINDOW_MS, REVERTS_MAX};
 pub use settling::SETTLING_MAX;
@@ -75,6 +82,7 @@ pub struct Engine {
     ids: ids::Ids,
     clock: clock::Clock,
     recent: confirm::Recent,
+    wrong: codes::Wrong,
     overflows: facts::Overflows,
     reverts: seen::Reverts,
     settling: settling::Settling,
@@ -130,6 +138,7 @@ impl Engine {
             ids: ids::Ids::new(setup.seed),
             clock: clock::Clock::since(setup.saved.as_ref().map(|(_, saved)| *saved)),
             recent: confirm::Recent::default(),
+            wrong: codes::Wrong::default(),
             overflows: facts::Overflows::default(),
             reverts: seen::Reverts::default(),
             settling: settling::Settling::default(),
@@ -224,6 +233,11 @@ impl Engine {
         self.policies.get(policy).is_some_and(|policy| self.mode().min(policy.mode()) == Mode::Enforce)
     }
 
+    /// The zone of the house's clocks. A house that enforces has one; else the day is that of UTC.
+    fn house_zone(&self) -> TimeZone {
+        self.config.place.zone.clone().unwrap_or(TimeZone::UTC)
+    }
+
     /// What a rule can look at now.
     fn view(&self, at: At) -> View {
         let zone = self.config.place.zone.as_ref().filter(|_| self.clock.is_plausible());
@@ -237,8 +251,12 @@ impl Engine {
 
     /// Makes one durable change, and tells the store.
     fn change(&mut self, turn: &mut Turn<'_>, change: Change) {
+        let is_prompt = matches!(change, Change::Prompt { .. } | Change::Prompted { .. });
         self.world.borrow_mut().durable.apply(change.clone());
         turn.effects.push(Effect::Durable(change));
+        if is_prompt {
+            self.tell_prompts(turn);
+        }
     }
 
     fn observe_clock(&mut self, turn: &mut Turn<'_>) {

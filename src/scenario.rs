@@ -25,6 +25,7 @@ use std::fmt;
 
 use similar::TextDiff;
 
+mod answers;
 mod compare;
 mod header;
 mod house;

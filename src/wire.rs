@@ -3,6 +3,7 @@
 //! It opens no connection, judges nothing and never imports the engine. Bad input becomes a record and, where somebody
 //! waits, an error answer; it never becomes a command. `docs/mqtt.md` names every topic and field.
 
+mod answers;
 mod ask;
 mod confirm;
 mod control;
@@ -32,6 +33,7 @@ use home_assistant::HomeAssistant;
 use mirror::Mirror;
 use own::Own;
 
+pub use confirm::CANARY_ID;
 pub use discovery::{ECHO_MS, FORWARDS_MAX};
 pub use home_assistant::announcement_topic;
 pub use subscriptions::{RetainHandling, Subscription};
@@ -107,11 +109,12 @@ impl Wire {
     }
 
     /// What must be subscribed to: the bridge's own topics, those of facts, events and discovery, those of discovered
-    /// devices, and those of the policies.
+    /// devices, those on which channels answer, and those of the policies.
     /// A filter that another one covers is left out, so that no message comes twice because of it.
     pub fn subscriptions(&self, policy_topics: &[TopicFilter]) -> Vec<Subscription> {
-        let (mut house, watched) = (self.registry.subscriptions(), self.registry.watched_topics());
+        let (mut house, mut watched) = (self.registry.subscriptions(), self.registry.watched_topics());
         house.extend(self.home_assistant.subscriptions());
+        watched.extend(self.answer_topics());
         subscriptions::all(&self.config.base, &house, &watched, policy_topics)
     }
 
@@ -171,8 +174,9 @@ impl Wire {
             ("mode", Some("set")) => self.decode_mode(message),
             ("relay", Some("set")) => self.decode_relay(message),
             ("guard", Some("set")) => self.decode_accept(message),
-            ("policy" | "mute", Some(rest)) if rest.contains('/') => self.decode_switch(message, first, rest),
-            ("mode" | "relay" | "guard" | "policy" | "mute" | "pending" | "status" | "info", _) => {
+            ("grant", Some("set")) => self.decode_grant(message),
+            ("policy" | "mute" | "grant", Some(rest)) if rest.contains('/') => self.decode_switch(message, first, rest),
+            ("mode" | "relay" | "guard" | "policy" | "mute" | "grant" | "pending" | "status" | "info", _) => {
                 no_such_topic(message)
             }
             // A policy may listen to everything; what the bridge says itself is no news to it.
@@ -206,6 +210,7 @@ impl Wire {
             None => matches!(below, "status" | "info" | "mode" | "relay" | "act"),
             Some(("pending" | "state" | "home_assistant", _)) => true,
             Some(("policy" | "mute", name)) => !name.contains('/'),
+            Some(("grant", id)) => id != "set" && !id.contains('/'),
             Some(_) => false,
         }
     }
@@ -224,7 +229,7 @@ impl Wire {
         decoded
     }
 
-    /// Discovery, facts, events, commands that are seen, and what policies listen to. What was stored is a fact at most: it
+    /// Discovery, facts, events, answers, commands that are seen, and what policies listen to. What was stored is a fact at most: it
     /// happened some other time.
     fn decode_house(&mut self, message: &Message, policy_topics: &[TopicFilter]) -> Decoded {
         let is_discovery = self.registry.is_discovery(&message.topic);
@@ -235,6 +240,7 @@ impl Wire {
         let events = self.registry.read_events(message).into_iter().map(Event::House);
         let traces = self.registry.read_traces(message).into_iter().map(Event::Trace);
         decoded.events.extend(facts.chain(events).chain(traces));
+        decoded.events.extend(self.read_answers(message));
         if !is_discovery {
             decoded.events.extend(self.see_command(message));
         }

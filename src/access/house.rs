@@ -20,7 +20,7 @@ pub(super) struct House<'a> {
 }
 
 /// What Home Assistant reads of the bridge, below the base. Neither tokens nor what others command.
-const TOLD: [&str; 16] = [
+const TOLD: [&str; 17] = [
     "homeassistant/#",
     "home_assistant/#",
     "state/#",
@@ -31,6 +31,7 @@ const TOLD: [&str; 16] = [
     "relay",
     "policy/+",
     "mute/+",
+    "grant/+",
     "pending/+",
     "decision/#",
     "bypass",
@@ -39,7 +40,7 @@ const TOLD: [&str; 16] = [
     "act",
 ];
 /// What Home Assistant writes: commands to be judged, questions, switches of the bridge, and a device that it deletes.
-const ASKED: [&str; 9] = [
+const ASKED: [&str; 11] = [
     "gate/#",
     "ask",
     "twin/+/set",
@@ -48,6 +49,8 @@ const ASKED: [&str; 9] = [
     "guard/set",
     "policy/+/set",
     "mute/+/set",
+    "grant/set",
+    "grant/+/set",
     "homeassistant/#",
 ];
 

@@ -227,11 +227,7 @@ mod tests {
             (decision(|decision| decision.applied = Verdict::Deny), false, over("not by voice")),
             (decision(|decision| decision.request.target = None), false, None),
             (decision(|decision| decision.request.action = "lock.lock".to_owned()), false, None),
-            (
-                held,
-                false,
-                Some(Step::Held { id: "1".to_owned(), until, channels: vec!["phone".to_owned()] }),
-            ),
+            (held, false, Some(Step::Held { id: "1".to_owned(), until, channels: vec!["phone".to_owned()] })),
             (settled(Outcome::Approved, Verdict::Allow), true, Some(Step::Over(Told::Done))),
             (settled(Outcome::Rejected, Verdict::Deny), true, over("not by voice")),
             (settled(Outcome::Expired, Verdict::Deny), true, over("nobody answered in time")),

@@ -5,7 +5,7 @@
 
 use super::pattern::TopicPattern;
 use super::reader::{Cursor, Fields, Reader};
-use super::{Config, is_heard_twice, keys};
+use super::{Carrier, ChannelCode, Config, is_heard_twice, keys};
 use crate::model::action::{ACCEPT, Class, KNOWN_ACTIONS, RELEASE, SET_MODE, TURN_OFF_POLICY, UNMUTE, UNREADABLE};
 use crate::model::glob::Glob;
 use crate::model::mode::Mode;
@@ -23,12 +23,68 @@ pub(super) fn check(reader: &mut Reader<'_>, fields: &Fields<'_>, config: &Confi
     }
     check_channels(reader, fields, config);
     check_topics(reader, fields, &config.base);
+    check_tokens(reader, fields, config);
+    check_secrets(reader, fields, config);
     check_opening(reader, fields, config);
 }
 
 fn list<'n>(reader: &mut Reader<'_>, fields: &Fields<'n>, key: &str) -> Vec<Cursor<'n>> {
     // What is wrong with the list itself was said when it was read.
     fields.get(key).filter(|cursor| cursor.is_list()).map(|cursor| reader.list(cursor, usize::MAX)).unwrap_or_default()
+}
+
+/// The items of these lists of every speaker or channel.
+fn lists_of<'n>(reader: &mut Reader<'_>, fields: &Fields<'n>, section: &str, keys: &[&'static str]) -> Vec<Cursor<'n>> {
+    let Some(cursor) = fields.get(section).filter(|cursor| cursor.is_mapping()) else { return Vec::new() };
+    let mut items = Vec::new();
+    for (_, entry) in reader.entries(cursor, usize::MAX) {
+        for list in keys.iter().filter_map(|key| entry.child(key)).filter(Cursor::is_list) {
+            items.extend(reader.list(&list, usize::MAX));
+        }
+    }
+    items
+}
+
+/// A token is for one channel and one time: it is not stored, and Home Assistant sees it only where the owner says so.
+fn check_tokens(reader: &mut Reader<'_>, fields: &Fields<'_>, config: &Config) {
+    let Some(cursor) = fields.get("channels").filter(|cursor| cursor.is_mapping()) else { return };
+    let act = format!("{}/act", config.base);
+    for (name, channel) in reader.entries(cursor, usize::MAX) {
+        let Some(list) = channel.child("ask").filter(Cursor::is_list) else { continue };
+        let carrier = config.channels.get(name).map(|channel| channel.carrier);
+        for entry in reader.list(&list, usize::MAX) {
+            let payload = entry.child("payload").and_then(|cursor| reader.peek(&cursor));
+            if !payload.is_some_and(|payload| payload.text.contains("{token")) {
+                continue;
+            }
+            if let Some(cursor) = entry.child("retain").filter(|cursor| reader.flag(cursor) == Some(true)) {
+                let help = Some("leave `retain` out, or the token".to_owned());
+                reader.error(&cursor, "expected a message with a token not to be stored, found `true`", help);
+            }
+            let topic = entry.child("topic").filter(|cursor| reader.peek(cursor).is_some_and(|text| text.text == act));
+            if let (Some(cursor), Some(Carrier::Mqtt)) = (topic, carrier) {
+                let help = Some("add `carried_by: home_assistant` to the channel, or leave the token out".to_owned());
+                reader.error(&cursor, "expected a topic that Home Assistant does not read, found its own", help);
+            }
+        }
+    }
+}
+
+/// A code counts once. With one secret in two channels it would count on each.
+fn check_secrets(reader: &mut Reader<'_>, fields: &Fields<'_>, config: &Config) {
+    let Some(cursor) = fields.get("channels").filter(|cursor| cursor.is_mapping()) else { return };
+    let mut seen: Vec<&ChannelCode> = Vec::new();
+    for (name, channel) in reader.entries(cursor, usize::MAX) {
+        let Some(code @ ChannelCode::Totp(_)) = config.channels.get(name).and_then(|channel| channel.code.as_ref())
+        else {
+            continue;
+        };
+        if let (true, Some(cursor)) = (seen.contains(&code), channel.child("totp")) {
+            let help = Some("make another secret: `hushgate hash-pin --totp`".to_owned());
+            reader.key_error(&cursor, "expected a secret for each channel, found one twice", help);
+        }
+        seen.push(code);
+    }
 }
 
 /// Every `channel:` names one that exists.
@@ -64,6 +120,7 @@ fn check_topics(reader: &mut Reader<'_>, fields: &Fields<'_>, base: &str) {
     if let Some(eventstream) = fields.get("home_assistant").and_then(|section| section.child("eventstream")) {
         check_topic(reader, &eventstream, base);
     }
+    heard.extend(lists_of(reader, fields, "channels", &["answers"]));
     for cursor in heard.iter().filter_map(|entry| entry.child("topic")) {
         check_heard(reader, &cursor, base);
     }
@@ -71,13 +128,8 @@ fn check_topics(reader: &mut Reader<'_>, fields: &Fields<'_>, base: &str) {
         check_topic(reader, &cursor, base);
     }
     let mut outgoing = list(reader, fields, "notify");
-    if let Some(cursor) = fields.get("speakers").filter(|cursor| cursor.is_mapping()) {
-        for (_, speaker) in reader.entries(cursor, usize::MAX) {
-            let lists = keys::SPEAKER.iter().filter_map(|key| speaker.child(key)).filter(Cursor::is_list);
-            let messages: Vec<_> = lists.flat_map(|list| reader.list(&list, usize::MAX)).collect();
-            outgoing.extend(messages);
-        }
-    }
+    outgoing.extend(lists_of(reader, fields, "speakers", keys::SPEAKER));
+    outgoing.extend(lists_of(reader, fields, "channels", &["ask", "over"]));
     for entry in &outgoing {
         let Some(cursor) = entry.child("topic") else { continue };
         let Some(topic) = reader.peek(&cursor) else { continue };

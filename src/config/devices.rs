@@ -5,8 +5,10 @@
 use std::collections::BTreeMap;
 
 use super::reader::{Cursor, Fields, Reader};
+use super::sections::{read_globs, read_text};
 use super::template::Template;
-use super::{Carrier, Channel, Outgoing, Speaker, keys};
+use super::{Carrier, Channel, Outgoing, Speaker, codes, entries, keys};
+use crate::model::glob::Glob;
 use crate::model::request::SourceKind;
 use crate::script::nearest::did_you_mean_one_of;
 
@@ -14,7 +16,7 @@ use crate::script::nearest::did_you_mean_one_of;
 pub(super) const CHANNELS_MAX: usize = 64;
 /// Speakers of one house.
 pub(super) const SPEAKERS_MAX: usize = 256;
-/// Messages in one list of a speaker, or in `notify`.
+/// Messages in one list of a speaker or channel, or in `notify`.
 pub(super) const OUTGOING_MAX: usize = 16;
 /// Longest name of a channel or speaker, in bytes.
 pub(super) const NAME_BYTES_MAX: usize = 64;
@@ -64,22 +66,76 @@ fn channel(reader: &mut Reader<'_>, cursor: &Cursor<'_>) -> Option<Channel> {
         let help = Some("leave `confirms` out: a program must not answer for a person".to_owned());
         reader.key_error(cursor, "expected a channel with a person behind it, found `kind: agent`", help);
     }
+    if !confirms {
+        refuse_without_confirms(reader, &fields);
+    }
     let satellite = read_satellite(reader, &fields, kind);
     let person = read_person(reader, &fields);
+    let code = codes::read(reader, &fields);
+    let has_code = fields.get("pin").or_else(|| fields.get("totp")).is_some();
+    let answers = fields.get("answers").map(|cursor| entries::answers(reader, cursor, has_code)).unwrap_or_default();
+    let mut messages =
+        |key: &str, names: &[&str]| fields.get(key).map_or_else(Vec::new, |cursor| outgoing(reader, cursor, names));
+    let ask = messages("ask", &["id", "token", "question", "channel", "action", "target"]);
+    let over = messages("over", &["id", "channel"]);
     Some(Channel {
         kind,
         independent,
         confirms,
         satellite,
         person,
-        may_confirm: Vec::new(),
-        carrier: Carrier::Mqtt,
-        user: None,
-        code: None,
-        ask: Vec::new(),
-        over: Vec::new(),
-        answers: Vec::new(),
+        may_confirm: read_may_confirm(reader, &fields),
+        carrier: read_carrier(reader, &fields),
+        user: read_user(reader, &fields),
+        code,
+        ask,
+        over,
+        answers,
     })
+}
+
+/// What only a channel that confirms can use. Without this, an owner would think that a PIN guards something.
+fn refuse_without_confirms(reader: &mut Reader<'_>, fields: &Fields<'_>) {
+    for key in ["may_confirm", "pin", "totp", "ask", "over", "answers"] {
+        if let Some(cursor) = fields.get(key) {
+            let help = Some(format!("add `confirms: true`, or leave `{key}` out"));
+            reader.key_error(cursor, format!("expected `confirms: true` beside `{key}`, found none"), help);
+        }
+    }
+}
+
+fn read_may_confirm(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Vec<Glob> {
+    let Some(cursor) = fields.get("may_confirm") else { return Vec::new() };
+    // No list means all actions; an empty one must not mean the same.
+    if cursor.is_list() && reader.list(cursor, 1).is_empty() {
+        let help = Some("name actions such as `light.*`, or write `confirms: false`".to_owned());
+        reader.error(cursor, "expected at least one action, found an empty list", help);
+    }
+    read_globs(reader, fields, "may_confirm").unwrap_or_default()
+}
+
+fn read_carrier(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Carrier {
+    let Some(cursor) = fields.get("carried_by") else { return Carrier::Mqtt };
+    let Some(scalar) = reader.text(cursor) else { return Carrier::Mqtt };
+    if scalar.text != "home_assistant" {
+        let help = Some("write `home_assistant`, or leave `carried_by` out".to_owned());
+        reader.error(cursor, format!("expected `home_assistant`, found {}", scalar.shown()), help);
+    }
+    Carrier::HomeAssistant
+}
+
+/// A user of the broker, as its lists of users and rights can hold it.
+fn read_user(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<String> {
+    let cursor = fields.get("user")?;
+    let user = read_text(reader, fields, "user")?;
+    let is_user = user.len() <= NAME_BYTES_MAX && user.trim() == user && !user.chars().any(char::is_control);
+    if !is_user {
+        let help = Some("write the name with which the device logs in at the broker".to_owned());
+        let message = format!("expected the name of a user, up to {NAME_BYTES_MAX} bytes, found another text");
+        reader.error(cursor, message, help);
+        return None;
+    }
+    Some(user)
 }
 
 /// Whether a text can be the id of a user of Home Assistant: 32 hexadecimal digits.

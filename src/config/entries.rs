@@ -1,4 +1,4 @@
-//! The lists that give topics a meaning: commands, facts and events.
+//! The lists that give topics a meaning: commands, facts, events, and the answers of channels.
 //!
 //! Whether the channels they name exist, and whether their topics are free, is asked in `checks`.
 
@@ -8,9 +8,11 @@ use super::pattern::TopicPattern;
 use super::payload::{FieldCondition, PayloadCondition};
 use super::reader::{Cursor, Fields, Reader};
 use super::template::Template;
-use super::{CommandEntry, EventEntry, FactEntry, keys};
+use super::{AnswerEntry, CommandEntry, EventEntry, FactEntry, keys};
 use crate::model::action::{KNOWN_ACTIONS, is_action};
+use crate::model::control::Says;
 use crate::model::topic;
+use crate::script::nearest::did_you_mean_one_of;
 
 /// Entries of `commands`.
 pub(super) const COMMANDS_MAX: usize = 1_024;
@@ -18,6 +20,8 @@ pub(super) const COMMANDS_MAX: usize = 1_024;
 pub(super) const FACT_TOPICS_MAX: usize = 1_024;
 /// Entries of `events`.
 pub(super) const EVENTS_MAX: usize = 1_024;
+/// Entries of `channels.<name>.answers`.
+pub(super) const ANSWERS_MAX: usize = 16;
 /// Fields in one `when` or `data`.
 pub(super) const FIELDS_MAX: usize = 32;
 
@@ -93,6 +97,43 @@ fn event(reader: &mut Reader<'_>, cursor: &Cursor<'_>) -> Option<EventEntry> {
         event: event?,
         topic: entry.topic?,
     })
+}
+
+/// What counts as an answer of a channel. `has_code`: its approvals need one.
+pub(super) fn answers(reader: &mut Reader<'_>, cursor: &Cursor<'_>, has_code: bool) -> Vec<AnswerEntry> {
+    reader.list(cursor, ANSWERS_MAX).iter().filter_map(|item| answer(reader, item, has_code)).collect()
+}
+
+fn answer(reader: &mut Reader<'_>, cursor: &Cursor<'_>, has_code: bool) -> Option<AnswerEntry> {
+    let entry = Entry::read(reader, cursor, keys::ANSWER)?;
+    let says = read_says(reader, &entry.fields);
+    let (token, code) = (entry.template(reader, "token"), entry.template(reader, "code"));
+    let when = entry.condition(reader);
+    let has = |key: &str| entry.fields.get(key).is_some();
+    if !has("token") && !has("when") && !has("payload") {
+        let help = Some("add `payload:` or `when:`, or `token:` with the place where the token stands".to_owned());
+        reader.error(cursor, "expected a condition or a token, found neither: every message would answer", help);
+    }
+    if says == Some(Says::Approve) && has_code && !has("code") {
+        let help = Some("add `code:` with the place where it stands, or leave this entry out".to_owned());
+        reader.error(cursor, "expected `code` in what approves on a channel with a PIN or TOTP, found none", help);
+    }
+    if let (Some(cursor), false) = (entry.fields.get("code"), has_code) {
+        let help = Some("add `pin:` or `totp:` to the channel, or leave `code` out".to_owned());
+        reader.key_error(cursor, "expected `code` only on a channel with a PIN or TOTP, found it on another", help);
+    }
+    Some(AnswerEntry { when, says: says?, token, code, topic: entry.topic? })
+}
+
+fn read_says(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Says> {
+    let cursor = reader.required(fields, "says")?;
+    let scalar = reader.text(cursor)?;
+    let says = [Says::Approve, Says::Reject, Says::Seen].into_iter().find(|says| says.name() == scalar.text);
+    if says.is_none() {
+        let help = did_you_mean_one_of(&scalar.text, ["approve", "reject", "seen"]);
+        reader.error(cursor, format!("expected `approve`, `reject` or `seen`, found {}", scalar.shown()), help);
+    }
+    says
 }
 
 /// What commands, facts and events have in common: a topic pattern whose names the templates may use.

@@ -28,7 +28,22 @@ pub const COMMAND: &[&str] =
 pub const FACTS: &[&str] = &["statestream", "topics"];
 pub const FACT: &[&str] = &["topic", "when", "payload", "entity", "attribute", "value"];
 pub const EVENT: &[&str] = &["topic", "when", "payload", "event", "speaker", "text", "confidence", "data"];
-pub const CHANNEL: &[&str] = &["kind", "independent", "confirms", "satellite", "person"];
+pub const CHANNEL: &[&str] = &[
+    "kind",
+    "independent",
+    "confirms",
+    "satellite",
+    "person",
+    "may_confirm",
+    "carried_by",
+    "user",
+    "pin",
+    "totp",
+    "ask",
+    "over",
+    "answers",
+];
+pub const ANSWER: &[&str] = &["topic", "when", "payload", "says", "token", "code"];
 pub const SPEAKER: &[&str] = &["channel", "mute", "unmute", "announce"];
 pub const OUTGOING: &[&str] = &["topic", "payload", "retain"];
 pub const ASK: &[&str] = &["response_prefixes"];
@@ -46,6 +61,9 @@ pub const SECTIONS: &[(&str, &[&str])] = &[
     ("facts.topics", FACT),
     ("events", EVENT),
     ("channels", CHANNEL),
+    ("channels.ask", OUTGOING),
+    ("channels.over", OUTGOING),
+    ("channels.answers", ANSWER),
     ("speakers", SPEAKER),
     ("notify", OUTGOING),
     ("ask", ASK),

@@ -1,9 +1,10 @@
-//! What is sent to speakers and to the owner: the configured messages with their places filled in.
+//! What is sent to speakers, to channels and to the owner: the configured messages with their places filled in.
 //!
 //! Whether something is said, and to whom, is decided elsewhere.
 
 use super::pattern::Names;
 use super::{Config, Outgoing};
+use crate::model::durable::Pending;
 use crate::model::event::SpeakerCommand;
 use crate::model::message::Message;
 use crate::model::topic;
@@ -30,12 +31,35 @@ impl Config {
         fill_in(&self.notify, &names)
     }
 
-    /// Whether something that is sent to a speaker or to the owner goes to this topic.
+    /// What asks a channel, besides its topic `prompt/<channel>`.
+    pub fn to_channel(&self, channel: &str, pending: &Pending, token: &str) -> Vec<Message> {
+        let Some(configured) = self.channels.get(channel) else { return Vec::new() };
+        let request = &pending.first.arrival.request;
+        let names = [
+            ("id", pending.id.as_str()),
+            ("token", token),
+            ("question", &pending.question),
+            ("channel", channel),
+            ("action", &request.action),
+            ("target", request.target.as_deref().unwrap_or_default()),
+        ];
+        fill_in(&configured.ask, &names.map(|(name, value)| (name.to_owned(), value.to_owned())).into())
+    }
+
+    /// What tells a channel that no answer to this question is wanted any more.
+    pub fn over_to_channel(&self, channel: &str, id: &str) -> Vec<Message> {
+        let Some(configured) = self.channels.get(channel) else { return Vec::new() };
+        let names = [("id", id), ("channel", channel)];
+        fill_in(&configured.over, &names.map(|(name, value)| (name.to_owned(), value.to_owned())).into())
+    }
+
+    /// Whether something that is sent to a speaker, a channel or the owner goes to this topic.
     pub fn sends_to(&self, topic: &str) -> bool {
         let speakers = self.speakers.values();
         let of_speakers =
             speakers.flat_map(|speaker| speaker.mute.iter().chain(&speaker.unmute).chain(&speaker.announce));
-        of_speakers.chain(&self.notify).any(|outgoing| outgoing.topic.as_str() == topic)
+        let of_channels = self.channels.values().flat_map(|channel| channel.ask.iter().chain(&channel.over));
+        of_speakers.chain(of_channels).chain(&self.notify).any(|outgoing| outgoing.topic.as_str() == topic)
     }
 }
 

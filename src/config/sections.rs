@@ -8,8 +8,8 @@ use jiff::tz::TimeZone;
 
 use super::reader::{Cursor, Fields, Reader};
 use super::{
-    BASE_DEFAULT, Broker, Config, HomeAssistant, Log, Remote, STALE_AFTER_DEFAULT_MS, Secret, Tls, checks, devices,
-    entries, home_assistant, keys,
+    BASE_DEFAULT, Broker, Carrier, Config, HomeAssistant, Log, Remote, STALE_AFTER_DEFAULT_MS, Secret, Tls, checks,
+    devices, entries, home_assistant, keys,
 };
 use crate::model::action::FLOOR_DEFAULT;
 use crate::model::glob::Glob;
@@ -38,7 +38,7 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &Cursor<'_>) -> Config {
     let base = read_base(reader, &fields);
     let (statestream, facts) =
         fields.get("facts").map_or_else(Default::default, |cursor| entries::facts(reader, cursor));
-    let config = Config {
+    let mut config = Config {
         broker: read_broker(reader, &fields),
         mode: read_mode(reader, &fields),
         place: read_place(reader, &fields),
@@ -65,6 +65,10 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &Cursor<'_>) -> Config {
         log: Log::default(),
         base,
     };
+    let carried = config.home_assistant.channel.as_ref().and_then(|name| config.channels.get_mut(name));
+    if let Some(channel) = carried {
+        channel.carrier = Carrier::HomeAssistant;
+    }
     checks::check(reader, &fields, &config);
     config
 }
@@ -156,7 +160,7 @@ fn read_stale_after(reader: &mut Reader<'_>, fields: &Fields<'_>) -> u64 {
     })
 }
 
-fn read_globs(reader: &mut Reader<'_>, fields: &Fields<'_>, key: &str) -> Option<Vec<Glob>> {
+pub(super) fn read_globs(reader: &mut Reader<'_>, fields: &Fields<'_>, key: &str) -> Option<Vec<Glob>> {
     let cursor = fields.get(key)?;
     let items = reader.list(cursor, GLOBS_MAX);
     let read = |item: &Cursor<'_>| {

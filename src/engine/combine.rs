@@ -6,6 +6,9 @@
 //!
 //! It is asked twice: of all opinions (the verdict), and of those that are enforced (what is done).
 
+use std::borrow::Cow;
+
+use super::grants;
 use crate::model::action::{ACCEPT, Class, GRANT, RELEASE, SET_MODE, TURN_OFF_POLICY, UNMUTE};
 use crate::model::decision::{CONFIRM_WITHIN_DEFAULT_MS, Opinion, Otherwise, Terms, Verdict};
 use crate::model::mode::Mode;
@@ -77,6 +80,8 @@ fn class_default(request: &Request, class: Class) -> Combined {
 pub(super) const QUESTION_CHARACTERS_MAX: usize = 500;
 /// Characters of the target in a question that no policy words, so that it cannot push the asker out of sight.
 const TARGET_CHARACTERS_MAX: usize = 100;
+/// Characters of what a grant means, for the same reason.
+const MEANING_CHARACTERS_MAX: usize = 300;
 
 /// A text in one line and in one direction, of at most so many characters: an asker must not be able to write a second
 /// question below the first.
@@ -93,7 +98,7 @@ pub(super) fn in_one_line(text: &str, characters_max: usize) -> String {
 fn question(request: &Request) -> String {
     let target = request.target.as_deref().map(|target| in_one_line(target, TARGET_CHARACTERS_MAX));
     let target = target.map(|target| format!(" for `{target}`")).unwrap_or_default();
-    let meaning = meaning(&request.action).map(|meaning| format!(" ({meaning})")).unwrap_or_default();
+    let meaning = meaning(request).map(|meaning| format!(" ({meaning})")).unwrap_or_default();
     format!("Allow `{}`{target}{meaning}? Asked by: {}.", request.action, asker(request))
 }
 
@@ -107,16 +112,17 @@ pub(super) fn asker(request: &Request) -> String {
 }
 
 /// What follows from an action of the bridge itself. Its name alone tells that to nobody who did not ask for it.
-fn meaning(action: &str) -> Option<&'static str> {
-    match action {
-        SET_MODE => Some("the bridge holds nothing back"),
-        TURN_OFF_POLICY => Some("this policy no longer judges"),
-        UNMUTE => Some("its microphone listens again"),
-        RELEASE => Some("Home Assistant commands its devices without the gate"),
-        ACCEPT => Some("what devices announce now is taken for right"),
-        GRANT => Some("this channel may do it for a while without being asked"),
-        _ => None,
-    }
+fn meaning(request: &Request) -> Option<Cow<'static, str>> {
+    let meaning = match request.action.as_str() {
+        SET_MODE => "the bridge holds nothing back",
+        TURN_OFF_POLICY => "this policy no longer judges",
+        UNMUTE => "its microphone listens again",
+        RELEASE => "Home Assistant commands its devices without the gate",
+        ACCEPT => "what devices announce now is taken for right",
+        GRANT => return Some(in_one_line(&grants::meaning(request), MEANING_CHARACTERS_MAX).into()),
+        _ => return None,
+    };
+    Some(meaning.into())
 }
 
 /// All who ask for a confirmation must be satisfied: the shortest time, the channels that all of them name, a code if

@@ -122,7 +122,7 @@ impl Engine {
                     expires_ms: own_until.monotonic_ms,
                     until,
                     ask_ms: gathers.then(|| at_ms.saturating_add(GATHERING_MS)),
-                    asked_ms: None,
+                    asked_ms: at_ms,
                     noticed_ms: None,
                     terms,
                 };
@@ -143,7 +143,7 @@ impl Engine {
     /// Makes a held request visible, and sends each channel its token.
     fn ask(&mut self, turn: &mut Turn<'_>, pending: Pending) {
         let tokens = self.tokens(&pending);
-        let pending = Pending { tokens, ask_ms: None, asked_ms: Some(turn.at.monotonic_ms), ..pending };
+        let pending = Pending { tokens, ask_ms: None, asked_ms: turn.at.monotonic_ms, ..pending };
         self.show(turn, pending.clone());
         self.prompt(turn, &pending);
     }
@@ -188,7 +188,7 @@ impl Engine {
         let by = channel.as_deref().unwrap_or_default();
         let is_window = pending.terms.otherwise != Otherwise::Deny;
         let (verdict, reason) = match outcome {
-            Outcome::Approved => (Verdict::Allow, format!("approved on `{by}`")),
+            Outcome::Approved => (Verdict::Allow, format!("approved on {}", self.strength(by))),
             Outcome::Rejected => (Verdict::Deny, format!("rejected on `{by}`")),
             Outcome::Unopposed => (Verdict::Allow, "somebody was told, and nobody objected in time".to_owned()),
             Outcome::Expired if is_window => {
@@ -225,7 +225,7 @@ impl Engine {
         self.note_prompted(turn, &pending.id, outcome);
         self.recent.note(pending.id.clone(), end_by(outcome));
         turn.publish(Publication::PendingOver { id: pending.id.clone() });
-        for channel in pending.channels.iter().filter(|_| pending.asked_ms.is_some()) {
+        for channel in pending.channels.iter().filter(|_| pending.was_asked()) {
             turn.publish(Publication::PromptOver { channel: channel.clone(), id: pending.id.clone() });
         }
     }

@@ -26,9 +26,17 @@ impl Engine {
             turn.record(Entry::Refused { topic, reason });
             return;
         }
+        let control = match self.bind_grant(turn.at, control) {
+            Ok(control) => control,
+            Err(reason) => {
+                self.refuse_grant(turn, &reason);
+                return;
+            }
+        };
         if self.is_loosening(&control) {
             let mut arrival = loosening_request(control);
             self.name_what_is_accepted(&mut arrival);
+            self.name_what_is_granted(&mut arrival);
             self.arrive(turn, arrival, 0);
             return;
         }
@@ -51,8 +59,9 @@ impl Engine {
                 let standing = self.world.borrow().durable.relay.filter(|standing| standing.value == on);
                 self.set_relay(turn, on, standing.and_then(|standing| standing.until_ms), "control");
             }
+            Control::Revoke { id } => self.revoke(turn, &id, "control"),
             // Not muted, or nothing to accept: there is nothing to loosen and nothing to do.
-            Control::Unmute { .. } | Control::Accept { .. } | Control::Revoke { .. } | Control::Grant { .. } => {}
+            Control::Unmute { .. } | Control::Accept { .. } | Control::Grant { .. } => {}
         }
     }
 
@@ -76,7 +85,8 @@ impl Engine {
                 self.set_relay(turn, on, until_ms, by);
             }
             Control::Accept { topic, announced } => self.accept(turn, topic.as_deref(), announced.as_deref(), by),
-            Control::Unmute { .. } | Control::Mute { .. } | Control::Grant { .. } | Control::Revoke { .. } => {}
+            Control::Grant { .. } => self.grant(turn, control, by),
+            Control::Unmute { .. } | Control::Mute { .. } | Control::Revoke { .. } => {}
         }
     }
 
@@ -104,6 +114,8 @@ impl Engine {
         self.tell_policies(turn);
         self.tell_relay(turn);
         self.tell_guards(turn);
+        self.tell_grants(turn);
+        self.tell_prompts(turn);
         for speaker in self.config.speakers.keys() {
             let mute = self.world.borrow().durable.mutes.get(speaker).cloned();
             turn.publish(Publication::MuteState { speaker: speaker.clone(), mute });
@@ -218,17 +230,17 @@ impl Engine {
             return Some(format!("`enforce` needs {needs} in the configuration"));
         }
         let for_ms = match control {
-            Control::SetMode { for_ms, .. }
-            | Control::Mute { for_ms, .. }
-            | Control::SetRelay { for_ms, .. }
-            | Control::Grant { for_ms, .. } => for_ms,
+            Control::SetMode { for_ms, .. } | Control::Mute { for_ms, .. } | Control::SetRelay { for_ms, .. } => for_ms,
             Control::SetPolicy { policy, for_ms, .. } => {
                 if self.policies.get(policy).is_none() {
                     return Some(format!("expected the name of a policy, found `{policy}`"));
                 }
                 for_ms
             }
-            Control::Unmute { .. } | Control::Accept { .. } | Control::Revoke { .. } => &None,
+            Control::Revoke { id } if !self.is_granted(id) => {
+                return Some(format!("expected the id of a grant that stands, found `{id}`"));
+            }
+            Control::Unmute { .. } | Control::Accept { .. } | Control::Revoke { .. } | Control::Grant { .. } => &None,
         };
         if let Control::Mute { speaker, .. } | Control::Unmute { speaker } = control
             && !self.config.speakers.contains_key(speaker)
@@ -275,7 +287,7 @@ fn topic_of(control: &Control) -> String {
 }
 
 /// A loosening as a request. Control topics name no channel, so nobody knows who asks.
-fn loosening_request(control: Control) -> Arrival {
+pub(super) fn loosening_request(control: Control) -> Arrival {
     let (action, target, for_ms) = match &control {
         Control::SetMode { mode, for_ms } => (SET_MODE, mode.name().to_owned(), *for_ms),
         Control::SetPolicy { policy, for_ms, .. } => (TURN_OFF_POLICY, policy.clone(), *for_ms),

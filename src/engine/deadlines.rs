@@ -1,4 +1,5 @@
-//! Everything that ends by itself: the gathering of groups, held requests, mutes, loosened switches, proofs, and the wait for a state.
+//! Everything that ends by itself: the gathering of groups, held requests, mutes, loosened switches, grants, proofs, and the
+//! wait for a state.
 //!
 //! Timers are derived from what they end and stored nowhere, so a restart cannot lose one. The last two are not durable:
 //! they end with the process.
@@ -12,6 +13,7 @@ enum Due {
     Mode,
     Relay,
     Policy(String),
+    Grant(String),
     Ask(String),
     Pending(String),
     Mute(String),
@@ -28,7 +30,8 @@ fn all(durable: &Durable) -> impl Iterator<Item = (u64, Due)> + '_ {
     let pendings = durable.pendings.iter().map(|(id, pending)| (pending.expires_ms, Due::Pending(id.clone())));
     let asks = durable.pendings.iter().filter_map(|(id, pending)| Some((pending.ask_ms?, Due::Ask(id.clone()))));
     let mutes = durable.mutes.iter().map(|(speaker, mute)| (mute.until_ms, Due::Mute(speaker.clone())));
-    mode.into_iter().chain(relay).chain(policies).chain(asks).chain(pendings).chain(mutes)
+    let grants = durable.grants.iter().map(|(id, grant)| (grant.until_ms, Due::Grant(id.clone())));
+    mode.into_iter().chain(relay).chain(policies).chain(grants).chain(asks).chain(pendings).chain(mutes)
 }
 
 /// The earliest durable deadline, on the monotonic side.
@@ -39,7 +42,8 @@ fn next(durable: &Durable) -> Option<u64> {
     let pendings = durable.pendings.values().map(|pending| pending.expires_ms);
     let asks = durable.pendings.values().filter_map(|pending| pending.ask_ms);
     let mutes = durable.mutes.values().map(|mute| mute.until_ms);
-    mode.into_iter().chain(relay).chain(policies).chain(asks).chain(pendings).chain(mutes).min()
+    let grants = durable.grants.values().map(|grant| grant.until_ms);
+    mode.into_iter().chain(relay).chain(policies).chain(grants).chain(asks).chain(pendings).chain(mutes).min()
 }
 
 impl Engine {
@@ -74,6 +78,7 @@ impl Engine {
                 Some((_, Due::Mode)) => self.mode_ends(turn),
                 Some((_, Due::Relay)) => self.relay_ends(turn),
                 Some((_, Due::Policy(name))) => self.policy_switch_ends(turn, &name),
+                Some((_, Due::Grant(id))) => self.revoke(turn, &id, "timer"),
                 Some((_, Due::Ask(id))) => self.ask_gathered(turn, &id),
                 Some((_, Due::Pending(id))) => self.expire(turn, &id),
                 Some((_, Due::Mute(speaker))) => self.unmute(turn, &speaker, "timer"),

@@ -49,6 +49,11 @@ impl Ids {
             digest(&[b"token", &self.seed, pending.as_bytes(), b"\n", channel.as_bytes(), b"\n", &round.to_be_bytes()]);
         hexadecimal(&digest, 16)
     }
+
+    /// What is remembered of a code, in memory alone. Without the seed nobody can try codes against it.
+    pub(super) fn code_digest(&self, channel: &str, code: &str) -> [u8; 32] {
+        digest(&[b"code", &self.seed, channel.as_bytes(), b"\n", code.as_bytes()])
+    }
 }
 
 /// What is kept of a token: a stolen store must not answer for anybody.

@@ -91,7 +91,7 @@ impl Engine {
         }
         let floor = self.config.is_floor(&request.action);
         let mut all = combine::combine(request, class, floor, opinions.iter());
-        let applied = match house {
+        let mut applied = match house {
             Mode::Observe => Applied { verdict: Verdict::Allow, terms: None },
             // The common case, on the path of every command: all opinions count, so they need not be combined again.
             Mode::Enforce if combine::enforced(Mode::Enforce, &opinions).count() == opinions.len() => {
@@ -108,6 +108,7 @@ impl Engine {
                 Applied { verdict: enforced.verdict, terms: enforced.terms }
             }
         };
+        self.let_by_grant(turn.at, request, &mut all, &mut applied);
         Judgement { opinions, facts, wishes, all, applied }
     }
 

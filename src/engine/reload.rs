@@ -57,6 +57,7 @@ impl Engine {
         if is_released {
             self.set_relay(turn, true, None, "restart");
         }
+        self.restore_grants(turn);
         self.end_what_is_due(turn);
         self.judge_pendings_again(turn, "the bridge was restarted", true);
     }

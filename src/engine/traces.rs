@@ -149,6 +149,10 @@ impl Engine {
             let messages = match effect {
                 Effect::Publish(Publication::Speaker { speaker, command }) => self.config.to_speaker(speaker, command),
                 Effect::Publish(Publication::Notice { text, policy }) => self.config.to_owner(text, policy),
+                Effect::Publish(Publication::Prompt { channel, pending, token }) => {
+                    self.config.to_channel(channel, pending, token)
+                }
+                Effect::Publish(Publication::PromptOver { channel, id }) => self.config.over_to_channel(channel, id),
                 _ => continue,
             };
             for message in messages {

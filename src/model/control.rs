@@ -2,6 +2,8 @@
 //!
 //! Tightening happens at once. Loosening is a request like any other: judged, announced, and over by itself.
 
+use jiff::Timestamp;
+use jiff::civil::Time;
 use serde::{Deserialize, Serialize};
 
 use super::mode::Mode;
@@ -34,9 +36,26 @@ pub enum Control {
         announced: Option<String>,
     },
     /// `grant/set`: a channel may do something for a while without a confirmation.
-    Grant { channel: String, action: String, target: Option<String>, for_ms: Option<u64> },
+    Grant {
+        channel: String,
+        /// An action or a pattern of actions.
+        action: String,
+        target: Option<String>,
+        for_ms: Option<u64>,
+        /// The engine puts an instant in the place of a time of day: what is approved later ends no later.
+        until: Option<Until>,
+    },
     /// `grant/<id>/set`
     Revoke { id: String },
+}
+
+/// When something ends, as it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Until {
+    /// The next time that the clocks of the house show this.
+    Clock(Time),
+    Utc(Timestamp),
 }
 
 /// An answer to a held request, as it came in.
@@ -61,6 +80,16 @@ pub enum Says {
     Reject,
     /// The question has reached a person: the proof of notice that a veto window needs.
     Seen,
+}
+
+impl Says {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Says::Approve => "approve",
+            Says::Reject => "reject",
+            Says::Seen => "seen",
+        }
+    }
 }
 
 /// A PIN, or a code of TOTP, as somebody typed it. It is never printed and never stored.

@@ -26,8 +26,12 @@ pub const MEMORIES_MAX: usize = 64;
 pub const PROMPTS_MAX: usize = 4_096;
 /// How long a question is remembered.
 pub const PROMPTS_KEPT_MS: u64 = 7 * 86_400_000;
-/// Wrong codes that are remembered of one channel.
-pub const WRONG_CODES_MAX: usize = 16;
+/// Wrong codes of one channel that are remembered. As many within `WRONG_CODES_WINDOW_MS` lock it.
+pub const WRONG_CODES_MAX: usize = 5;
+/// How long a wrong code counts.
+pub const WRONG_CODES_WINDOW_MS: u64 = 10 * 60_000;
+/// How long a channel is locked.
+pub const LOCK_MS: u64 = 15 * 60_000;
 
 /// One request behind a question.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -66,6 +70,9 @@ pub struct Pending {
     /// How often it was asked anew. Part of what the tokens are derived from.
     pub round: u32,
     pub opened_ms: u64,
+    /// Monotonic: when what stands here now was asked.
+    #[serde(default)]
+    pub asked_ms: u64,
     /// Monotonic.
     pub expires_ms: u64,
     /// The same instant for people.
@@ -73,9 +80,6 @@ pub struct Pending {
     /// Monotonic: when the channels are asked. `None`: they were. A group gathers for a moment first.
     #[serde(default)]
     pub ask_ms: Option<u64>,
-    /// Monotonic: when the channels were asked last, in these words.
-    #[serde(default)]
-    pub asked_ms: Option<u64>,
     /// Monotonic: when a channel said that the question has reached a person.
     #[serde(default)]
     pub noticed_ms: Option<u64>,
@@ -85,6 +89,11 @@ impl Pending {
     /// All requests that are held, in the order in which they came.
     pub fn items(&self) -> impl Iterator<Item = &Item> {
         std::iter::once(&self.first).chain(&self.joined)
+    }
+
+    /// Whether its channels were asked, if only in earlier words.
+    pub fn was_asked(&self) -> bool {
+        self.round > 0 || !self.tokens.is_empty()
     }
 }
 
@@ -128,6 +137,18 @@ pub struct Prompt {
     /// Monotonic: when it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_ms: Option<u64>,
+}
+
+/// How often people are asked, and what they say.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct PromptCounts {
+    /// Questions of this day of the house.
+    pub today: u64,
+    /// The same by the policies that wanted them. Where several did, it counts for each.
+    pub by_policy: BTreeMap<String, u64>,
+    /// How many of those that ended in the last seven days were approved, from 0 to 1. `None`: none has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval_rate: Option<f64>,
 }
 
 /// What is remembered of one channel's codes. Never a code.
@@ -358,8 +379,9 @@ impl Durable {
         };
         for pending in self.pendings.values_mut() {
             pending.opened_ms = moved(pending.opened_ms);
+            pending.asked_ms = moved(pending.asked_ms);
             pending.expires_ms = moved(pending.expires_ms);
-            let times = [&mut pending.ask_ms, &mut pending.asked_ms, &mut pending.noticed_ms];
+            let times = [&mut pending.ask_ms, &mut pending.noticed_ms];
             let came = std::iter::once(&mut pending.first).chain(&mut pending.joined).map(|item| &mut item.at_ms);
             for time_ms in times.into_iter().flatten().chain(came) {
                 *time_ms = moved(*time_ms);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::control::{Answer, Control};
 use super::decision::{Decision, Enforcement, PolicyError, Verdict};
-use super::durable::{Change, Grant, Mute, Pending};
+use super::durable::{Change, Grant, Mute, Pending, PromptCounts};
 use super::entity::Guard;
 use super::message::Message;
 use super::mode::Mode;
@@ -175,6 +175,8 @@ pub enum Publication {
         id: String,
         grant: Option<Grant>,
     },
+    /// How often people are asked, and what they say.
+    Prompts(PromptCounts),
     /// A command that went round the bridge, as it was judged.
     Bypass(Box<Decision>),
     /// The owner is told.

@@ -10,9 +10,10 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use super::answers::Tokens;
 use super::header::sources;
 use super::item::Item;
-use super::steps::{AnswerText, Ask, Happening, Publish, Says, SeenCommand, Step, Token, payload_text};
+use super::steps::{Ask, Happening, Publish, Restart, SeenCommand, Step, payload_text};
 use crate::bridge::{Bridge, Output, Setup};
 use crate::config::Config;
 use crate::model::decision::{Grade, Verdict};
@@ -31,9 +32,6 @@ const RESTART_MS: u64 = At::MONOTONIC_START_MS + 4_000;
 /// Deadlines that one step may pass.
 const TICKS_MAX: usize = 10_000;
 
-/// A token that nobody was sent.
-const WRONG_TOKEN: &str = "00000000000000000000000000000000";
-
 pub(super) struct House {
     config: Rc<Config>,
     zone: TimeZone,
@@ -45,9 +43,9 @@ pub(super) struct House {
     decisions: Vec<String>,
     /// Decisions that were recorded as allowed and have let nothing out yet.
     allowed: BTreeSet<String>,
-    /// Tokens by channel and request, oldest first.
-    tokens: BTreeMap<(String, String), Vec<String>>,
-    asked_last: Option<String>,
+    tokens: Tokens,
+    /// Whether the journal was last said to be writable.
+    has_journal: bool,
 }
 
 impl House {
@@ -77,8 +75,8 @@ impl House {
             runs: 1,
             decisions: Vec::new(),
             allowed: BTreeSet::new(),
-            tokens: BTreeMap::new(),
-            asked_last: None,
+            tokens: Tokens::default(),
+            has_journal: true,
         };
         house.bridge.event(at, Event::Connected, &mut out);
         match house.look_at(out).into_iter().find(|item| item.fields.contains_key("fault")) {
@@ -107,7 +105,11 @@ impl House {
         let base = self.config.base.clone();
         match happening {
             Happening::Gate(publish) => self.receive(&publish.message(format!("{base}/gate/{}", publish.topic))?, out),
-            Happening::Publish(publish) => self.receive(&publish.message(self.with_ids(&publish.topic))?, out),
+            Happening::Publish(publish) => {
+                let message = publish.message(self.with_ids(&publish.topic))?;
+                let payload = self.with_ids(&self.tokens.filled_in(&payload_text(&publish.payload))?);
+                self.receive(&Message { payload: payload.into(), ..message }, out);
+            }
             Happening::Seen(seen) => self.see(seen, out)?,
             Happening::Canary(canary) => {
                 let canary = Canary { enforcement: canary.enforcement, reason: canary.reason.clone() };
@@ -116,7 +118,11 @@ impl House {
             Happening::Ask(ask) => self.receive(&ask.message(&base), out),
             Happening::Facts(facts) => self.learn(facts, out)?,
             Happening::Event(event) => self.bridge.event(self.at, Event::House(event.clone()), out),
-            Happening::Answer(answer) => self.answer(answer, out)?,
+            Happening::Answer(answer) => {
+                let message =
+                    answer.message(&self.config.base, &self.tokens, self.at.utc, |text| self.with_ids(text))?;
+                self.receive(&message, out);
+            }
             Happening::Reload(texts) => {
                 // A refused set leaves the old one, and the next start finds what was refused.
                 self.policies = sources(texts);
@@ -127,7 +133,11 @@ impl House {
                 self.bridge.event(self.at, Event::Tick, out);
             }
             Happening::After(duration_ms) => self.pass(*duration_ms, out)?,
-            Happening::Restart(restart) => self.restart(restart.away, out)?,
+            Happening::Restart(restart) => self.restart(restart, out)?,
+            Happening::Journal(writable) => {
+                self.has_journal = writable.is_ok();
+                self.bridge.event(self.at, Event::Journal(writable.clone()), out);
+            }
             Happening::Connected => self.bridge.event(self.at, Event::Connected, out),
             Happening::Disconnected(reason) => {
                 self.bridge.event(self.at, Event::Disconnected { reason: reason.clone() }, out);
@@ -173,10 +183,18 @@ impl House {
         Err(format!("expected at most {TICKS_MAX} deadlines in one step"))
     }
 
-    fn restart(&mut self, away_ms: u64, out: &mut Vec<Output>) -> Result<(), String> {
-        let saved = Some((self.bridge.engine().durable(), self.at));
-        let away = SignedDuration::from_millis(i64::try_from(away_ms).unwrap_or(i64::MAX));
-        let utc = self.at.utc.checked_add(away).map_err(|error| error.to_string())?;
+    fn restart(&mut self, restart: &Restart, out: &mut Vec<Output>) -> Result<(), String> {
+        // Through its written form, as a store keeps it.
+        let kept = serde_json::to_string(&self.bridge.engine().durable()).map_err(|error| error.to_string())?;
+        let kept = serde_json::from_str(&kept).map_err(|error| error.to_string())?;
+        let saved = (!restart.lost).then_some((kept, self.at));
+        let utc = match restart.clock {
+            Some(civil) => self.zone.to_timestamp(civil).map_err(|error| error.to_string())?,
+            None => {
+                let away = SignedDuration::from_millis(i64::try_from(restart.away).unwrap_or(i64::MAX));
+                self.at.utc.checked_add(away).map_err(|error| error.to_string())?
+            }
+        };
         self.at = At { monotonic_ms: RESTART_MS, utc };
         self.runs = self.runs.wrapping_add(1);
         let setup = Setup {
@@ -222,40 +240,6 @@ impl House {
         Ok(())
     }
 
-    fn answer(&mut self, answer: &AnswerText, out: &mut Vec<Output>) -> Result<(), String> {
-        let id = match answer.id.as_str() {
-            "last" => self.asked_last.clone().ok_or("nothing was asked yet")?,
-            id => self.with_ids(id),
-        };
-        let channel = &answer.channel;
-        let token = match &answer.token {
-            Token::None => None,
-            Token::Wrong => Some(WRONG_TOKEN.to_owned()),
-            Token::Right => Some(self.token(channel, &id, 0)?),
-            Token::Old => Some(self.token(channel, &id, 1)?),
-            Token::Of(other) => Some(self.token(other, &id, 0)?),
-        };
-        let word = match answer.says {
-            Says::Approve => "approve",
-            Says::Reject => "reject",
-        };
-        let payload = token.map_or_else(|| word.to_owned(), |token| format!("{word} {token}"));
-        let topic = format!("{}/confirm/{channel}/{id}", self.config.base);
-        self.receive(&Message::live(topic, payload), out);
-        Ok(())
-    }
-
-    /// A token that a channel was sent: the latest for `back` 0, the one before it for 1.
-    fn token(&self, channel: &str, id: &str, back: usize) -> Result<String, String> {
-        let tokens = self.tokens.get(&(channel.to_owned(), id.to_owned()));
-        let token = tokens.and_then(|tokens| tokens.iter().rev().nth(back));
-        token.cloned().ok_or_else(|| {
-            let id = self.named(id);
-            let which = if back == 0 { "token" } else { "earlier token" };
-            format!("no {which} was sent to `{channel}` for `{id}`")
-        })
-    }
-
     /// The text with the ids of decisions for `$1`, `$2`, …
     fn with_ids(&self, text: &str) -> String {
         let numbered = self.decisions.iter().enumerate().rev();
@@ -281,13 +265,16 @@ impl House {
                 }
                 Output::Forward(permit) => {
                     let allowed_by = permit.decision().to_owned();
+                    if permit.needs_record() && !self.has_journal {
+                        seen.push(Item::fault("a sensitive command left while the journal cannot be written"));
+                    }
                     if !self.allowed.remove(&allowed_by) {
                         seen.push(Item::fault("a command left without a recorded decision of its own that allows it"));
                     }
                     Item::forward(&permit.into_message(), &allowed_by)
                 }
                 Output::Send(message) | Output::SendRecorded(message) => {
-                    self.note_prompt(&message);
+                    self.tokens.note(&self.config.base, &message);
                     Item::message(&message)
                 }
             };
@@ -299,32 +286,19 @@ impl House {
         seen
     }
 
-    /// Keeps the token of a question that is put to a channel.
-    fn note_prompt(&mut self, message: &Message) {
-        let Some(channel) = message.topic.strip_prefix(&format!("{}/prompt/", self.config.base)) else { return };
-        let Ok(prompt) = serde_json::from_slice::<Value>(&message.payload) else { return };
-        let text = |name: &str| prompt.get(name).and_then(Value::as_str).map(str::to_owned);
-        if let (Some(id), Some(token)) = (text("id"), text("token")) {
-            let tokens = self.tokens.entry((channel.to_owned(), id.clone())).or_default();
-            if tokens.last() != Some(&token) {
-                tokens.push(token);
-            }
-            self.asked_last = Some(id);
-        }
-    }
-
-    /// A token is seen by the channel to which it was sent, and by nobody else: by its prompt, and where the owner has given
-    /// the channel to the buttons in Home Assistant, behind the mirror prefix.
+    /// A token is seen by the channel to which it was sent, and by nobody else: by its prompt, by what is configured to be
+    /// sent to it, and where the owner has given the channel to the buttons in Home Assistant, behind the mirror prefix.
     fn leak(&self, item: &Item) -> Option<Item> {
         let text = Value::Object(item.fields.clone()).to_string();
         let own = item.message_topic().unwrap_or_default();
         let is_mirrored = topic::is_under(own, &format!("{}/homeassistant", self.config.base));
-        let is_told = |((channel, _), tokens): &(&(String, String), &Vec<String>)| {
-            let is_button = is_mirrored && self.config.home_assistant.channel.as_ref() == Some(channel);
+        let may_see = |channel: &str| {
+            let is_button = is_mirrored && self.config.home_assistant.channel.as_deref() == Some(channel);
             let is_prompt = own == format!("{}/prompt/{channel}", self.config.base);
-            !is_prompt && !is_button && tokens.iter().any(|token| text.contains(token))
+            let asks = self.config.channels.get(channel).map(|channel| channel.ask.as_slice()).unwrap_or_default();
+            is_prompt || is_button || asks.iter().any(|ask| ask.topic.as_str() == own)
         };
-        let ((channel, _), _) = self.tokens.iter().find(is_told)?;
+        let channel = self.tokens.told_in(&text).find(|channel| !may_see(channel))?;
         Some(Item::fault(&format!("a token of `{channel}` was told elsewhere")))
     }
 

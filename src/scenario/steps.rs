@@ -8,6 +8,7 @@ use jiff::civil::DateTime;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value};
 
+use super::answers::AnswerText;
 use super::item::{Item, KINDS};
 use crate::model::decision::Enforcement;
 use crate::model::request::{Door, HouseEvent};
@@ -42,6 +43,7 @@ pub(super) enum Happening {
     Clock(DateTime),
     After(u64),
     Restart(Restart),
+    Journal(Result<(), String>),
     Connected,
     Disconnected(String),
 }
@@ -134,64 +136,6 @@ impl Ask {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Says {
-    Approve,
-    Reject,
-}
-
-/// An answer to a held request. The right token is the one that was really sent.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct AnswerText {
-    pub(super) channel: String,
-    pub(super) says: Says,
-    #[serde(default)]
-    pub(super) token: Token,
-    /// `last` is the request that was asked about last; `$1` the first decision's; anything else is sent as it is.
-    #[serde(default = "AnswerText::id_default")]
-    pub(super) id: String,
-}
-
-impl AnswerText {
-    fn id_default() -> String {
-        "last".to_owned()
-    }
-}
-
-/// Which token an answer carries.
-#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub(super) enum Token {
-    /// `right`: the latest that this channel was sent.
-    #[default]
-    Right,
-    /// `wrong`: one that nobody was sent.
-    Wrong,
-    /// `none`
-    None,
-    /// `old`: one that this channel was sent before the latest.
-    Old,
-    /// `of panel`: the latest that another channel was sent.
-    Of(String),
-}
-
-impl TryFrom<String> for Token {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Token, String> {
-        match (text.as_str(), text.strip_prefix("of ")) {
-            ("right", _) => Ok(Token::Right),
-            ("wrong", _) => Ok(Token::Wrong),
-            ("none", _) => Ok(Token::None),
-            ("old", _) => Ok(Token::Old),
-            (_, Some(channel)) => Ok(Token::Of(channel.to_owned())),
-            _ => Err(format!("expected `right`, `wrong`, `none`, `old` or `of <channel>`, found `{text}`")),
-        }
-    }
-}
-
 /// The bridge stops and starts again with what it had stored.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -199,6 +143,12 @@ pub(super) struct Restart {
     /// How long it was down.
     #[serde(default, deserialize_with = "duration_ms")]
     pub(super) away: u64,
+    /// What the clock on the wall shows then, where that is not what it showed before and `away`.
+    #[serde(default, deserialize_with = "civil")]
+    pub(super) clock: Option<DateTime>,
+    /// Whether what was stored is lost.
+    #[serde(default)]
+    pub(super) lost: bool,
 }
 
 /// A step as it is written.
@@ -217,6 +167,7 @@ pub(super) struct StepText {
     clock: Option<String>,
     after: Option<String>,
     restart: Option<Restart>,
+    journal: Option<Value>,
     connected: Option<bool>,
     disconnected: Option<String>,
     times: Option<usize>,
@@ -245,6 +196,7 @@ impl StepText {
         });
         let clock = self.clock.map(|text| date_time(&text).map(Happening::Clock)).transpose()?;
         let after = self.after.map(|text| parse_duration_ms(&text).map(Happening::After)).transpose()?;
+        let journal = self.journal.as_ref().map(journal).transpose()?;
         let happenings = [
             self.gate.map(Happening::Gate),
             self.ask.map(Happening::Ask),
@@ -258,6 +210,7 @@ impl StepText {
             clock,
             after,
             self.restart.map(Happening::Restart),
+            journal,
             self.connected.map(|_| Happening::Connected),
             self.disconnected.map(Happening::Disconnected),
         ];
@@ -316,6 +269,16 @@ fn expect_item(mut fields: Map<String, Value>, expect: &mut Vec<Item>) -> Result
     Ok(())
 }
 
+/// Whether the journal can be written: `ok`, or `{broken: why}`.
+fn journal(written: &Value) -> Result<Happening, String> {
+    let broken = written.get("broken").and_then(Value::as_str).map(str::to_owned);
+    match (broken, written) {
+        (Some(reason), Value::Object(fields)) if fields.len() == 1 => Ok(Happening::Journal(Err(reason))),
+        (None, Value::String(word)) if word == "ok" => Ok(Happening::Journal(Ok(()))),
+        _ => Err(format!("expected `journal: ok` or `journal: {{broken: why}}`, found `{written}`")),
+    }
+}
+
 fn check_times(times: usize) -> Result<(), String> {
     if (1..=TIMES_MAX).contains(&times) {
         return Ok(());
@@ -326,4 +289,9 @@ fn check_times(times: usize) -> Result<(), String> {
 fn duration_ms<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let text = String::deserialize(deserializer)?;
     parse_duration_ms(&text).map_err(de::Error::custom)
+}
+
+fn civil<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    date_time(&text).map(Some).map_err(de::Error::custom)
 }

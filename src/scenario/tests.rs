@@ -67,6 +67,15 @@ fn mistakes_in_a_file_are_told_with_their_place() {
             "scenario: x\nsteps: []\n---\nscenario: y\nsteps:\n  - answer: {channel: a, says: maybe}",
             "s.yaml:6:32: steps[0].answer.says: unknown variant `maybe`",
         ),
+        (
+            "scenario: x\nsteps:\n  - answer: {channel: a, says: approve, token: mine}",
+            "s.yaml:3:13: steps[0].answer: expected `right`, `wrong`, `none`, `old`, `of <channel>` or `of $1`",
+        ),
+        ("scenario: x\nsteps:\n  - journal: {brokn: full}", "s.yaml:3:1: expected `journal: ok` or"),
+        (
+            "scenario: x\nsteps:\n  - restart: {clock: noon}",
+            "s.yaml:3:14: steps[0].restart: expected a date and a time",
+        ),
         ("scenario: x\nscenario: y\nsteps: []", "s.yaml:1:1: duplicate field `scenario`"),
     ] {
         let error = parse("s.yaml", text).expect_err(text).to_string();
@@ -107,10 +116,54 @@ fn nothing_happens_unexpected() {
         ("  - after: 1s\n    expect: [{record: connected}]\n", "-- record: connected\n"),
         ("  - after: 1s\n    expect: [{message: hushgate/mode}]\n", "-- message: hushgate/mode\n"),
         ("  - answer: {channel: phone, says: approve}\n", "nothing was asked yet"),
+        ("  - answer: {channel: phone, says: seen, id: $1}\n", "no token was sent to `phone` for `$1`"),
+        ("  - publish: {topic: a, payload: \"{token of phone}\"}\n", "no token was sent to `phone` yet"),
+        (
+            "  - answer: {channel: phone, says: approve, id: x, token: none, code: 1, totp: A}\n",
+            "expected `code` or `totp`, found both",
+        ),
     ] {
         let seen = failures(&scenario(steps));
         assert!(seen.contains(expected), "{steps}\n{seen}");
     }
+}
+
+#[test]
+fn tokens_come_from_what_was_really_sent() {
+    let held = "  - gate: {topic: lock/set, payload: UNLOCK}\n    expect: [{decision: confirm, reason: \"`lock.unlock` is \
+                sensitive and no policy allows it\"}]\n";
+    let refused = |token: &str, reason: &str| {
+        let answer = format!("  - answer: {{channel: phone, says: approve, id: $1, token: {token}}}\n");
+        format!("{answer}    expect: [{{record: answer_refused, reason: {reason}}}]\n")
+    };
+    let steps = [
+        held,
+        held,
+        &refused("of $2", "the token is wrong"),
+        &refused("wrong", "the token is wrong"),
+        &refused("none", "the answer has no token"),
+        "  - publish: {topic: hushgate/confirm/phone/$2, payload: \"reject {token of phone}\"}\n    expect: [{decision: \
+         deny, reason: rejected on `phone`}]\n",
+        "  - answer: {channel: phone, says: reject, id: $1}\n    expect: [{decision: deny, reason: rejected on `phone`}]\n",
+    ];
+    assert_eq!(failures(&scenario(&steps.concat())), "");
+}
+
+#[test]
+fn a_restart_sets_the_clock_and_may_lose_what_was_stored() {
+    let held = "  - gate: {topic: lock/set, payload: UNLOCK}\n    expect: [{decision: confirm, reason: \"`lock.unlock` is \
+                sensitive and no policy allows it\"}]\n";
+    for (restart, expected) in [
+        // It was noon; the question is open for a minute.
+        ("{away: 59s}", "+- record: asked_anew\n"),
+        ("{clock: 2027-03-02 12:00:59}", "+- record: asked_anew\n"),
+        ("{clock: 2027-03-02 12:01}", "+- decision: deny\n"),
+    ] {
+        let seen = failures(&scenario(&format!("{held}  - restart: {restart}\n")));
+        assert!(seen.contains(expected), "{restart}\n{seen}");
+    }
+    let lost = format!("{held}  - restart: {{lost: true}}\n    expect: [{{record: connected}}]\n");
+    assert_eq!(failures(&scenario(&lost)), "", "nothing waits any more");
 }
 
 #[test]

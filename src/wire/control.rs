@@ -1,19 +1,22 @@
-//! Control of the bridge: `mode/set`, `policy/<name>/set`, `mute/<speaker>/set`.
+//! Control of the bridge: `mode/set`, `policy/<name>/set`, `mute/<speaker>/set`, `grant/set` and their like.
 //!
 //! What loosens is judged by the engine like any other request; nothing is decided here. Whether a policy of that name
 //! is loaded is known only there.
 
 use super::object::Object;
 use super::{Decoded, Wire, no_such_topic, shown, staleness, unknown};
-use crate::model::control::{Control, LOOSEN_MAX_MS};
+use crate::model::control::{Control, LOOSEN_MAX_MS, Until};
 use crate::model::event::Event;
 use crate::model::message::Message;
 use crate::model::mode::Mode;
+use crate::time::parse_time_of_day;
 
 /// Longest reason of a mute, in bytes.
 pub(super) const REASON_BYTES_MAX: usize = 1_024;
 /// Longest name of a policy in a topic, in bytes.
 pub(super) const POLICY_BYTES_MAX: usize = 128;
+/// Longest id of a grant in a topic, in bytes.
+pub(super) const GRANT_ID_BYTES_MAX: usize = 128;
 
 impl Wire {
     pub(super) fn decode_mode(&self, message: &Message) -> Decoded {
@@ -28,7 +31,11 @@ impl Wire {
         decoded(message, read_accept)
     }
 
-    /// `policy/<name>/set` and `mute/<speaker>/set`.
+    pub(super) fn decode_grant(&self, message: &Message) -> Decoded {
+        decoded(message, read_grant)
+    }
+
+    /// `policy/<name>/set`, `mute/<speaker>/set` and `grant/<id>/set`.
     pub(super) fn decode_switch(&self, message: &Message, kind: &str, rest: &str) -> Decoded {
         let Some(name) = rest.strip_suffix("/set").filter(|name| !name.is_empty() && !name.contains('/')) else {
             return no_such_topic(message);
@@ -38,6 +45,10 @@ impl Wire {
                 Err(unknown("a configured speaker", name, self.config.speakers.keys().map(String::as_str)))
             }
             "mute" => read_mute(name, payload),
+            "grant" if name.len() > GRANT_ID_BYTES_MAX => {
+                Err(format!("expected a grant's id, found `{}…`", shown(name)))
+            }
+            "grant" => read_revoke(name, payload),
             _ if name.len() > POLICY_BYTES_MAX => Err(format!("expected a policy's name, found `{}…`", shown(name))),
             _ => read_policy(name, payload),
         })
@@ -89,6 +100,37 @@ fn read_mode(payload: &[u8]) -> Result<Control, String> {
 fn read_relay(payload: &[u8]) -> Result<Control, String> {
     let (on, for_ms) = read_switch(payload)?;
     Ok(Control::SetRelay { on, for_ms })
+}
+
+/// `{"channel": "sitter", "action": "lock.unlock", "target": "front_door", "until": "23:00"}`
+fn read_grant(payload: &[u8]) -> Result<Control, String> {
+    let mut object = Object::read(payload)?;
+    object.only(&["channel", "action", "target", "for", "until"])?;
+    let channel = object.text("channel")?.ok_or("expected the field `channel`, found none")?;
+    let action = object.text("action")?.ok_or("expected the field `action`, found none")?;
+    let target = object.text("target")?;
+    let for_ms = object.duration_ms("for", LOOSEN_MAX_MS)?;
+    let until = object.text("until")?.map(|text| read_until(&text)).transpose()?;
+    if for_ms.is_some() && until.is_some() {
+        return Err("expected `for` or `until`, found both".to_owned());
+    }
+    Ok(Control::Grant { channel, action, target, for_ms, until })
+}
+
+fn read_until(text: &str) -> Result<Until, String> {
+    let clock = parse_time_of_day(text).ok().map(Until::Clock);
+    let until = clock.or_else(|| text.parse().ok().map(Until::Utc));
+    until.ok_or_else(|| {
+        format!("`until`: expected a time such as `23:00` or `2027-03-02T23:00:00Z`, found `{}`", shown(text))
+    })
+}
+
+fn read_revoke(id: &str, payload: &[u8]) -> Result<Control, String> {
+    match read_body(payload, &[])? {
+        Body::Word(word) if word == "revoke" => Ok(Control::Revoke { id: id.to_owned() }),
+        Body::Word(word) => Err(unknown("`revoke`", &word, ["revoke"])),
+        Body::Object(_) => Err("expected `revoke`, found an object".to_owned()),
+    }
 }
 
 /// `accept` for everything, or `{"accept": "<topic>"}`.

@@ -1,12 +1,13 @@
 //! What the bridge says: publications and records as topics and payloads.
 //!
 //! The token of a held request leaves by `prompt/<channel>` alone, but for the buttons of `wire::home_assistant`, where
-//! the owner has given them that channel.
+//! the owner has given them that channel, and for the messages that the owner has written in the channel's `ask`.
 
 use serde_json::{Value, json};
 
 use super::{ANSWER_KEPT_S, Wire};
-use crate::model::durable::{Item, Mute, Pending};
+use crate::model::control::Says;
+use crate::model::durable::{Grant, Item, Mute, Pending};
 use crate::model::event::{AnswerBody, Entry, Publication, Record};
 use crate::model::message::{Message, Qos, ReplyTo};
 use crate::model::request::Reply;
@@ -21,9 +22,15 @@ impl Wire {
                 vec![self.own.store(Message { expiry_s, ..message })]
             }
             Publication::PendingOver { id } => vec![self.own.clear(self.in_base(&format!("pending/{id}")))],
-            Publication::Prompt { channel, pending, token } => vec![self.prompt(&channel, &pending, &token)],
+            Publication::Prompt { channel, pending, token } => {
+                let expiry_s = Some(seconds_open(&pending));
+                let asks = self.config.to_channel(&channel, &pending, &token);
+                let asks = asks.into_iter().map(|message| Message { expiry_s, ..message });
+                std::iter::once(self.prompt(&channel, &pending, &token)).chain(asks).collect()
+            }
             Publication::PromptOver { channel, id } => {
-                vec![live(self.in_base(&format!("prompt/{channel}")), &json!({"kind": "over", "id": id}))]
+                let over = live(self.in_base(&format!("prompt/{channel}")), &json!({"kind": "over", "id": id}));
+                std::iter::once(over).chain(self.config.over_to_channel(&channel, &id)).collect()
             }
             Publication::Answer { reply, answer, .. } => vec![write_answer(reply, &answer)],
             Publication::MuteState { speaker, mute } => {
@@ -61,7 +68,12 @@ impl Wire {
             }
             Publication::Notice { text, policy } => self.notice(&text, &policy),
             Publication::Plain(message) if self.is_plain(&message.topic) => vec![message],
-            Publication::Plain(_) | Publication::GrantState { .. } => Vec::new(),
+            Publication::GrantState { id, grant: Some(grant) } => {
+                let message = stored(self.in_base(&format!("grant/{id}")), &grant_body(&grant));
+                vec![self.own.store(message)]
+            }
+            Publication::GrantState { id, grant: None } => vec![self.own.clear(self.in_base(&format!("grant/{id}")))],
+            Publication::Plain(_) | Publication::Prompts(_) => Vec::new(),
             Publication::Clear { topic } => vec![self.own.clear(topic)],
         }
     }
@@ -80,6 +92,11 @@ impl Wire {
         body.insert("token".to_owned(), json!(token));
         let answer_topic = self.in_base(&format!("confirm/{channel}/{}", pending.id));
         body.insert("answer_topic".to_owned(), json!(answer_topic));
+        body.insert("may_say".to_owned(), json!([Says::Approve, Says::Reject, Says::Seen]));
+        let code = self.config.channels.get(channel).and_then(|channel| channel.code.as_ref());
+        if let Some(code) = code {
+            body.insert("needs_code".to_owned(), json!(code.name()));
+        }
         let message = live(self.in_base(&format!("prompt/{channel}")), &Value::Object(body));
         Message { expiry_s: Some(seconds_open(pending)), ..message }
     }
@@ -165,6 +182,15 @@ fn pending_body(pending: &Pending) -> Value {
     Value::Object(body)
 }
 
+fn grant_body(grant: &Grant) -> Value {
+    without_nulls(json!({
+        "channel": grant.channel,
+        "action": grant.action,
+        "target": grant.target,
+        "until": grant.until,
+    }))
+}
+
 fn mute_body(mute: Option<&Mute>) -> Value {
     match mute {
         Some(mute) => json!({"state": "muted", "until": mute.until, "reason": mute.reason, "by": mute.by}),
@@ -174,6 +200,6 @@ fn mute_body(mute: Option<&Mute>) -> Value {
 
 /// How long a question is open, rounded up, so that its messages do not outlive it by more than a second.
 fn seconds_open(pending: &Pending) -> u32 {
-    let open_ms = pending.expires_ms.saturating_sub(pending.asked_ms.unwrap_or(pending.opened_ms));
+    let open_ms = pending.expires_ms.saturating_sub(pending.asked_ms);
     u32::try_from(open_ms.div_ceil(1_000)).unwrap_or(u32::MAX).max(1)
 }

@@ -31,7 +31,7 @@ pub struct Subscription {
 
 /// The bridge's own topics that others write, or might forge. `info` first: whether another bridge has taken the base
 /// must be known before this one announces itself.
-const OWN: [&str; 16] = [
+const OWN: [&str; 17] = [
     "info",
     "gate/#",
     "ask/#",
@@ -41,6 +41,7 @@ const OWN: [&str; 16] = [
     "guard/#",
     "policy/#",
     "mute/#",
+    "grant/#",
     "pending/#",
     "act",
     "state/#",

@@ -219,22 +219,35 @@ fn payloads_are_bounded() {
 
 #[test]
 fn people_answer_in_words_or_json() {
-    let answer = |approve: bool, token: &str| {
+    let answer = |says: &str, token: &str, code: &str| {
         let token = if token.is_empty() { None } else { Some(token) };
-        let says = if approve { "Approve" } else { "Reject" };
-        format!("Answer {{ channel: \"phone\", pending: Some(\"p1\"), says: {says}, token: {token:?}, code: None }}")
+        format!("Answer {{ channel: \"phone\", pending: Some(\"p1\"), says: {says}, token: {token:?}, code: {code} }}")
     };
     let topic = "hushgate/confirm/phone/p1";
     check(&[
-        (topic, "approve", &answer(true, "")),
-        (topic, " Approve\n", &answer(true, "")),
-        (topic, "reject t0k", &answer(false, "t0k")),
-        (topic, r#"{"answer":"approve","token":"t0k"}"#, &answer(true, "t0k")),
-        (topic, "approve a b", "refused: expected `approve` or `reject` and a token, found more words"),
-        (topic, "t0k", "refused: expected `approve` or `reject` first, found another word"),
-        (topic, "approved", "refused: expected `approve` or `reject` first, found another word"),
+        (topic, "approve", &answer("Approve", "", "None")),
+        (topic, " Approve\n", &answer("Approve", "", "None")),
+        (topic, "reject t0k", &answer("Reject", "t0k", "None")),
+        (topic, r#"{"answer":"approve","token":"t0k"}"#, &answer("Approve", "t0k", "None")),
+        (topic, "seen t0k", &answer("Seen", "t0k", "None")),
+        (topic, "approve t0k 1234", &answer("Approve", "t0k", "Some(Code(…))")),
+        (topic, r#"{"answer":"approve","token":"t0k","code":"12 34"}"#, &answer("Approve", "t0k", "Some(Code(…))")),
+        (topic, r#"{"answer":"approve","token":"t0k","pin":"1234"}"#, &answer("Approve", "t0k", "Some(Code(…))")),
+        (
+            topic,
+            r#"{"answer":"approve","token":"t0k","pin":"1234","code":"1234"}"#,
+            "refused: expected `code` or `pin`, found both",
+        ),
+        (
+            topic,
+            r#"{"answer":"approve","token":"t0k","pin":1234}"#,
+            "refused: `pin`: expected text, found another kind",
+        ),
+        (topic, "approve a b c", "refused: expected an answer, its token and a code, found more words"),
+        (topic, "t0k", "refused: expected `approve`, `reject` or `seen` first, found another word"),
+        (topic, "approved", "refused: expected `approve`, `reject` or `seen` first, found another word"),
         (topic, "", "refused: expected a payload, found an empty one"),
-        (topic, " ", "refused: expected `approve` or `reject`, found only spaces"),
+        (topic, " ", "refused: expected `approve`, `reject` or `seen`, found only spaces"),
         (
             topic,
             r#"{"answer":"approve","tokn":"x"}"#,
@@ -264,9 +277,84 @@ fn people_answer_in_words_or_json() {
         |length: usize| told(&wire().decode(&Message::live(topic, format!("approve {}", "x".repeat(length))), &[]));
     assert!(token(confirm::TOKEN_BYTES_MAX).starts_with("Answer"));
     assert!(token(confirm::TOKEN_BYTES_MAX + 1).starts_with("refused: expected a token of at most 256 bytes"));
+    let code =
+        |length: usize| told(&wire().decode(&Message::live(topic, format!("approve t0k {}", "7".repeat(length))), &[]));
+    assert!(code(confirm::CODE_BYTES_MAX).starts_with("Answer"));
+    let too_long = code(confirm::CODE_BYTES_MAX + 1);
+    assert_eq!(too_long, "refused: expected a PIN or code of at most 128 bytes, found a longer one");
+    let canary = format!("hushgate/confirm/phone/{CANARY_ID}");
+    assert_eq!(told(&wire().decode(&Message::live(canary.as_str(), "approve t0k"), &[])), "nothing");
+    assert!(told(&wire().decode(&stored(&canary, "approve t0k"), &[])).starts_with("ghost"), "it is cleared");
     let pending = "x".repeat(confirm::PENDING_ID_BYTES_MAX + 1);
     let seen = told(&wire().decode(&Message::live(format!("hushgate/confirm/phone/{pending}"), "approve"), &[]));
     assert!(seen.starts_with("refused: expected `confirm/<channel>/<id>`"), "{seen}");
+}
+
+/// A house with a button, a dialogue and a keypad.
+const ANSWERING: &str = r##"
+channels:
+  button:
+    kind: person
+    confirms: true
+    answers:
+      - {topic: z/button/action, payload: single, says: approve}
+      - {topic: z/button/action, payload: double, says: reject}
+      - {topic: 'z/{any*}', payload: double, says: approve}
+  room:
+    kind: voice
+    confirms: true
+    answers:
+      - {topic: hermes/intent/Yes, when: {siteId: room}, says: approve, token: '{payload.customData}'}
+  keypad:
+    kind: person
+    confirms: true
+    totp: GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ
+    answers:
+      - {topic: 'keypad/{token}', says: approve, token: '{token}', code: '{payload.typed}'}
+      - {topic: 'keypad/{token}/lit', says: seen, token: '{token}'}
+events: [{topic: z/button/action, event: button.pressed}]
+"##;
+
+#[test]
+fn channels_answer_on_topics_of_the_house() {
+    let wire = || {
+        let config = Rc::new(config::parse("test.yaml", ANSWERING, &NoSecrets).expect("a configuration"));
+        let registry = Rc::new(Registry::new(&config));
+        Wire::new(config, registry, "one")
+    };
+    let answer = |channel: &str, says: &str, token: &str, code: &str| {
+        format!("Answer {{ channel: \"{channel}\", pending: None, says: {says}, token: {token}, code: {code} }}")
+    };
+    let token = "Some(\"t0k\")";
+    for (topic, payload, expected) in [
+        ("z/button/action", "single", format!("event button.pressed {}", answer("button", "Approve", "None", "None"))),
+        ("z/button/action", "double", format!("event button.pressed {}", answer("button", "Reject", "None", "None"))),
+        ("z/lamp", "double", answer("button", "Approve", "None", "None")),
+        ("z/button/action", "hold", "event button.pressed".to_owned()),
+        ("hermes/intent/Yes", r#"{"siteId":"room","customData":"t0k"}"#, answer("room", "Approve", token, "None")),
+        (
+            "hermes/intent/Yes",
+            r#"{"siteId":"room","customData":null}"#,
+            "refused: expected a token in this answer, found none".to_owned(),
+        ),
+        ("hermes/intent/Yes", r#"{"siteId":"hall","customData":"t0k"}"#, "nothing".to_owned()),
+        ("keypad/t0k", r#"{"typed":123456}"#, answer("keypad", "Approve", token, "Some(Code(…))")),
+        ("keypad/t0k", "123456", answer("keypad", "Approve", token, "None")),
+        ("keypad/t0k/lit", "1", answer("keypad", "Seen", token, "None")),
+    ] {
+        assert_eq!(told(&wire().decode(&Message::live(topic, payload.to_owned()), &[])), expected, "{topic} {payload}");
+        let late = Message { expiry_s: Some(0), ..Message::live(topic, payload.to_owned()) };
+        for message in [stored(topic, payload), late] {
+            let seen = told(&wire().decode(&message, &[]));
+            assert!(!seen.contains("Answer") && !seen.contains("refused"), "{topic} {payload}: {seen}");
+        }
+    }
+    let subscribed = wire().subscriptions(&[]);
+    for filter in ["z/#", "hermes/intent/Yes", "keypad/+", "keypad/+/lit"] {
+        let subscription = subscribed.iter().find(|subscription| subscription.filter.as_str() == filter);
+        let subscription = subscription.unwrap_or_else(|| panic!("{filter} in {subscribed:?}"));
+        assert_eq!(subscription.qos, Qos::AtLeastOnce, "{filter}");
+    }
 }
 
 #[test]

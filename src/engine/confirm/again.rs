@@ -33,14 +33,14 @@ impl Engine {
     pub(in crate::engine) fn judge_pendings_again(&mut self, turn: &mut Turn<'_>, why: &str, afresh: bool) {
         let ids: Vec<String> = self.world.borrow().durable.pendings.keys().cloned().collect();
         for id in ids {
-            let pending = self.world.borrow().durable.pendings.get(&id).cloned();
-            if let Some(pending) = pending {
-                self.judge_pending_again(turn, pending, why, afresh);
-            }
+            self.judge_pending_again(turn, &id, why, afresh);
         }
     }
 
-    fn judge_pending_again(&mut self, turn: &mut Turn<'_>, pending: Pending, why: &str, afresh: bool) {
+    /// Judges one question again, as it stands now: what was let go a moment ago may have ended it.
+    pub(in crate::engine) fn judge_pending_again(&mut self, turn: &mut Turn<'_>, id: &str, why: &str, afresh: bool) {
+        let pending = self.world.borrow().durable.pendings.get(id).cloned();
+        let Some(pending) = pending else { return };
         let mut judged: Vec<Judged> = pending.items().map(|item| self.judge_item_again(turn, item)).collect();
         let mut together = together(&judged);
         if together.as_ref().is_some_and(|(_, channels)| channels.is_empty()) {
@@ -112,7 +112,7 @@ impl Engine {
             channels: channels.clone(),
             reason: why.to_owned(),
         });
-        let was_asked = pending.asked_ms.is_some();
+        let was_asked = pending.was_asked();
         for channel in pending.channels.iter().filter(|asked| was_asked && !channels.contains(asked)) {
             turn.publish(Publication::PromptOver { channel: channel.clone(), id: pending.id.clone() });
         }

@@ -117,12 +117,12 @@ fn pending(id: &str, opened_ms: u64) -> Box<Pending> {
         policies: Vec::new(),
         channels: Vec::new(),
         ask_ms: None,
-        asked_ms: Some(opened_ms),
         noticed_ms: None,
         question: format!("Unlock for {id}?"),
         tokens: BTreeMap::new(),
         round: 0,
         opened_ms,
+        asked_ms: 0,
         expires_ms: opened_ms + 60_000,
         until: AT,
     })

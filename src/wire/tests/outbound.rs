@@ -44,12 +44,12 @@ fn pending() -> Box<Pending> {
         policies: Vec::new(),
         channels: vec!["phone".to_owned()],
         ask_ms: None,
-        asked_ms: Some(1_000),
         noticed_ms: None,
         question: "Unlock?".to_owned(),
         tokens: BTreeMap::from([("phone".to_owned(), "hash".to_owned())]),
         round: 0,
         opened_ms: 1_000,
+        asked_ms: 1_000,
         expires_ms: 60_500,
         until: UNTIL,
     })
@@ -82,7 +82,12 @@ fn publications_have_their_topics_and_fields() {
             "hushgate/prompt/phone",
             false,
             Some(60),
-            with(json!({"kind": "ask", "token": TOKEN, "answer_topic": "hushgate/confirm/phone/p1"})),
+            with(json!({
+                "kind": "ask",
+                "token": TOKEN,
+                "answer_topic": "hushgate/confirm/phone/p1",
+                "may_say": ["approve", "reject", "seen"],
+            })),
         ),
         (
             Publication::PromptOver { channel: "phone".to_owned(), id: "p1".to_owned() },
