@@ -149,8 +149,8 @@ impl Engine {
             return Some(reason);
         }
         match (pending.tokens.get(&answer.channel), &answer.token) {
+            _ if pending.ask_ms.is_some() => Some("this channel was not asked yet"),
             (None, _) => Some("this channel was not asked"),
-            (Some(_), _) if pending.ask_ms.is_some() => Some("this channel was not asked yet"),
             // It was found as the only question that is open.
             (Some(_), None) if answer.pending.is_none() => None,
             (Some(_), None) => Some("the answer has no token"),

@@ -19,8 +19,8 @@ mod groups;
 mod quotas;
 mod windows;
 
-use groups::can_join;
 pub use groups::{GATHERING_MS, GROUP_ITEMS_MAX};
+use groups::{can_join, common};
 pub use quotas::{PROMPTS_PER_ASKER_MAX, QUOTA_WINDOW_MS, REFUSED_MAX};
 pub use windows::NOTICE_BEFORE_END_MS;
 
@@ -98,6 +98,7 @@ impl Engine {
         let own_until = turn.at.plus_ms(terms.within_ms);
         let until = open.as_ref().map_or(own_until.utc, |open| open.until);
         let joins = open.as_ref().map(|open| open.id.clone());
+        let channels = open.as_ref().map_or_else(|| channels.clone(), |open| common(&open.channels, &channels));
         let (question, asked) = (terms.ask.clone(), channels.clone());
         decision.confirm = Some(ConfirmBy { question: question.clone(), until, channels: asked, joins });
         let waiting = answer(&decision, arrival.reply.clone(), Some(until));
@@ -107,7 +108,7 @@ impl Engine {
         let first = Item { id: id.clone(), arrival, question: question.clone(), at_ms };
         record(turn, decision);
         match open {
-            Some(open) => self.join(turn, open, first),
+            Some(open) => self.join(turn, open, first, channels),
             None => {
                 let pending = Pending {
                     id,

@@ -7,7 +7,7 @@ use super::{Engine, Turn, is_same_asker};
 use crate::engine::combine::{QUESTION_CHARACTERS_MAX, asker, in_one_line};
 use crate::model::decision::Terms;
 use crate::model::durable::{Item, Pending};
-use crate::model::event::Entry;
+use crate::model::event::{Entry, Publication};
 use crate::model::request::{Arrival, Held, Request, Source};
 
 /// Requests in one group. One more is denied.
@@ -37,14 +37,20 @@ impl Engine {
             is_same_evidence(&pending.first.arrival.request, &arrival.request)
                 && can_join(&pending.first.arrival, &pending.terms)
                 && is_same_but_the_question(&pending.terms, terms)
-                && pending.channels == channels
+                && !common(&pending.channels, channels).is_empty()
                 && pending.expires_ms.saturating_sub(now_ms) >= half_ms
         };
         self.world.borrow().durable.pendings.values().rev().find(fits).cloned()
     }
 
-    /// One more request for a question that is open. It is asked anew once the group has gathered.
-    pub(super) fn join(&mut self, turn: &mut Turn<'_>, mut pending: Pending, item: Item) {
+    /// One more request for a question that is open, which `channels` may confirm with all the others. It is asked anew
+    /// once the group has gathered.
+    pub(super) fn join(&mut self, turn: &mut Turn<'_>, mut pending: Pending, item: Item, channels: Vec<String>) {
+        let was_asked = pending.was_asked();
+        for channel in pending.channels.iter().filter(|asked| was_asked && !channels.contains(asked)) {
+            turn.publish(Publication::PromptOver { channel: channel.clone(), id: pending.id.clone() });
+        }
+        pending.channels = channels;
         if !pending.tokens.is_empty() {
             let reason = format!("`{}` joined it", item.arrival.request.action);
             turn.record(Entry::AskedAnew { pending: pending.id.clone(), channels: pending.channels.clone(), reason });
@@ -67,6 +73,11 @@ impl Engine {
             self.ask(turn, pending);
         }
     }
+}
+
+/// The channels that may confirm both.
+pub(super) fn common(one: &[String], other: &[String]) -> Vec<String> {
+    one.iter().filter(|channel| other.contains(channel)).cloned().collect()
 }
 
 /// What loosens the bridge itself is asked alone: it must not stand at the end of a list of lamps.
