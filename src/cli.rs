@@ -14,6 +14,8 @@ mod control;
 #[cfg(feature = "embedded-broker")]
 pub mod demo;
 pub mod doctor;
+pub mod grant;
+pub mod hash_pin;
 mod log;
 pub mod release;
 pub mod run;
@@ -23,7 +25,7 @@ mod terminal;
 pub mod test;
 pub mod watch;
 
-pub use settings::{BrokerArguments, ConfigArguments};
+pub use settings::{BridgeArguments, BrokerArguments, ConfigArguments};
 
 /// How a command ended, for the one who called it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,12 +101,24 @@ pub enum Command {
     /// Accept what is announced for guarded topics now.
     #[command(after_help = EXIT_CODES)]
     Accept(accept::AcceptArguments),
+    /// Let a channel do something for a while without being asked about.
+    #[command(after_help = EXIT_CODES)]
+    Grant(grant::GrantArguments),
+    /// Say what is granted to whom until when.
+    #[command(after_help = EXIT_CODES)]
+    Grants(grant::GrantsArguments),
+    /// End a grant at once.
+    #[command(after_help = EXIT_CODES)]
+    Revoke(grant::RevokeArguments),
     /// Write rules for the broker, so that nobody goes round the gate.
     #[command(after_help = EXIT_CODES)]
     Acl(acl::AclArguments),
     /// Let Home Assistant command its devices without the gate, with the bridge alive or dead.
     #[command(after_help = EXIT_CODES)]
     Release(release::ReleaseArguments),
+    /// Make the hash of a PIN, or a new secret of TOTP, for a channel that confirms.
+    #[command(after_help = EXIT_CODES)]
+    HashPin(hash_pin::HashPinArguments),
     /// Play a night in Portland: an embedded broker, a bridge with the shipped policies, and the devices of a house.
     #[cfg(feature = "embedded-broker")]
     Demo(demo::DemoArguments),

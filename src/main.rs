@@ -4,7 +4,9 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use hushgate::cli::{Arguments, Command, accept, acl, check, completions, doctor, release, run, test, watch};
+use hushgate::cli::{
+    Arguments, Command, accept, acl, check, completions, doctor, grant, hash_pin, release, run, test, watch,
+};
 
 fn main() -> ExitCode {
     let exit = match Arguments::parse().command {
@@ -14,8 +16,12 @@ fn main() -> ExitCode {
         Command::Watch(arguments) => watch::execute(&arguments),
         Command::Doctor(arguments) => doctor::execute(&arguments),
         Command::Accept(arguments) => accept::execute(&arguments),
+        Command::Grant(arguments) => grant::execute(&arguments),
+        Command::Grants(arguments) => grant::list(&arguments),
+        Command::Revoke(arguments) => grant::revoke(&arguments),
         Command::Acl(arguments) => acl::execute(&arguments),
         Command::Release(arguments) => release::execute(&arguments),
+        Command::HashPin(arguments) => hash_pin::execute(&arguments),
         #[cfg(feature = "embedded-broker")]
         Command::Demo(arguments) => hushgate::cli::demo::execute(&arguments),
         Command::Completions(arguments) => completions::execute(&arguments),

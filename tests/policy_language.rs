@@ -1,7 +1,7 @@
 //! The page that teaches the language of rules, run: every example does what it says, and no word is missing.
 //!
 //! An example is a hook's body, or a whole policy. Its comments say in what house it runs (`// house:`, `// time:`,
-//! `// request:`, `// event:`, `// message:`, `// counted:`, `// remembered:`) and what must come of it (`// =>`).
+//! `// request:`, `// event:`, `// message:`, `// counted:`, `// remembered:`, `// answered:`) and what must come of it (`// =>`).
 #![expect(clippy::expect_used, clippy::panic, reason = "a test fails by a panic, also in the functions that help it")]
 #![expect(clippy::disallowed_methods, reason = "it reads the shipped policies")]
 
@@ -10,7 +10,7 @@ use std::fmt::Write;
 use std::rc::Rc;
 
 use hushgate::config;
-use hushgate::model::durable::Change;
+use hushgate::model::durable::{Change, Prompt};
 use hushgate::model::event::PolicySource;
 use hushgate::model::message::Message;
 use hushgate::model::request::{FactChange, HouseEvent, Request};
@@ -124,6 +124,19 @@ impl Example {
             let (key, value) = memory.split_once(" = ").expect("`key = value`");
             let value = serde_json::from_str(value).expect("JSON");
             world.durable.apply(Change::Remember { policy: policy(), key: key.to_owned(), value });
+        }
+        for answered in self.said("answered:") {
+            let (action, outcome) = answered.split_once(' ').expect("`action outcome`");
+            let prompt = Prompt {
+                id: String::new(),
+                at_ms: HEARD_MS,
+                asker: String::new(),
+                action: action.to_owned(),
+                target: None,
+                policies: Vec::new(),
+                outcome: serde_json::from_value(json!(outcome)).expect("an outcome"),
+            };
+            world.durable.apply(Change::Prompt { prompt });
         }
         let civil = match self.said("time:").next().unwrap_or("2026-11-23T23:14") {
             "unknown" => None,

@@ -20,6 +20,8 @@ mod cases;
 mod client;
 #[path = "real/house.rs"]
 mod house;
+#[path = "real/kept.rs"]
+mod kept;
 #[path = "support/prompt.rs"]
 mod prompt;
 
@@ -29,6 +31,8 @@ mod ask;
 mod canary;
 #[path = "real/commands.rs"]
 mod commands;
+#[path = "real/confirming.rs"]
+mod confirming;
 #[path = "real/control.rs"]
 mod control;
 #[path = "real/crash.rs"]
@@ -68,9 +72,11 @@ const ANY_BROKER: &[Cases] = &[
     ("store", store::CASES),
     ("mirror", mirror::CASES),
     ("commands", commands::CASES),
+    ("confirming", confirming::CASES),
 ];
 /// Cases that need Mosquitto: passwords, certificates.
-const MOSQUITTO_ONLY: &[Cases] = &[("login", login::CASES), ("canary", canary::CASES), ("visit", visit::CASES)];
+const MOSQUITTO_ONLY: &[Cases] =
+    &[("login", login::CASES), ("canary", canary::CASES), ("visit", visit::CASES), ("confirming", confirming::RULED)];
 /// Cases that bring their own broker.
 const ALONE: &[Cases] = &[("life", life::ALONE), ("canary", canary::ALONE)];
 

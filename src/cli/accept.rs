@@ -5,7 +5,7 @@
 use clap::Args;
 
 use super::control::{self, HEARD, Order, Told};
-use super::{BrokerArguments, ConfigArguments, Exit, terminal};
+use super::{BridgeArguments, Exit, settings, terminal};
 use crate::config::Config;
 use crate::model::action::ACCEPT;
 use crate::shell::health::{Problem, Report};
@@ -24,17 +24,12 @@ pub struct AcceptArguments {
     #[arg(long)]
     all: bool,
     #[command(flatten)]
-    config: ConfigArguments,
-    #[command(flatten)]
-    broker: BrokerArguments,
-    /// The base of the bridge, instead of the one in the configuration.
-    #[arg(long)]
-    base: Option<String>,
+    bridge: BridgeArguments,
 }
 
 /// Asks the running bridge, and waits for its word.
 pub fn execute(arguments: &AcceptArguments) -> Exit {
-    match control::configure(&arguments.config, &arguments.broker, arguments.base.as_ref()) {
+    match settings::configure(&arguments.bridge) {
         Ok(config) => control::block_on(run(arguments, &config)),
         Err(exit) => exit,
     }
@@ -89,7 +84,7 @@ async fn accept(arguments: &AcceptArguments, config: &Config, visitor: &mut Visi
     for (payload, target) in orders {
         let order = Order { topic: "guard/set", payload, action: ACCEPT, target: &target };
         match control::send(visitor, config, &order).await {
-            Ok(Told::Done) => terminal::print_line(&format!("accepted: {}", harmless(&target))),
+            Ok(Told::Done | Told::Granted { .. }) => terminal::print_line(&format!("accepted: {}", harmless(&target))),
             Ok(Told::Refused(reason)) => {
                 exit = control::failure(&format!("not accepted: {}: {}", harmless(&target), harmless(&reason)));
             }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use clap::{Args, ValueEnum};
 
-use super::{BrokerArguments, ConfigArguments, Exit, control, terminal};
+use super::{BridgeArguments, Exit, control, settings, terminal};
 use crate::access::{self, Plan, Users};
 use crate::config::{Broker, Config};
 use crate::model::entity::Entity;
@@ -36,9 +36,7 @@ pub struct AclArguments {
     #[arg(long, value_name = "TOPIC=USER", value_parser = pair)]
     user_device: Vec<(String, String)>,
     #[command(flatten)]
-    config: ConfigArguments,
-    #[command(flatten)]
-    broker: BrokerArguments,
+    bridge: BridgeArguments,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -57,7 +55,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
 
 /// Prints the rules.
 pub fn execute(arguments: &AclArguments) -> Exit {
-    let config = match control::configure(&arguments.config, &arguments.broker, None) {
+    let config = match settings::configure(&arguments.bridge) {
         Ok(config) => config,
         Err(exit) => return exit,
     };
@@ -144,8 +142,7 @@ mod tests {
             user_facts: None,
             user_channel: Vec::new(),
             user_device: Vec::new(),
-            config: ConfigArguments { config: None },
-            broker: BrokerArguments { broker: None, username: None, password_file: None, ca_file: None },
+            bridge: BridgeArguments::default(),
         }
     }
 

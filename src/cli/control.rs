@@ -1,4 +1,4 @@
-//! What `accept` and `release` share: a control message to a running bridge, and what becomes of it.
+//! What `accept`, `grant`, `release` and `revoke` share: a control message to a running bridge, and what becomes of it.
 //!
 //! The bridge decides. Here it is told and awaited; an answer of people may take as long as the question stands.
 
@@ -7,8 +7,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::{BrokerArguments, ConfigArguments, Exit, settings, terminal};
+use super::{Exit, settings, terminal};
 use crate::config::Config;
+use crate::model::action::GRANT;
 use crate::model::decision::{Decision, Outcome, Verdict};
 use crate::model::event::{Entry, Record};
 use crate::model::message::Message;
@@ -38,24 +39,15 @@ pub(super) struct Order<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Told {
     Done,
+    /// It was granted, under this id.
+    Granted {
+        id: String,
+        until: Timestamp,
+    },
     /// It was refused, and why.
     Refused(String),
     /// The bridge said nothing.
     Silent,
-}
-
-/// Reads the configuration, and the base where the command line says another one.
-pub(super) fn configure(
-    config: &ConfigArguments,
-    broker: &BrokerArguments,
-    base: Option<&String>,
-) -> Result<Config, Exit> {
-    let mut config = settings::load(config)?;
-    settings::override_broker(&mut config, broker)?;
-    if let Some(base) = base {
-        config.base.clone_from(base);
-    }
-    Ok(config)
 }
 
 /// Runs what needs a connection.
@@ -117,6 +109,7 @@ pub(super) async fn send(visitor: &mut Visitor, config: &Config, order: &Order<'
     visitor.send(Message::live(topic, order.payload.clone()))?;
     let mut limit = Duration::from_millis(ANSWER_TIMEOUT_MS);
     let mut held: Option<String> = None;
+    let mut allowed: Option<String> = None;
     loop {
         let message = match tokio::time::timeout(limit, visitor.next()).await {
             Ok(message) => message?,
@@ -125,7 +118,12 @@ pub(super) async fn send(visitor: &mut Visitor, config: &Config, order: &Order<'
         };
         let Some(step) = read(config, order, held.as_deref(), &message) else { continue };
         match step {
+            Step::Over(Told::Granted { id, .. }) if allowed.as_ref() != Some(&id) => {}
             Step::Over(told) => return Ok(told),
+            Step::Allowed { id } => {
+                limit = Duration::from_millis(ANSWER_TIMEOUT_MS);
+                allowed = Some(id);
+            }
             Step::Held { id, until, channels } => {
                 terminal::say(&format!(
                     "it waits for a yes on {} until {}",
@@ -145,7 +143,15 @@ pub(super) async fn send(visitor: &mut Visitor, config: &Config, order: &Order<'
 #[derive(Debug, PartialEq, Eq)]
 enum Step {
     Over(Told),
-    Held { id: String, until: Timestamp, channels: Vec<String> },
+    Held {
+        id: String,
+        until: Timestamp,
+        channels: Vec<String>,
+    },
+    /// What was allowed may still be impossible. Its own record says what became of it.
+    Allowed {
+        id: String,
+    },
 }
 
 fn read(config: &Config, order: &Order<'_>, held: Option<&str>, message: &Message) -> Option<Step> {
@@ -158,6 +164,10 @@ fn read(config: &Config, order: &Order<'_>, held: Option<&str>, message: &Messag
             }
             // What tightens, or stands already, is no request and has no decision.
             Entry::RelaySet { by, .. } if order.topic == "relay/set" && by == "control" => Some(Step::Over(Told::Done)),
+            Entry::Granted { id, until, .. } => Some(Step::Over(Told::Granted { id, until })),
+            Entry::Revoked { id, by } if order.topic == format!("grant/{id}/set") && by == "control" => {
+                Some(Step::Over(Told::Done))
+            }
             _ => None,
         };
     }
@@ -168,7 +178,7 @@ fn read(config: &Config, order: &Order<'_>, held: Option<&str>, message: &Messag
             return None;
         }
         return Some(Step::Over(match (decision.applied, settlement.outcome) {
-            (Verdict::Allow, _) => Told::Done,
+            (Verdict::Allow, _) => return Some(allowed(order, decision.id)),
             (_, Outcome::Expired) => Told::Refused("nobody answered in time".to_owned()),
             _ => Told::Refused(decision.reason),
         }));
@@ -178,12 +188,16 @@ fn read(config: &Config, order: &Order<'_>, held: Option<&str>, message: &Messag
         return None;
     }
     match (decision.applied, decision.confirm) {
-        (Verdict::Allow, _) => Some(Step::Over(Told::Done)),
+        (Verdict::Allow, _) => Some(allowed(order, decision.id)),
         (Verdict::Confirm, Some(confirm)) => {
             Some(Step::Held { id: decision.id, until: confirm.until, channels: confirm.channels })
         }
         _ => Some(Step::Over(Told::Refused(decision.reason))),
     }
+}
+
+fn allowed(order: &Order<'_>, id: String) -> Step {
+    if order.action == GRANT { Step::Allowed { id } } else { Step::Over(Told::Done) }
 }
 
 #[cfg(test)]
@@ -239,6 +253,35 @@ mod tests {
         ] {
             let order = Order { topic: "guard/set", payload: String::new(), action: ACCEPT, target: "a/set" };
             assert_eq!(read(&config(), &order, is_held.then_some("1"), &message), expected, "{message:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_granted_is_done_when_its_own_record_says_so() {
+        let log = |rest: &str| {
+            let record = format!(r#"{{"at":"2026-11-22T03:00:00Z",{rest}}}"#);
+            Message::live("h/log", record)
+        };
+        let granted = r#""record":"granted","id":"7","channel":"c","action":"a.b","until":"2026-11-22T04:00:00Z""#;
+        let until: Timestamp = "2026-11-22T04:00:00Z".parse().unwrap();
+        let late = r#""record":"refused","topic":"h/grant/set","reason":"its time was over""#;
+        let revoked = r#""record":"revoked","id":"7","by":"control""#;
+        let allowed = decision(|decision| {
+            decision.id = "7".to_owned();
+            decision.request.action = GRANT.to_owned();
+            decision.applied = Verdict::Allow;
+        });
+        let over = |told: Told| Some(Step::Over(told));
+        for (topic, message, expected) in [
+            ("grant/set", allowed, Some(Step::Allowed { id: "7".to_owned() })),
+            ("grant/set", log(granted), over(Told::Granted { id: "7".to_owned(), until })),
+            ("grant/set", log(late), over(Told::Refused("its time was over".to_owned()))),
+            ("grant/7/set", log(revoked), over(Told::Done)),
+            ("grant/8/set", log(revoked), None),
+            ("grant/7/set", log(&revoked.replace("control", "timer")), None),
+        ] {
+            let order = Order { topic, payload: String::new(), action: GRANT, target: "a/set" };
+            assert_eq!(read(&config(), &order, None, &message), expected, "{topic} {message:?}");
         }
     }
 

@@ -4,7 +4,7 @@
 
 use clap::Args;
 
-use super::{BrokerArguments, ConfigArguments, Exit, Format, control, settings, terminal};
+use super::{BridgeArguments, Exit, Format, control, settings, terminal};
 use crate::config::Config;
 use crate::model::event::Canary;
 use crate::shell::canary::{self, probe};
@@ -17,12 +17,7 @@ mod report;
 #[derive(Debug, Args)]
 pub struct DoctorArguments {
     #[command(flatten)]
-    config: ConfigArguments,
-    #[command(flatten)]
-    broker: BrokerArguments,
-    /// The base of the bridge, instead of the one in the configuration.
-    #[arg(long)]
-    base: Option<String>,
+    bridge: BridgeArguments,
     /// How the result is written.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
@@ -30,7 +25,7 @@ pub struct DoctorArguments {
 
 /// Looks at the house. Something is not covered: 1.
 pub fn execute(arguments: &DoctorArguments) -> Exit {
-    let config = match control::configure(&arguments.config, &arguments.broker, arguments.base.as_ref()) {
+    let config = match settings::configure(&arguments.bridge) {
         Ok(config) => config,
         Err(exit) => return exit,
     };

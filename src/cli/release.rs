@@ -9,7 +9,7 @@ use bytes::Bytes;
 use clap::Args;
 
 use super::control::{self, HEARD, Order, Told};
-use super::{BrokerArguments, ConfigArguments, Exit, settings, terminal};
+use super::{BridgeArguments, Exit, settings, terminal};
 use crate::config::Config;
 use crate::model::action::RELEASE;
 use crate::model::message::Message;
@@ -35,12 +35,7 @@ pub struct ReleaseArguments {
     #[arg(long)]
     end: bool,
     #[command(flatten)]
-    config: ConfigArguments,
-    #[command(flatten)]
-    broker: BrokerArguments,
-    /// The base of the bridge, instead of the one in the configuration.
-    #[arg(long)]
-    base: Option<String>,
+    bridge: BridgeArguments,
 }
 
 fn duration(text: &str) -> Result<String, String> {
@@ -49,7 +44,7 @@ fn duration(text: &str) -> Result<String, String> {
 
 /// Releases, or ends a release.
 pub fn execute(arguments: &ReleaseArguments) -> Exit {
-    match control::configure(&arguments.config, &arguments.broker, arguments.base.as_ref()) {
+    match settings::configure(&arguments.bridge) {
         Ok(config) => control::block_on(run(arguments, &config)),
         Err(exit) => exit,
     }
@@ -67,7 +62,7 @@ async fn run(arguments: &ReleaseArguments, config: &Config) -> Exit {
     };
     visitor.leave().await;
     match told {
-        Ok(Told::Done) => {
+        Ok(Told::Done | Told::Granted { .. }) => {
             terminal::print_line(if arguments.end {
                 "Home Assistant commands through the gate"
             } else {
@@ -175,13 +170,8 @@ mod tests {
         for (end, duration, expected) in
             [(true, None, "on"), (false, None, "off"), (false, Some("30m"), r#"{"for":"30m","on":false}"#)]
         {
-            let arguments = ReleaseArguments {
-                duration: duration.map(str::to_owned),
-                end,
-                config: ConfigArguments { config: None },
-                broker: BrokerArguments { broker: None, username: None, password_file: None, ca_file: None },
-                base: None,
-            };
+            let arguments =
+                ReleaseArguments { duration: duration.map(str::to_owned), end, bridge: BridgeArguments::default() };
             assert_eq!(order(&arguments).payload, expected);
         }
         assert!(duration("soon").is_err());

@@ -14,14 +14,14 @@ const PASSWORD_VARIABLE: &str = "HUSHGATE_MQTT_PASSWORD";
 /// The name of the built-in configuration in messages.
 const BUILT_IN_NAME: &str = "the built-in configuration";
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct ConfigArguments {
     /// The configuration. Without it: `examples/home.yaml`, as it was compiled in.
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct BrokerArguments {
     /// The broker, instead of the one in the configuration: `mqtt://host:1883`, `mqtts://host:8883`.
     #[arg(long, value_name = "URL")]
@@ -35,6 +35,28 @@ pub struct BrokerArguments {
     /// A PEM file with the authority that signed the certificate of `--broker`.
     #[arg(long, value_name = "FILE", requires = "broker")]
     pub ca_file: Option<PathBuf>,
+}
+
+/// Which bridge is meant, running or not.
+#[derive(Debug, Default, Args)]
+pub struct BridgeArguments {
+    #[command(flatten)]
+    pub config: ConfigArguments,
+    #[command(flatten)]
+    pub broker: BrokerArguments,
+    /// The base of the bridge, instead of the one in the configuration.
+    #[arg(long)]
+    pub base: Option<String>,
+}
+
+/// Reads the configuration, with the broker and the base of the command line where it says others.
+pub(super) fn configure(bridge: &BridgeArguments) -> Result<Config, Exit> {
+    let mut config = load(&bridge.config)?;
+    override_broker(&mut config, &bridge.broker)?;
+    if let Some(base) = &bridge.base {
+        config.base.clone_from(base);
+    }
+    Ok(config)
 }
 
 /// Reads the configuration, and says what is wrong with it.

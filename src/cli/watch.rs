@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use super::{BrokerArguments, ConfigArguments, Exit, run, settings, terminal};
+use super::{BridgeArguments, Exit, run, settings, terminal};
 use crate::config::Config;
 use crate::model::decision::{Decision, Verdict};
 use crate::model::event::Record;
@@ -30,21 +30,15 @@ const SHOWN: [&str; 6] = ["decision/#", "pending/#", "mute/+", "log", "notice", 
 #[derive(Debug, Args)]
 pub struct WatchArguments {
     #[command(flatten)]
-    config: ConfigArguments,
-    #[command(flatten)]
-    broker: BrokerArguments,
-    /// The base of the bridge, instead of the one in the configuration.
-    #[arg(long)]
-    base: Option<String>,
+    bridge: BridgeArguments,
 }
 
 /// Shows decisions until it is interrupted.
 pub fn execute(arguments: &WatchArguments) -> Exit {
-    let settings = configure(arguments).and_then(|config| {
-        let base = arguments.base.clone().unwrap_or_else(|| config.base.clone());
+    let settings = settings::configure(&arguments.bridge).and_then(|config| {
         let seeds = seed::draw().map_err(|error| failure(&error))?;
-        let link = open(&config, &base, seeds.jitter).map_err(|error| failure(&error))?;
-        Ok((link, base))
+        let link = open(&config, seeds.jitter).map_err(|error| failure(&error))?;
+        Ok((link, config.base))
     });
     let (link, base) = match settings {
         Ok(settings) => settings,
@@ -56,18 +50,13 @@ pub fn execute(arguments: &WatchArguments) -> Exit {
     }
 }
 
-fn configure(arguments: &WatchArguments) -> Result<Config, Exit> {
-    let mut config = settings::load(&arguments.config)?;
-    settings::override_broker(&mut config, &arguments.broker)?;
-    Ok(config)
-}
-
 fn failure(error: &str) -> Exit {
     terminal::error(error);
     Exit::Failure
 }
 
-fn open(config: &Config, base: &str, seed: u64) -> Result<Link, String> {
+fn open(config: &Config, seed: u64) -> Result<Link, String> {
+    let base = &config.base;
     let subscription = |rest: &str| {
         let filter = TopicFilter::new(&format!("{base}/{rest}"))
             .map_err(|error| format!("`{}` cannot be a base: {error}", harmless(base)))?;

@@ -48,7 +48,9 @@ fn read_pin(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<ChannelCode>
 fn read_totp(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<ChannelCode> {
     let cursor = fields.get("totp")?;
     let text = read_secret(reader, cursor, "a secret in Base32", RUN_HASH_PIN_TOTP)?;
-    // Apps show it in groups, and some write it small.
+    // A file may hold what was printed: below the secret the address for the app. Apps show it in groups, some write it
+    // small.
+    let text = text.lines().next().unwrap_or_default();
     let text: String = text.chars().filter(|character| !matches!(character, ' ' | '-' | '=')).collect();
     let text = text.to_ascii_uppercase();
     let found = match totp_secret(&text) {

@@ -3,12 +3,13 @@
 //! A clock that shows a time before this program was written, or before something that was already recorded, is wrong.
 //! Rules that ask for the time then take their `ON_ERROR` side. Durations are not touched: they are monotonic.
 
-use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
+
+use jiff::Timestamp;
 
 use crate::model::time::At;
 
-/// How far the civil clock may go back before it counts as wrong. Time servers correct by less.
-const BACK_TOLERANCE: SignedDuration = SignedDuration::from_secs(60);
+const BACK_TOLERANCE: Duration = Duration::from_millis(At::CORRECTION_MAX_MS);
 
 #[derive(Debug, Clone)]
 pub(super) struct Clock {

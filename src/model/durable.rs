@@ -15,6 +15,10 @@ use super::mode::Mode;
 use super::request::Arrival;
 use super::time::At;
 
+mod away;
+
+pub use away::{AWAY_MAX_MS, Away};
+
 /// Entries that one counter keeps. A counter that is full forgets its oldest entry.
 pub const COUNTER_ENTRIES_MAX: usize = 1_024;
 /// Counters of one policy.
@@ -318,6 +322,9 @@ impl Durable {
             Change::Forget { policy, key } => {
                 if let Some(memory) = self.memories.get_mut(&policy) {
                     memory.values.remove(&key);
+                    if *memory == Memory::default() {
+                        self.memories.remove(&policy);
+                    }
                 }
             }
             Change::Mode { switch } => self.mode = switch,
@@ -368,10 +375,12 @@ impl Durable {
 
     /// Moves every monotonic time from the run in which it was saved into this one.
     ///
-    /// What passed in between is counted by the civil clock, never below zero: a clock that went back makes a mute
-    /// or an expiry late, never early.
+    /// What passed in between is counted by the civil clock (`Away`). Where that is not known, everything takes its safe
+    /// side: no time has passed for what keeps something from happening (mutes, locks, counters), and what waits for a yes
+    /// or stands in for one (held requests, grants) is over.
     pub fn rebase(&mut self, saved: At, now: At) {
-        let away_ms = u64::try_from(now.utc.duration_since(saved.utc).as_millis()).unwrap_or(0);
+        let away = Away::between(saved, now);
+        let away_ms = if let Away::Known(away_ms) = away { away_ms } else { 0 };
         let moved = |time_ms: u64| {
             let elapsed_ms = i128::from(saved.monotonic_ms) + i128::from(away_ms);
             let shifted_ms = i128::from(time_ms) - elapsed_ms + i128::from(now.monotonic_ms);
@@ -411,6 +420,14 @@ impl Durable {
         for until_ms in switches.chain(mode).chain(relay).flatten() {
             *until_ms = moved(*until_ms);
         }
+        if away == Away::Unknown {
+            self.pendings.values_mut().for_each(|pending| pending.expires_ms = now.monotonic_ms);
+            self.grants.values_mut().for_each(|grant| grant.until_ms = now.monotonic_ms);
+        }
+        // What people are told is the time that counts.
+        for mute in self.mutes.values_mut() {
+            mute.until = now.plus_ms(mute.until_ms.saturating_sub(now.monotonic_ms)).utc;
+        }
     }
 }
 
@@ -436,6 +453,73 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn at(monotonic_ms: u64, utc_s: i64) -> At {
+        At { monotonic_ms, utc: Timestamp::from_second(At::UTC_MIN.as_second() + utc_s).expect("in range") }
+    }
+
+    fn pending(at_ms: u64) -> Pending {
+        let request = serde_json::json!({"action": "lock.unlock", "source": {"kind": "voice"}, "door": "gate"});
+        let arrival = serde_json::json!({"request": request, "held": "question", "reply": null});
+        let value = serde_json::json!({
+            "id": "1", "first": {"id": "1", "arrival": arrival}, "terms": Terms::new("?".to_owned()), "question": "?",
+            "tokens": {}, "round": 0, "opened_ms": at_ms, "asked_ms": at_ms, "expires_ms": at_ms, "ask_ms": at_ms,
+            "noticed_ms": at_ms, "until": At::UTC_MIN,
+        });
+        serde_json::from_value(value).expect("a pending")
+    }
+
+    /// Everything that has a time, each with this one.
+    fn all_at(at_ms: u64) -> Durable {
+        let (until_ms, until) = (at_ms, At::UTC_MIN);
+        let text = || "a".to_owned();
+        let switch = |value| Switch { value, until_ms: Some(at_ms) };
+        let mute = Mute { until_ms, until, reason: text(), by: text() };
+        let grant = Grant { channel: text(), action: text(), target: None, until_ms, until, by: text() };
+        let memory = Memory { counters: [(text(), [at_ms].into())].into(), values: BTreeMap::new() };
+        let prompt = serde_json::json!({"id": "1", "at_ms": at_ms, "asker": "a", "action": "a"});
+        Durable {
+            pendings: [(text(), pending(at_ms))].into(),
+            mutes: [(text(), mute)].into(),
+            memories: [(text(), memory)].into(),
+            mode: Some(Switch { value: Mode::Observe, until_ms: Some(at_ms) }),
+            policies: [(text(), switch(false))].into(),
+            relay: Some(switch(false)),
+            guards: BTreeMap::new(),
+            grants: [(text(), grant)].into(),
+            prompts: [serde_json::from_value(prompt).expect("a prompt")].into(),
+            codes: [(text(), Codes { wrong_ms: [at_ms].into(), locked_until_ms: Some(at_ms), totp_step: Some(7) })]
+                .into(),
+        }
+    }
+
+    #[test]
+    fn every_time_is_moved_by_what_has_passed() {
+        // Ten seconds were left, or had passed. Of the thirty of the bridge's absence none is forgotten.
+        for (left_ms, expected_ms) in [(10_000, 480_000), (40_000, 510_000), (-10_000, 460_000)] {
+            let mut durable = all_at(1_000_000_u64.saturating_add_signed(left_ms));
+            durable.rebase(at(1_000_000, 0), at(500_000, 30));
+            let mut expected = all_at(expected_ms);
+            expected
+                .mutes
+                .values_mut()
+                .for_each(|mute| mute.until = at(0, 30).plus_ms(expected_ms.saturating_sub(500_000)).utc);
+            assert_eq!(durable, expected, "{left_ms} ms");
+        }
+    }
+
+    #[test]
+    fn where_nobody_knows_what_has_passed_what_holds_goes_on_and_what_lets_go_is_over() {
+        for now in [at(500_000, -61), at(500_000, 366 * 86_400)] {
+            let mut durable = all_at(1_010_000);
+            durable.rebase(at(1_000_000, 0), now);
+            let mut expected = all_at(510_000);
+            expected.mutes.values_mut().for_each(|mute| mute.until = now.plus_ms(10_000).utc);
+            expected.pendings.values_mut().for_each(|pending| pending.expires_ms = 500_000);
+            expected.grants.values_mut().for_each(|grant| grant.until_ms = 500_000);
+            assert_eq!(durable, expected, "{now:?}");
+        }
+    }
 
     #[test]
     fn counters_and_memories_are_bounded() {

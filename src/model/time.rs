@@ -18,6 +18,9 @@ impl At {
     /// The earliest instant that a correct clock can show: when this program was written.
     pub const UTC_MIN: Timestamp = Timestamp::constant(1_793_491_200, 0);
 
+    /// How far the civil clock may go back before it counts as wrong. Time servers correct by less.
+    pub const CORRECTION_MAX_MS: u64 = 60_000;
+
     /// Where the monotonic side of every run begins: ten years. What an earlier run left is moved into this one, and what
     /// lies before its start must still have a time that can be written.
     pub const MONOTONIC_START_MS: u64 = 10 * 365 * 86_400_000;

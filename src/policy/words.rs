@@ -11,6 +11,7 @@ use super::values::{EVENT_FIELDS, Field, MESSAGE_FIELDS, REQUEST_FIELDS};
 use crate::script::sandbox::Meter;
 use crate::script::words::{self, Word};
 
+pub(in crate::policy) mod approvals;
 mod clock;
 mod effects;
 mod facts;
@@ -23,6 +24,7 @@ pub const WORDS: &[Word] = &[
     Word { name: "allow", usage: "allow() or allow(reason)" },
     Word { name: "announce", usage: "announce(speaker, text)" },
     Word { name: "anybody_home", usage: "anybody_home()" },
+    Word { name: "approvals", usage: "approvals(action, \"7d\")" },
     Word { name: "attribute", usage: "attribute(entity, name) or attribute(entity, name, default)" },
     Word { name: "between", usage: "between(\"22:00\", \"07:00\")" },
     Word { name: "channel_or", usage: "request.channel_or(default)" },
@@ -84,5 +86,6 @@ pub(super) fn register(engine: &mut Engine, meter: &Rc<Meter>) {
     facts::register(engine, meter);
     clock::register(engine);
     memory::register(engine, meter);
+    approvals::register(engine, meter);
     effects::register(engine);
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::decision::{Decision, Enforcement, Verdict};
+use crate::model::durable::PromptCounts;
 use crate::model::event::{Canary, Entry};
 use crate::model::request::Door;
 
@@ -72,7 +73,7 @@ pub struct Evaluation {
 }
 
 /// What is published.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     pub uptime_s: u64,
     pub received: u64,
@@ -89,6 +90,9 @@ pub struct Report {
     /// Whether the way around the bridge is shut, as the canary found.
     pub enforcement: Enforcement,
     pub enforcement_reason: String,
+    /// How often people are asked, and what they say.
+    #[serde(default)]
+    pub prompts: PromptCounts,
     pub problems: Vec<Problem>,
 }
 
@@ -162,7 +166,7 @@ impl Health {
         self.next_sample = (self.next_sample + 1) % SAMPLES_MAX;
     }
 
-    pub fn report(&self, uptime: Duration, queue: usize) -> Report {
+    pub fn report(&self, uptime: Duration, queue: usize, prompts: PromptCounts) -> Report {
         Report {
             uptime_s: uptime.as_secs(),
             received: self.received,
@@ -177,6 +181,7 @@ impl Health {
                 .canary
                 .as_ref()
                 .map_or_else(|| NOT_LOOKED.to_owned(), |canary| canary.reason.clone()),
+            prompts,
             problems: self.problems(),
         }
     }
@@ -213,20 +218,24 @@ fn resident_kib() -> Option<u64> {
 mod tests {
     use super::*;
 
+    fn report(health: &Health) -> Report {
+        health.report(Duration::ZERO, 0, PromptCounts::default())
+    }
+
     #[test]
     fn percentiles_are_those_of_the_latest_samples() {
         let mut health = Health::default();
-        assert_eq!(health.report(Duration::ZERO, 0).evaluation_us, Evaluation::default());
+        assert_eq!(report(&health).evaluation_us, Evaluation::default());
         for microseconds in 1..=100 {
             health.evaluated(Duration::from_micros(microseconds));
         }
         let expected = Evaluation { p50: 50, p99: 99, max: 100 };
-        assert_eq!(health.report(Duration::ZERO, 0).evaluation_us, expected);
+        assert_eq!(report(&health).evaluation_us, expected);
         for _ in 0..SAMPLES_MAX {
             health.evaluated(Duration::from_micros(7));
         }
         let expected = Evaluation { p50: 7, p99: 7, max: 7 };
-        assert_eq!(health.report(Duration::ZERO, 0).evaluation_us, expected, "old samples have left the ring");
+        assert_eq!(report(&health).evaluation_us, expected, "old samples have left the ring");
         assert_eq!(health.samples.len(), SAMPLES_MAX);
     }
 
@@ -242,7 +251,7 @@ mod tests {
             decision.settles = is_end.then_some(crate::model::decision::Settlement { pending, outcome, channel: None });
             health.recorded(&Entry::Decision { decision: Box::new(decision.clone()) });
         }
-        assert_eq!(health.report(Duration::ZERO, 0).doors, Doors { gate: 1, twin: 1, watch: 1, bypass: 0 });
+        assert_eq!(report(&health).doors, Doors { gate: 1, twin: 1, watch: 1, bypass: 0 });
     }
 
     #[test]
@@ -254,26 +263,26 @@ mod tests {
             problem: problem.map(str::to_owned),
             by: None,
         };
-        let report = health.report(Duration::ZERO, 0);
-        assert_eq!((report.enforcement, report.enforcement_reason.as_str()), (Enforcement::Unproven, NOT_LOOKED));
+        let seen = report(&health);
+        assert_eq!((seen.enforcement, seen.enforcement_reason.as_str()), (Enforcement::Unproven, NOT_LOOKED));
         health.recorded(&Entry::Canary { enforcement: Enforcement::Proven, reason: "r".to_owned() });
-        assert_eq!(health.report(Duration::ZERO, 0).enforcement, Enforcement::Proven);
+        assert_eq!(report(&health).enforcement, Enforcement::Proven);
         assert!(health.take_news() && !health.take_news());
         health.recorded(&guarded("a", None));
         assert!(!health.take_news(), "a topic that is guarded and as it should be is no news");
         for index in 0..PROBLEMS_MAX {
             health.recorded(&guarded(&format!("{index:03}"), Some("p")));
         }
-        let problems = health.report(Duration::ZERO, 0).problems;
+        let problems = report(&health).problems;
         assert_eq!((problems.len(), problems[PROBLEMS_MAX - 1].about.as_str()), (PROBLEMS_MAX, "063"));
         health.recorded(&guarded("064", Some("p")));
-        let problems = health.report(Duration::ZERO, 0).problems;
+        let problems = report(&health).problems;
         assert_eq!(problems.len(), PROBLEMS_MAX);
         assert_eq!(problems[PROBLEMS_MAX - 1].problem, "there are 2 more problems; the log has them");
         for index in 0..=PROBLEMS_MAX {
             health.recorded(&guarded(&format!("{index:03}"), None));
         }
-        assert!(health.report(Duration::ZERO, 0).problems.is_empty());
+        assert!(report(&health).problems.is_empty());
     }
 
     #[cfg(target_os = "linux")]

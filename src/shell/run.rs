@@ -17,7 +17,7 @@ use super::link::{Lane, Link, LinkEvent, LinkSettings, Undelivered};
 use super::reload::PolicyWatch;
 use super::renewal::Renewal;
 use super::seed::Seeds;
-use super::store::{Opened, Store};
+use super::store::{Opened, Store, Trouble};
 use super::{files, link};
 use crate::bridge::{Bridge, Output, Setup};
 use crate::config::{Broker, Config, Remote};
@@ -25,6 +25,7 @@ use crate::model::durable::Change;
 use crate::model::event::{Entry, Event, Record, Refusal};
 use crate::model::message::Message;
 use crate::model::mode::Mode;
+use crate::model::time::At;
 use crate::script::diagnostics::Diagnostic;
 
 /// How long the timer sleeps where nothing has a deadline.
@@ -89,16 +90,16 @@ impl Run {
         let sources = files::read_policies(&config.policies).map_err(StartError::Configuration)?;
         let watch = PolicyWatch::new(&config.policies, sources.clone()).map_err(StartError::Configuration)?;
         let count = sources.len();
-        let Opened { store, saved, problem } = Store::open(&config.data, clock.now());
+        let Opened { mut store, saved, trouble } = Store::open(&config.data, clock.now());
         let mut health = Health::default();
-        if let Some(problem) = problem {
-            tracing::error!("{}", problem.replace('\n', "; "));
-            health.problem(&config.data.display().to_string(), Some(&problem));
-        }
+        let mut outputs: Vec<Output> =
+            trouble.and_then(|trouble| told(trouble, clock.now(), &mut health)).into_iter().collect();
         let setup =
             Setup { config: Rc::clone(&config), sources, seed: seeds.boot, stopwatch: Some(clock.stopwatch()), saved };
-        let mut outputs = Vec::new();
         let bridge = Bridge::start(setup, clock.now(), &mut outputs).map_err(StartError::Policies)?;
+        // What the start has changed is part of what this run begins with.
+        store.begin(bridge.engine().durable());
+        outputs.retain(|output| !matches!(output, Output::Store(_)));
         tracing::info!("{}", opening(&config, count, bridge.engine().revision()));
         #[cfg(feature = "embedded-broker")]
         let (remote, broker) = match &config.broker {
@@ -183,6 +184,7 @@ impl Run {
                     is_health_soon = false;
                     // A day may have ended in a quiet house.
                     self.tell(Event::Tick);
+                    self.store.pass_time(self.clock.now());
                     self.tell_health();
                     None
                 }
@@ -340,7 +342,8 @@ impl Run {
         if !self.link.is_up() {
             return;
         }
-        let report = self.health.report(self.clock.elapsed(), self.link.waiting());
+        let prompts = self.bridge.engine().prompt_counts(self.clock.now());
+        let report = self.health.report(self.clock.elapsed(), self.link.waiting(), prompts);
         match serde_json::to_vec(&report) {
             Ok(payload) => self.send(Message::retained(format!("{}/health", self.config.base), payload)),
             Err(error) => tracing::error!("the health report cannot be written: {error}"),
@@ -364,6 +367,18 @@ impl Run {
         }
         ended
     }
+}
+
+/// Tells what stood in the way of reading what an earlier run left, and gives the record of it.
+fn told(trouble: Trouble, now: At, health: &mut Health) -> Option<Output> {
+    let (about, problem, lost) = match trouble {
+        Trouble::Lost { file, reason, problem } => (file.clone(), problem, Some((file, reason))),
+        Trouble::Unavailable(problem) => (STORE.to_owned(), problem, None),
+    };
+    tracing::error!("{}", problem.replace('\n', "; "));
+    health.problem(&about, Some(&problem));
+    let (file, reason) = lost?;
+    Some(Output::Journal(Box::new(Record { at: now.utc, entry: Entry::StateLost { file, reason } })))
 }
 
 #[cfg(not(feature = "embedded-broker"))]

@@ -14,11 +14,17 @@ pub struct Seeds {
 ///
 /// # Errors
 /// The system has no entropy to give. Without it confirmation tokens could be guessed, so the bridge must not start.
-#[expect(clippy::disallowed_methods, reason = "the one place where entropy comes in")]
 pub fn draw() -> Result<Seeds, String> {
-    let (mut boot, mut jitter) = (BootSeed::default(), [0_u8; 8]);
-    getrandom::fill(&mut boot)
-        .and_then(|()| getrandom::fill(&mut jitter))
-        .map_err(|error| format!("the system gives no random numbers: {error}"))?;
-    Ok(Seeds { boot, jitter: u64::from_le_bytes(jitter) })
+    Ok(Seeds { boot: bytes()?, jitter: u64::from_le_bytes(bytes()?) })
+}
+
+/// Random bytes: for a salt, or for a new secret.
+///
+/// # Errors
+/// The system has no entropy to give.
+#[expect(clippy::disallowed_methods, reason = "the one place where entropy comes in")]
+pub fn bytes<const COUNT: usize>() -> Result<[u8; COUNT], String> {
+    let mut bytes = [0; COUNT];
+    getrandom::fill(&mut bytes).map_err(|error| format!("the system gives no random numbers: {error}"))?;
+    Ok(bytes)
 }

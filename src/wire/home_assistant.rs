@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use super::Wire;
 use crate::config::Config;
 use crate::model::decision::{Decision, Enforcement, Outcome, Verdict};
+use crate::model::durable::PromptCounts;
 use crate::model::event::{Entry, Publication, Record};
 use crate::model::message::Message;
 use crate::model::request::Door;
@@ -52,6 +53,9 @@ pub(super) struct HomeAssistant {
     /// Parts that went, with their platforms.
     gone: BTreeMap<String, String>,
     held: BTreeSet<String>,
+    /// Ids of what is granted.
+    grants: BTreeSet<String>,
+    prompts: PromptCounts,
     questions: Questions,
     /// The question that the buttons answer.
     pressable: Option<String>,
@@ -74,6 +78,8 @@ impl HomeAssistant {
             policies: BTreeSet::new(),
             gone: BTreeMap::new(),
             held: BTreeSet::new(),
+            grants: BTreeSet::new(),
+            prompts: PromptCounts::default(),
             questions: Questions::new(config.home_assistant.channel.clone()),
             pressable: None,
             rest_until_ms: 0,
@@ -136,6 +142,18 @@ impl HomeAssistant {
                 self.held.remove(id);
                 self.questions.over(id);
             }
+            Publication::GrantState { id, grant } => {
+                if grant.is_some() {
+                    self.grants.insert(id.clone());
+                } else {
+                    self.grants.remove(id);
+                }
+                return vec![self.numbers()];
+            }
+            Publication::Prompts(counts) => {
+                self.prompts.clone_from(counts);
+                return vec![self.numbers()];
+            }
             Publication::Prompt { channel, pending, token } => self.questions.asked(channel, pending, token),
             Publication::PromptOver { channel, id } if self.questions.is_of(channel) => self.questions.over(id),
             _ => return Vec::new(),
@@ -174,6 +192,8 @@ impl HomeAssistant {
             return Vec::new();
         }
         self.problems.a_day_ends();
+        self.prompts.today = 0;
+        self.prompts.by_policy.clear();
         vec![self.numbers(), self.problem()]
     }
 
@@ -213,6 +233,10 @@ impl HomeAssistant {
         let (enforcement, reason) = &self.enforcement;
         let body = json!({
             "pending": self.held.len(),
+            "grants": self.grants.len(),
+            "prompts_today": self.prompts.today,
+            "prompts_by_policy": self.prompts.by_policy,
+            "approval_rate": self.prompts.approval_rate,
             "denied_today": self.today.denied(),
             "observed_today": self.today.observed(),
             "policy_errors": self.policy_errors,

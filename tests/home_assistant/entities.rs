@@ -24,10 +24,13 @@ pub const CASES: &[Case] = &[
 ];
 
 /// What the bridge shows and switches, with the states of a quiet house.
-const SHOWN: [(&str, &str); 10] = [
+const SHOWN: [(&str, &str); 13] = [
     ("event.hushgate_decisions", "unknown"),
     ("sensor.hushgate_last_decision", "unknown"),
     ("sensor.hushgate_pending", "0"),
+    ("sensor.hushgate_grants", "0"),
+    ("sensor.hushgate_questions_today", "0"),
+    ("sensor.hushgate_approval_rate", "unknown"),
     ("sensor.hushgate_denied_today", "0"),
     ("sensor.hushgate_policy_errors", "0"),
     ("sensor.hushgate_enforcement", "unproven"),

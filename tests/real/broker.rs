@@ -16,8 +16,15 @@ pub const USER: &str = "hushgate";
 /// Two more users of brokers with rules.
 pub const HOME_ASSISTANT: &str = "homeassistant";
 pub const GUEST: &str = "guest";
+/// The users who are channels of the house.
+pub const CHANNELS: [&str; 3] = ["phone", "panel", "kitchen"];
 /// The password of them all.
 pub const PASSWORD: &str = "correct horse battery staple";
+
+/// The password of a user: all have the same.
+pub fn password_of(_: &str) -> String {
+    PASSWORD.to_owned()
+}
 /// Tries to find a port that nobody takes between the question and the start.
 const STARTS_MAX: usize = 5;
 
@@ -51,7 +58,7 @@ pub enum Access {
     Tls,
     /// Open, with the queue for each client that Mosquitto has where nobody sets another one.
     ShortQueue,
-    /// Three users, and the text of an `acl_file`.
+    /// The bridge, two more users and the channels, and the text of an `acl_file`.
     Rules(&'static str),
 }
 
@@ -173,7 +180,9 @@ impl Broker {
             }
             Access::Rules(rules) => {
                 let (passwords, acl) = (self.folder.path().join("passwords"), self.folder.path().join("acl"));
-                mosquitto::write_password_file(&passwords, &[USER, HOME_ASSISTANT, GUEST].map(|user| (user, PASSWORD)));
+                let users = [USER, HOME_ASSISTANT, GUEST].into_iter().chain(CHANNELS);
+                let users: Vec<(&str, &str)> = users.map(|user| (user, PASSWORD)).collect();
+                mosquitto::write_password_file(&passwords, &users);
                 std::fs::write(&acl, rules).expect("a writable temporary folder");
                 let (passwords, acl) = (passwords.display(), acl.display());
                 format!("{common}{listener}allow_anonymous false\npassword_file {passwords}\nacl_file {acl}\n")

@@ -12,7 +12,7 @@ use rumqttc::v5;
 use rumqttc::v5::mqttbytes::v5::{ConnectProperties, PublishProperties};
 use serde_json::Value;
 
-use crate::broker::Broker;
+use crate::broker::{Broker, password_of};
 
 /// How long a test waits for what must come. Generous: the machine may be busy.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -78,10 +78,27 @@ impl Client {
 
     /// The same under a name of its own: whoever has it already loses the connection.
     pub fn named(id: &str, version: Version, broker: &Broker, filters: &[&str]) -> Client {
+        Client::with_login(id, version, broker, broker.login(), filters)
+    }
+
+    /// Connects as one user of a broker with rules, with MQTT 3.1.1: the broker says nothing of what it refuses, and the
+    /// connection stays.
+    pub fn of_user(user: &str, broker: &Broker, filters: &[&str]) -> Client {
+        let id = format!("test-{}-{}-{user}", std::process::id(), SERIAL.fetch_add(1, Ordering::Relaxed));
+        Client::with_login(&id, Version::V3, broker, Some((user, &password_of(user))), filters)
+    }
+
+    fn with_login(
+        id: &str,
+        version: Version,
+        broker: &Broker,
+        login: Option<(&str, &str)>,
+        filters: &[&str],
+    ) -> Client {
         let (tell, told) = channel();
         let handle = match version {
-            Version::V3 => connect_v3(id, broker, tell),
-            Version::V5 => connect_v5(id, broker, tell),
+            Version::V3 => connect_v3(id, broker.port(), login, tell),
+            Version::V5 => connect_v5(id, broker.port(), login, tell),
         };
         let mut client = Client { handle, told, waiting: VecDeque::new() };
         for filter in filters {
@@ -92,16 +109,25 @@ impl Client {
 
     /// Subscribes, and waits for the broker's word.
     pub fn subscribe(&mut self, filter: &str) {
+        self.try_subscribe(filter).unwrap_or_else(|reason| panic!("no subscription to {filter}: {reason}"));
+    }
+
+    /// The same. The error says that the connection is over.
+    pub fn try_subscribe(&mut self, filter: &str) -> Result<(), String> {
         match &self.handle {
-            Handle::V3(client) => client.subscribe(filter, rumqttc::QoS::AtLeastOnce).expect("a running client"),
-            Handle::V5(client) => client.subscribe(filter, v5::mqttbytes::QoS::AtLeastOnce).expect("a running client"),
+            Handle::V3(client) => {
+                client.subscribe(filter, rumqttc::QoS::AtLeastOnce).map_err(|error| error.to_string())?;
+            }
+            Handle::V5(client) => {
+                client.subscribe(filter, v5::mqttbytes::QoS::AtLeastOnce).map_err(|error| error.to_string())?;
+            }
         }
         loop {
             match self.told.recv_timeout(PATIENCE) {
-                Ok(Told::Subscribed) => return,
+                Ok(Told::Subscribed) => return Ok(()),
                 Ok(Told::Message(message)) => self.waiting.push_back(message),
-                Ok(Told::Over(reason)) => panic!("no subscription to {filter}: {reason}"),
-                Err(error) => panic!("no subscription to {filter}: {error}"),
+                Ok(Told::Over(reason)) => return Err(reason),
+                Err(error) => return Err(error.to_string()),
             }
         }
     }
@@ -205,10 +231,10 @@ impl Drop for Client {
     }
 }
 
-fn connect_v3(id: &str, broker: &Broker, tell: Sender<Told>) -> Handle {
-    let mut options = rumqttc::MqttOptions::new(id, "127.0.0.1", broker.port());
+fn connect_v3(id: &str, port: u16, login: Option<(&str, &str)>, tell: Sender<Told>) -> Handle {
+    let mut options = rumqttc::MqttOptions::new(id, "127.0.0.1", port);
     options.set_max_packet_size(2 << 20, 2 << 20);
-    if let Some((user, password)) = broker.login() {
+    if let Some((user, password)) = login {
         options.set_credentials(user, password);
     }
     let (client, mut connection) = rumqttc::Client::new(options, 1000);
@@ -237,13 +263,13 @@ fn connect_v3(id: &str, broker: &Broker, tell: Sender<Told>) -> Handle {
     Handle::V3(client)
 }
 
-fn connect_v5(id: &str, broker: &Broker, tell: Sender<Told>) -> Handle {
-    let mut options = v5::MqttOptions::new(id, "127.0.0.1", broker.port());
+fn connect_v5(id: &str, port: u16, login: Option<(&str, &str)>, tell: Sender<Told>) -> Handle {
+    let mut options = v5::MqttOptions::new(id, "127.0.0.1", port);
     let mut network = options.network_options();
     network.set_tcp_nodelay(true);
     options.set_network_options(network);
     options.set_connect_properties(ConnectProperties { max_packet_size: Some(2 << 20), ..ConnectProperties::new() });
-    if let Some((user, password)) = broker.login() {
+    if let Some((user, password)) = login {
         options.set_credentials(user, password);
     }
     let (client, mut connection) = v5::Client::new(options, 1000);

@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::Case;
 use crate::broker::{Broker, Kind};
-use crate::client::Client;
+use crate::client::{Client, Received};
 use crate::house::House;
+use crate::prompt;
 
 pub const CASES: &[Case] = &[
     ("nothing_is_let_out_by_a_killed_bridge", nothing_is_let_out_by_a_killed_bridge),
     ("nothing_is_doubled_by_a_killed_broker", nothing_is_doubled_by_a_killed_broker),
-    ("what_waits_when_the_bridge_is_killed_stays", what_waits_when_the_bridge_is_killed_stays),
+    ("what_waits_when_the_bridge_is_killed_is_asked_anew", what_waits_when_the_bridge_is_killed_is_asked_anew),
 ];
 
 /// How often the bridge is killed.
@@ -133,22 +134,32 @@ fn nothing_is_doubled_by_a_killed_broker(kind: Kind) {
     drop(bridge);
 }
 
-fn what_waits_when_the_bridge_is_killed_stays(kind: Kind) {
+fn what_waits_when_the_bridge_is_killed_is_asked_anew(kind: Kind) {
     let broker = Broker::start(kind);
     let house = House::on(&broker);
     let bridge = house.open(&broker);
     let mut device = Client::connect(&broker, &["zigbee2mqtt/+/set", "hushgate/pending/+"]);
     let mut phone = Client::connect(&broker, &["hushgate/prompt/phone", "hushgate/log"]);
     device.publish("hushgate/gate/zigbee2mqtt/door/set", r#"{"state":"UNLOCK"}"#);
-    let prompt = crate::prompt::asked(&mut phone);
+    let prompt = prompt::asked(&mut phone);
     let pending = device.expect("hushgate/pending/+");
+    house.until_kept(|kept| !kept.pendings.is_empty());
+    bridge.kill();
+
+    let bridge = house.open(&broker);
+    let again = prompt::asked(&mut phone);
+    assert_ne!(prompt.token, again.token);
+    prompt.approve(&phone);
+    let refused = phone.expect_where("hushgate/log", |record| record.payload.contains("answer_refused"));
+    assert_eq!(refused.json()["reason"], "the token is wrong", "the earlier run's token is void");
+    again.approve(&phone);
+    assert_eq!(device.expect("zigbee2mqtt/+/set").payload, r#"{"state":"UNLOCK"}"#);
+    let is_over = |message: &Received| message.topic == pending.topic && message.payload.is_empty();
+    device.expect_where("hushgate/pending/+", is_over);
+    house.until_kept(|kept| kept.pendings.is_empty());
     bridge.kill();
 
     let _bridge = house.open(&broker);
-    assert_eq!(device.expect(&pending.topic).payload, "", "a leftover of the earlier run is cleared");
-    prompt.approve(&phone);
-    let refused = phone.expect_where("hushgate/log", |record| record.payload.contains("answer_refused"));
-    assert_eq!(refused.json()["reason"], "no request waits under this id");
     device.publish("hushgate/gate/zigbee2mqtt/door/set", r#"{"state":"LOCK"}"#);
-    assert_eq!(device.expect("zigbee2mqtt/+/set").payload, r#"{"state":"LOCK"}"#);
+    assert_eq!(device.expect("zigbee2mqtt/+/set").payload, r#"{"state":"LOCK"}"#, "it goes once");
 }

@@ -3,12 +3,16 @@
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
 use std::sync::Arc;
+use std::time::Instant;
 
+use hushgate::model::durable::{Change, Durable};
+use hushgate::model::time::At;
+use hushgate::shell::store::Store;
 use tempfile::TempDir;
 
 use crate::bridge::{Bridge, command};
 use crate::broker::Broker;
-use crate::client::Client;
+use crate::client::{Client, PATIENCE};
 
 /// What every house of these tests has: two locks' worth of commands, three channels, one speaker.
 const DEVICES: &str = include_str!("house.yaml");
@@ -71,12 +75,29 @@ impl House {
             });
             serde_json::json!({"accepted": [lock], "problem": problem})
         };
-        let guards: serde_json::Map<String, serde_json::Value> =
-            guards.iter().map(|(topic, problem)| ((*topic).to_owned(), guard(topic, problem))).collect();
-        let saved = serde_json::json!({"monotonic_ms": 1, "utc": "2026-11-22T00:00:00Z"});
-        let kept = serde_json::json!({"version": 1, "saved": saved, "guards": guards});
-        std::fs::create_dir(self.data()).expect("a writable temporary folder");
-        std::fs::write(self.data().join("guards.json"), kept.to_string()).expect("a writable temporary folder");
+        let saved = At { monotonic_ms: At::MONOTONIC_START_MS, utc: "2026-11-22T00:00:00Z".parse().expect("a time") };
+        let mut store = Store::open(&self.data(), saved).store;
+        for (topic, problem) in guards {
+            let guard = serde_json::from_value(guard(topic, problem)).expect("a guard");
+            store.keep(Change::Guard { topic: (*topic).to_owned(), guard });
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(store.close(saved)).expect("a writable temporary folder");
+    }
+
+    /// Waits until what the bridge has kept is as it should be. Nothing on MQTT tells when something is on the disk.
+    pub fn until_kept(&self, is_so: impl Fn(&Durable) -> bool) {
+        let at = At { monotonic_ms: At::MONOTONIC_START_MS, utc: At::UTC_MIN };
+        let started = Instant::now();
+        loop {
+            let opened = Store::open(&self.data(), at);
+            assert_eq!(opened.trouble, None);
+            if opened.saved.is_some_and(|(durable, _)| is_so(&durable)) {
+                return;
+            }
+            assert!(started.elapsed() < PATIENCE, "it is not kept");
+            std::thread::yield_now();
+        }
     }
 
     /// Runs another command of the program with this house's configuration, to its end.

@@ -23,10 +23,10 @@ fn a_damaged_file_is_put_aside_and_told(kind: Kind) {
     let broker = Broker::start(kind);
     let house = House::on(&broker);
     std::fs::create_dir(house.data()).expect("a writable temporary folder");
-    std::fs::write(house.data().join("guards.json"), "{\"version\": 1, \"gua").expect("a writable temporary folder");
+    std::fs::write(house.data().join("state.db"), "no database").expect("a writable temporary folder");
     let mut owner = Client::connect(&broker, &["hushgate/health", "lights/+/set"]);
     let mut bridge = house.open(&broker);
-    bridge.expect_log(&["ERROR", "guards.json` is damaged", "counts as accepted"]);
+    bridge.expect_log(&["ERROR", "state.db` is damaged", "counts as accepted"]);
     let health = owner.expect_where("hushgate/health", |health| !health.retain).json();
     let problem = health["problems"][0]["problem"].as_str().expect("a text");
     assert!(problem.contains("is damaged") && problem.contains("hushgate doctor"), "{problem}");
@@ -34,7 +34,7 @@ fn a_damaged_file_is_put_aside_and_told(kind: Kind) {
         .expect("the folder")
         .map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"))
         .collect();
-    assert!(names.len() == 1 && names.remove(0).starts_with("guards.json.damaged-"));
+    assert!(names.len() == 1 && names.remove(0).starts_with("state.db.damaged-"));
     owner.publish("hushgate/gate/lights/kitchen/set", "1");
     owner.expect("lights/kitchen/set");
 }

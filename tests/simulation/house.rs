@@ -362,8 +362,9 @@ impl House {
         self.compare_mirror();
         let saved = self.at;
         let away_ms = [0, 0, 5_000, 100_000][self.random.usize(0..4)];
-        let back = SignedDuration::from_secs(if self.random.u32(0..10) == 0 { 3_600 } else { 0 });
-        let utc = self.at.plus_ms(away_ms).utc.checked_sub(back).expect("in range");
+        let jump_s = [0, 0, 0, 0, 0, 0, 0, -3_600, -30, 400 * 86_400][self.random.usize(0..10)];
+        let jump = SignedDuration::from_secs(jump_s);
+        let utc = self.at.plus_ms(away_ms).utc.checked_add(jump).expect("in range");
         self.at = At { monotonic_ms: At::MONOTONIC_START_MS + self.random.u64(0..10_000), utc };
         self.runs += 1;
         self.trace.note(format!("restart after {away_ms} ms"));
@@ -375,7 +376,7 @@ impl House {
         self.mirror.rebase(saved, self.at);
         self.oracle.restart(saved, self.at);
         self.look_at(&Cause::Restart);
-        if quiet && away_ms == 0 && back.is_zero() {
+        if quiet && away_ms == 0 && jump_s <= 0 {
             let left =
                 |deadline_ms: Option<u64>, now: At| deadline_ms.map(|deadline_ms| deadline_ms - now.monotonic_ms);
             let (before, after) = (left(before_ms, saved), left(self.bridge.next_deadline(), self.at));

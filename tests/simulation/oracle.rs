@@ -543,10 +543,13 @@ impl Oracle {
 
     /// The bridge is gone, and comes back: times move into the new run.
     pub(crate) fn restart(&mut self, saved: At, now: At) {
-        let away_ms = u64::try_from(now.utc.duration_since(saved.utc).as_millis()).unwrap_or(0);
+        let passed_ms = now.utc.duration_since(saved.utc).as_millis();
+        // A clock that went back, or on by more than a year, says nothing of how long it was.
+        let is_known = (-60_000..=365 * 86_400_000).contains(&passed_ms);
+        let away_ms = if is_known { u64::try_from(passed_ms).unwrap_or(0) } else { 0 };
         let moved = |time_ms: u64| (time_ms + now.monotonic_ms).saturating_sub(saved.monotonic_ms + away_ms);
         for pending in self.pendings.values_mut() {
-            pending.until_ms = moved(pending.until_ms);
+            pending.until_ms = if is_known { moved(pending.until_ms) } else { now.monotonic_ms };
             pending.tokens.clear();
         }
         self.muted.values_mut().for_each(|until_ms| *until_ms = moved(*until_ms));
@@ -557,6 +560,9 @@ impl Oracle {
         }
         self.reverts.clear();
         self.seen.count("restarted");
+        if !is_known {
+            self.seen.count("restarted with a wrong clock");
+        }
         if !self.pendings.is_empty() {
             self.seen.count("restarted with pendings");
         }

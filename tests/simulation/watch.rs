@@ -33,6 +33,7 @@ const EXPECTED: &[&str] = &[
     "restarted",
     "restarted with pendings",
     "restarted with mutes",
+    "restarted with a wrong clock",
     "clock implausible",
     "command expired",
     "policy failed",

@@ -15,6 +15,7 @@ use crate::script::diagnostics::{Diagnostic, Place};
 const HEARD: &[&str] = &[
     "age_s",
     "anybody_home",
+    "approvals",
     "attribute",
     "counted",
     "everybody_away",

@@ -40,6 +40,7 @@ const RESULTS: &[(Kind, &[&str])] = &[
         ],
     ),
     (Kind::List, &["filter", "split"]),
+    (Kind::Map, &["approvals"]),
 ];
 
 pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Diagnostic>) {

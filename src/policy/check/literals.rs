@@ -10,6 +10,7 @@ use crate::model::action::is_action;
 use crate::model::glob::Glob;
 use crate::model::topic::check_name;
 use crate::policy::call::Hook;
+use crate::policy::words::approvals::read_window_ms;
 use crate::script::diagnostics::{Diagnostic, Place};
 use crate::script::nearest::did_you_mean;
 use crate::time::{parse_duration_ms, parse_time_of_day};
@@ -109,12 +110,24 @@ fn check_call(examined: &Examined<'_>, call: &FnCallExpr, findings: &mut Vec<Dia
         let message = format!("there is no configured speaker `{speaker}`");
         findings.push(script.warning("unknown-speaker", Place::from(position), message).with_help(help));
     }
+    if let (Some((action, position)), "approvals") = (first, word)
+        && !examined.host.catalog.actions.iter().any(|known| Glob::new(action).matches(known))
+    {
+        let help = did_you_mean(action, examined.host.catalog.actions.iter().map(String::as_str));
+        let message = format!("`{action}` fits no known action");
+        findings.push(script.warning("unknown-action", Place::from(position), message).with_help(help));
+    }
     let mut refuse = |position: Position, message: String| {
         findings.push(script.error("literal", Place::from(position), message));
     };
     if let Some((duration, position)) = second
         && WITH_DURATION.contains(&word)
         && let Err(message) = parse_duration_ms(duration)
+    {
+        refuse(position, message);
+    }
+    if let (Some((window, position)), "approvals") = (second, word)
+        && let Err(message) = read_window_ms(window)
     {
         refuse(position, message);
     }

@@ -115,6 +115,18 @@ fn a_hook_body_is_checked() {
             "error literal 2:17 expected a duration such as `90s`, `10m` or `1h30m`, found `soon`",
         ),
         (
+            "if approvals(\"lock.unlok\", \"7d\").refused > 0 { deny(\"no\") }",
+            "warning unknown-action 2:14 `lock.unlok` fits no known action | did you mean `lock.unlock`?",
+        ),
+        (
+            "if approvals(\"lock.*\", \"8d\").refused > 0 { deny(\"no\") }",
+            "error literal 2:24 expected at most `7d`, as no more is kept, found `8d`",
+        ),
+        (
+            "if approvals(\"lock.*\", \"1d\") > 0 { deny(\"no\") }",
+            "error comparison 2:30 `>` cannot compare a map with a number",
+        ),
+        (
             "if between(\"10 pm\", \"07:00\") { deny(\"no\") }",
             "error literal 2:12 expected a time of day such as `22:00`, found `10 pm`",
         ),

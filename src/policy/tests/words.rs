@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::{NOW_MS, ask, ask_in, fact, failure, holds, view};
-use crate::model::durable::{COUNTERS_MAX, Change, MEMORIES_MAX, Mute};
+use crate::model::decision::Outcome;
+use crate::model::durable::{COUNTERS_MAX, Change, MEMORIES_MAX, Mute, PROMPTS_MAX, Prompt};
 use crate::model::request::FactChange;
 use crate::policy::{View, Wish};
 
@@ -249,6 +250,45 @@ fn a_policy_sees_what_it_has_written_itself() {
                    unmute(\"kitchen\"); if is_muted(\"kitchen\") { deny(\"c\") } \
                    mute(\"hall\", \"1m\", \"x\"); if !is_muted(\"hall\") { deny(\"d\") }";
     assert_eq!(super::stated(&ask_in(written, &view)), None);
+}
+
+#[test]
+fn a_policy_counts_how_people_have_answered() {
+    let view = view();
+    let prompt = |action: &str, ago_ms: u64, outcome: Option<Outcome>| {
+        let (id, asker, action, at_ms) = (String::new(), String::new(), action.to_owned(), NOW_MS - ago_ms);
+        let prompt = Prompt { id, at_ms, asker, action, target: None, policies: Vec::new(), outcome };
+        apply(&view, Change::Prompt { prompt });
+    };
+    prompt("lock.open", 600_001, Some(Outcome::Approved));
+    for outcome in [
+        Some(Outcome::Approved),
+        Some(Outcome::Rejected),
+        Some(Outcome::Expired),
+        Some(Outcome::Cancelled),
+        Some(Outcome::Unopposed),
+        Some(Outcome::JudgedAgain),
+        None,
+    ] {
+        prompt("lock.open", 600_000, outcome);
+    }
+    prompt("lock.unlock", 0, Some(Outcome::Rejected));
+    for expression in [
+        "approvals(\"lock.open\", \"10m\") == #{ asked: 7, approved: 1, refused: 1, expired: 1 }",
+        "approvals(\"lock.*\", \"7d\") == #{ asked: 9, approved: 2, refused: 2, expired: 1 }",
+        "approvals(\"lock.unlock\", \"0s\").refused == 1",
+        "approvals(\"light.turn_on\", \"7d\").asked == 0",
+    ] {
+        assert!(holds(expression, &view), "{expression}");
+    }
+    let too_long = "expected at most `7d`, as no more is kept, found `7d1s`";
+    assert_eq!(failure(&ask_in("let w = \"7d1s\"; approvals(\"lock.open\", w);", &view)).2, too_long);
+    for _ in 0..PROMPTS_MAX {
+        prompt("lock.open", 0, None);
+    }
+    let forty = "for index in 0..40 { approvals(\"lock.open\", \"1h\"); }";
+    let too_much = "the rule does not end: more than 10000 steps";
+    assert_eq!(failure(&ask_in(forty, &view)).2, too_much, "to look at many questions is work");
 }
 
 #[test]

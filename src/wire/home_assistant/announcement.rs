@@ -193,6 +193,9 @@ impl Device {
         self.add(components, "sensor", "last_decision", "Last decision", last);
         let pending = with(number("pending"), json!({"icon": "mdi:timer-sand", "state_class": "measurement"}));
         self.add(components, "sensor", "pending", "Pending", pending);
+        let grants = with(number("grants"), json!({"icon": "mdi:key-outline", "state_class": "measurement"}));
+        self.add(components, "sensor", "grants", "Grants", grants);
+        self.add_prompts(components);
         let observed = attributes("{{ {'observed_today': value_json.observed_today} | tojson }}");
         let denied = json!({"icon": "mdi:shield-alert-outline", "state_class": "total_increasing"});
         self.add(
@@ -230,6 +233,26 @@ impl Device {
             });
             self.add(components, "sensor", "question", "Question", question);
         }
+    }
+
+    /// How often people are asked, and what they say.
+    fn add_prompts(&self, components: &mut Parts) {
+        let state = self.below("home_assistant/state");
+        let today = json!({
+            "icon": "mdi:chat-question-outline", "state_class": "total_increasing",
+            "state_topic": state, "value_template": "{{ value_json.prompts_today }}",
+            "json_attributes_topic": state,
+            "json_attributes_template": "{{ {'by_policy': value_json.prompts_by_policy} | tojson }}",
+        });
+        self.add(components, "sensor", "prompts_today", "Questions today", today);
+        let rate = json!({
+            "icon": "mdi:thumbs-up-down-outline", "state_class": "measurement", "unit_of_measurement": "%",
+            "state_topic": state,
+            // `none` where nothing has ended within seven days.
+            "value_template":
+                "{{ (value_json.approval_rate * 100) | round(0) | int if value_json.approval_rate is number else none }}",
+        });
+        self.add(components, "sensor", "approval_rate", "Approval rate", rate);
     }
 
     /// What switches something, besides policies and mutes. It is judged like every other message on these topics.

@@ -9,7 +9,7 @@ use super::problems::Problems;
 use super::*;
 use crate::config::{self, NoSecrets};
 use crate::model::decision::{Grade, PolicyError, Settlement, Terms};
-use crate::model::durable::{Item, Pending};
+use crate::model::durable::{Grant, Item, Pending, PromptCounts};
 use crate::model::mode::Mode;
 use crate::model::request::{Arrival, Held, Request, Source, SourceKind};
 use crate::registry::Registry;
@@ -297,6 +297,41 @@ fn what_is_counted_is_told_and_a_day_ends_without_a_record() {
     assert_eq!(state(&wire, "pending"), 2);
     wire.publication(Publication::PendingOver { id: "p1".to_owned() });
     assert_eq!(state(&wire, "pending"), 1);
+}
+
+#[test]
+fn questions_and_grants_are_counted_and_a_day_takes_its_own_away() {
+    let mut wire = started();
+    let numbers =
+        |wire: &Wire| ["grants", "prompts_today", "prompts_by_policy", "approval_rate"].map(|field| state(wire, field));
+    assert_eq!(numbers(&wire), [json!(0), json!(0), json!({}), json!(null)]);
+    let counts = PromptCounts {
+        today: 3,
+        by_policy: BTreeMap::from([("quiet".to_owned(), 2), ("no policy".to_owned(), 1)]),
+        approval_rate: Some(0.67),
+    };
+    let told = wire.publication(Publication::Prompts(counts.clone()));
+    assert_eq!(
+        told.iter().map(|message| message.topic.as_str()).collect::<Vec<_>>(),
+        ["hushgate/home_assistant/state"]
+    );
+    assert_eq!(wire.publication(Publication::Prompts(counts)), [], "what is stored already is not told again");
+    let grant = Grant {
+        channel: "sitter".to_owned(),
+        action: "lock.unlock".to_owned(),
+        target: None,
+        until_ms: 1,
+        until: AT,
+        by: "d1".to_owned(),
+    };
+    for id in ["d1", "d2", "d2"] {
+        wire.publication(Publication::GrantState { id: id.to_owned(), grant: Some(grant.clone()) });
+    }
+    wire.publication(Publication::GrantState { id: "d1".to_owned(), grant: None });
+    assert_eq!(numbers(&wire), [json!(1), json!(3), json!({"quiet": 2, "no policy": 1}), json!(0.67)]);
+    wire.time_passes(later(0));
+    wire.time_passes(At { utc: AT.checked_add(jiff::SignedDuration::from_hours(24)).expect("a time"), ..later(0) });
+    assert_eq!(numbers(&wire), [json!(1), json!(0), json!({}), json!(0.67)]);
 }
 
 fn failed() -> Entry {

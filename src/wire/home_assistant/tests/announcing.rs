@@ -22,9 +22,11 @@ fn one_device_has_all_that_the_bridge_shows() {
     let wire = started();
     let expected = [
         "accept button config",
+        "approval_rate sensor -",
         "decisions event -",
         "denied_today sensor -",
         "enforcement sensor diagnostic",
+        "grants sensor -",
         "last_decision sensor -",
         "mode select config",
         "mute_kitchen switch config",
@@ -33,6 +35,7 @@ fn one_device_has_all_that_the_bridge_shows() {
         "policy_errors sensor diagnostic",
         "policy_quiet switch config",
         "problem binary_sensor diagnostic",
+        "prompts_today sensor -",
         "question sensor -",
         "relay switch config",
     ];
@@ -69,7 +72,7 @@ fn ids_are_unique_and_commands_go_to_the_bridge_alone() {
             }
         }
     }
-    assert_eq!(ids.len(), 16);
+    assert_eq!(ids.len(), 19);
 }
 
 /// Home Assistant exposes to its assistants: entities without a category, of these domains; and sensors of some device
