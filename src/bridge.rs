@@ -5,6 +5,7 @@
 
 use std::rc::Rc;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 
 pub use crate::engine::Setup;
@@ -13,7 +14,7 @@ use crate::config::Config;
 use crate::engine::Engine;
 use crate::journal::told::{told, told_decision};
 use crate::model::durable::Change;
-use crate::model::event::{Effect, Event, Publication, Record};
+use crate::model::event::{Effect, Entry, Event, Publication, Record};
 use crate::model::message::Message;
 use crate::model::permit::Permit;
 use crate::model::time::At;
@@ -22,11 +23,11 @@ use crate::script::diagnostics::Diagnostic;
 use crate::wire::{Decoded, Subscription, Wire};
 
 /// What the shell must do. One call gives them in the order in which they must happen: first what is written down, then
-/// commands to devices, then everything that is said about them.
+/// commands to devices, then everything that is said about them, the decisions behind those commands last.
 #[derive(Debug)]
 pub enum Output {
     /// Write to the owner's log.
-    Journal(Box<Record>),
+    Journal(Rc<Record>),
     /// Write to the store.
     Store(Change),
     /// Send a command to its device, at most once.
@@ -37,6 +38,15 @@ pub enum Output {
     SendRecorded(Message),
 }
 
+/// Something that is told of a command which has left.
+#[derive(Debug)]
+enum Unsaid {
+    /// Why it was let go.
+    Decision(Rc<Record>),
+    /// What should follow from it, for devices that tell nothing themselves.
+    States { topic: String, payload: Bytes },
+}
+
 /// The core of Hushgate.
 #[derive(Debug)]
 pub struct Bridge {
@@ -45,6 +55,7 @@ pub struct Bridge {
     wire: Wire,
     policy_topics: Vec<TopicFilter>,
     taken_over: bool,
+    unsaid: Vec<Unsaid>,
     /// Kept between calls, so that the path of a command allocates no new one.
     effects: Vec<Effect>,
 }
@@ -62,19 +73,43 @@ impl Bridge {
         let instance = format!("{:011x}-{}", at.utc.as_millisecond().max(0), engine.instance());
         let wire = Wire::new(Rc::clone(&config), engine.registry(), &instance);
         let policy_topics = engine.topic_filters();
-        let mut bridge = Bridge { config, engine, wire, policy_topics, taken_over: false, effects };
+        let mut bridge = Bridge { config, engine, wire, policy_topics, taken_over: false, unsaid: Vec::new(), effects };
         bridge.drain(at, out);
+        bridge.say(out);
         Ok(bridge)
     }
 
-    /// One message came from the broker.
+    /// One message came from the broker: does all that follows from it.
     pub fn message(&mut self, at: At, message: &Message, out: &mut Vec<Output>) {
+        self.judge(at, message, out);
+        self.say(out);
+    }
+
+    /// One message came from the broker. What is said of a command that it lets go waits for `say`, so that the command need
+    /// not wait for the words.
+    pub fn judge(&mut self, at: At, message: &Message, out: &mut Vec<Output>) {
         if self.taken_over {
             return;
         }
         self.wire.pass_time(at);
         let decoded = self.wire.decode(message, &self.policy_topics);
         self.take_in(at, decoded, out);
+    }
+
+    /// How much waits for `say`.
+    pub fn unsaid(&self) -> usize {
+        self.unsaid.len()
+    }
+
+    /// Says what is to be said of the commands that were let go.
+    pub fn say(&mut self, out: &mut Vec<Output>) {
+        for unsaid in self.unsaid.drain(..) {
+            let messages = match unsaid {
+                Unsaid::Decision(record) => self.wire.record(&told(&record, &self.config.log)),
+                Unsaid::States { topic, payload } => self.wire.tell_states(&topic, &payload),
+            };
+            out.extend(messages.into_iter().map(Output::Send));
+        }
     }
 
     /// Tells the engine what the wire has read.
@@ -111,6 +146,7 @@ impl Bridge {
             self.policy_topics = self.engine.topic_filters();
         }
         self.drain(at, out);
+        self.say(out);
     }
 
     /// The monotonic time, in milliseconds, at which `event` must be called with `Event::Tick`.
@@ -159,12 +195,18 @@ impl Bridge {
     fn drain(&mut self, at: At, out: &mut Vec<Output>) {
         let (mut forwards, mut sends) = (Vec::new(), Vec::new());
         sends.extend(self.wire.time_passes(at).into_iter().map(Output::Send));
+        let lets_go = self.effects.iter().any(|effect| matches!(effect, Effect::Forward(_)));
         for effect in self.effects.drain(..) {
             match effect {
                 Effect::Record(record) => {
-                    // On MQTT stands what may leave the house; the journal seals the rest.
-                    let told = told(&record, &self.config.log);
-                    sends.extend(self.wire.record(&told).into_iter().map(Output::Send));
+                    let record: Rc<Record> = record.into();
+                    if lets_go && matches!(record.entry, Entry::Decision { .. }) {
+                        self.unsaid.push(Unsaid::Decision(Rc::clone(&record)));
+                    } else {
+                        // On MQTT stands what may leave the house; the journal seals the rest.
+                        let told = told(&record, &self.config.log);
+                        sends.extend(self.wire.record(&told).into_iter().map(Output::Send));
+                    }
                     out.push(Output::Journal(record));
                 }
                 Effect::Durable(change) => {
@@ -175,8 +217,8 @@ impl Bridge {
                 }
                 Effect::Forward(permit) => {
                     self.wire.forwarded(at, permit.topic(), permit.payload());
-                    let states = self.wire.tell_states(permit.topic(), permit.payload());
-                    sends.extend(states.into_iter().map(Output::Send));
+                    let (topic, payload) = (permit.topic().to_owned(), permit.payload().clone());
+                    self.unsaid.push(Unsaid::States { topic, payload });
                     forwards.push(Output::Forward(permit));
                 }
                 Effect::Publish(Publication::Bypass(decision)) => {
@@ -201,6 +243,56 @@ mod tests {
     use super::*;
     use crate::config::{self, NoSecrets};
     use crate::model::event::PolicySource;
+
+    #[test]
+    fn a_command_does_not_wait_for_what_is_said_of_it_and_nothing_is_left_unsaid() {
+        let text = "mode: enforce\ntime_zone: Europe/Berlin\ncommands: [{topic: lamp/set, action: light.turn_on}]\n";
+        let at = At { monotonic_ms: At::MONOTONIC_START_MS, utc: At::UTC_MIN };
+        let start = || {
+            let setup = Setup {
+                config: Rc::new(config::parse("test.yaml", text, &NoSecrets).expect("a configuration")),
+                sources: Vec::new(),
+                seed: [0; 32],
+                stopwatch: None,
+                saved: None,
+            };
+            Bridge::start(setup, at, &mut Vec::new()).expect("a bridge")
+        };
+        let shown = |out: &[Output]| -> Vec<String> {
+            let show = |output: &Output| match output {
+                Output::Journal(_) => "journal".to_owned(),
+                Output::Forward(permit) => format!("forward to {}", permit.topic()),
+                Output::Send(message) => message.topic.clone(),
+                other => format!("{other:?}"),
+            };
+            out.iter().map(show).collect()
+        };
+        let command = Message::live("hushgate/gate/lamp/set", "ON");
+        let first = ["journal", "forward to lamp/set"];
+        let said = [
+            "hushgate/decision/allow/light.turn_on",
+            "hushgate/home_assistant/decision",
+            "hushgate/home_assistant/last_decision",
+        ];
+        let (mut bridge, mut out) = (start(), Vec::new());
+        bridge.judge(at, &command, &mut out);
+        assert_eq!(shown(&out), first);
+        assert!(bridge.unsaid() > 0);
+        out.clear();
+        bridge.say(&mut out);
+        assert_eq!((shown(&out), bridge.unsaid()), (said.map(str::to_owned).to_vec(), 0));
+        // Whatever else happens says it too.
+        let (mut bridge, mut out) = (start(), Vec::new());
+        bridge.judge(at, &command, &mut out);
+        bridge.event(at, Event::Tick, &mut out);
+        assert_eq!(
+            (shown(&out), bridge.unsaid()),
+            ([&first[..], &said[..]].concat().iter().map(|text| (*text).to_owned()).collect(), 0)
+        );
+        let (mut bridge, mut out) = (start(), Vec::new());
+        bridge.message(at, &command, &mut out);
+        assert_eq!((out.len(), bridge.unsaid()), (5, 0));
+    }
 
     #[test]
     fn what_was_said_is_in_the_journal_and_leaves_only_where_the_owner_says_so() {

@@ -162,7 +162,7 @@ impl Wire {
         if self.is_own(topic) {
             return self.watch_own(message);
         }
-        if topic::is_under(topic, &self.in_base("homeassistant")) {
+        if self.below_base(topic).is_some_and(|below| topic::is_under(below, "homeassistant")) {
             return self.decode_mirror(message);
         }
         if message.payload.len() > PAYLOAD_BYTES_MAX {
@@ -212,9 +212,7 @@ impl Wire {
         if self.home_assistant.announces_on(topic) {
             return true;
         }
-        let Some(below) = topic.strip_prefix(&self.config.base).and_then(|rest| rest.strip_prefix('/')) else {
-            return false;
-        };
+        let Some(below) = self.below_base(topic) else { return false };
         match below.split_once('/') {
             None => matches!(below, "status" | "info" | "mode" | "relay" | "act" | "journal"),
             Some(("pending" | "state" | "home_assistant", _)) => true,
@@ -274,6 +272,10 @@ impl Wire {
         let mut messages: Vec<Message> = publications::record(&self.config.base, record).into_iter().collect();
         messages.extend(self.show_record(record));
         messages
+    }
+
+    fn below_base<'topic>(&self, topic: &'topic str) -> Option<&'topic str> {
+        topic.strip_prefix(&self.config.base)?.strip_prefix('/')
     }
 
     fn in_base(&self, rest: &str) -> String {

@@ -46,6 +46,8 @@ impl Engine {
     /// After a start with what an earlier run left: held requests are judged and asked again,
     /// and a switch that stands looser than the configuration falls back to it.
     pub(super) fn restore(&mut self, turn: &mut Turn<'_>) {
+        // Before anything that is due ends: silence while nobody could object is no yes.
+        self.drop_windows(turn);
         self.end_loosened(turn, "restart");
         self.restore_grants(turn);
         self.end_what_is_due(turn);

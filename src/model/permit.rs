@@ -3,6 +3,8 @@
 //! A forwarded command can be made only from a `Permit`, and only the engine grants one (`tests/layers.rs` holds
 //! that). It can be neither copied nor stored: what is restored after a crash is judged again.
 
+use bytes::Bytes;
+
 use super::message::{Command, Message};
 
 /// The right to send one command to its device.
@@ -37,7 +39,7 @@ impl Permit {
     }
 
     /// What the device is sent.
-    pub fn payload(&self) -> &[u8] {
+    pub fn payload(&self) -> &Bytes {
         &self.command.payload
     }
 

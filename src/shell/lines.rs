@@ -1,6 +1,10 @@
 //! One line for people: of a decision, and of every other record.
 //!
-//! What came from outside is made harmless for a terminal first: a topic must not be able to write its own line.
+//! What came from outside is made harmless for a terminal first: a topic must not be able to write its own line. The same in
+//! whole sentences, for the owner who reads the log, is in `plain`.
+
+pub mod plain;
+mod verbs;
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -10,7 +14,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::model::decision::{Decision, Enforcement, Grade, Outcome, Verdict};
-use crate::model::event::{Entry, Record};
+use crate::model::event::{Entry, Overheard, Record};
 use crate::model::request::Source;
 
 /// Characters of one text that are shown.
@@ -38,6 +42,11 @@ impl Palette {
             AnsiColor::Red.on_default().bold(),
         ],
     };
+
+    /// How what matters less looks.
+    pub const fn quiet(&self) -> Style {
+        self.quiet
+    }
 
     /// How a verdict looks.
     pub const fn verdict(&self, verdict: Verdict) -> Style {
@@ -243,6 +252,10 @@ pub fn record(record: &Record, palette: &Palette, zone: Option<&TimeZone>) -> (b
             let why = format!("too many wrong codes; nothing is approved there until {}", moment(until, zone));
             (true, about("locked", channel, &why))
         }
+        Entry::ChannelOverheard { overheard: Overheard { channel, problem } } => match problem {
+            Some(problem) => (true, about("overheard", channel, problem)),
+            None => (false, about("not overheard", channel, "nobody who was tried can read what is answered there")),
+        },
         Entry::Noticed { pending, channel } => (false, about("seen", pending, channel)),
         Entry::Started { version, revision, mode } => (
             false,

@@ -3,10 +3,11 @@
 //!
 //! It decides nothing, and it does not listen for signals: who runs it says when to stop.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use super::canary::Rounds;
@@ -36,6 +37,8 @@ use crate::script::diagnostics::Diagnostic;
 const NO_DEADLINE: Duration = Duration::from_secs(3_600);
 /// How soon news goes into the health report. At a start much of it comes together.
 const HEALTH_NEWS_MS: u64 = 1_000;
+/// Messages that are judged, while there are more of them, before anything else is looked at.
+const MESSAGES_AT_ONCE_MAX: usize = 64;
 /// What a problem of the store is about.
 const STORE: &str = "what is kept on disk";
 
@@ -121,7 +124,7 @@ impl Run {
             Broker::Embedded { .. } => return Err(StartError::Configuration(NO_BROKER.to_owned())),
         };
         let records = Records::new(&config, seeds);
-        let canary = Rounds::new(remote.clone(), &config.home_assistant, seeds.jitter);
+        let canary = Rounds::new(remote.clone(), &config, seeds.jitter);
         let link = connect(&config, &bridge, remote, seeds.jitter).map_err(StartError::Configuration)?;
         Ok(Run {
             config,
@@ -159,10 +162,25 @@ impl Run {
         let mut is_health_soon = false;
         let (revision, mode) = (self.bridge.engine().revision().to_owned(), self.bridge.engine().mode());
         self.record(Entry::Started { version: env!("CARGO_PKG_VERSION").to_owned(), revision, mode });
+        let mut at_once = 0;
         // The bridge has told the state of everything before there was a link.
         self.carry_out();
         self.tell_head();
         loop {
+            // Commands first: one that has come is judged, and what it lets go leaves, before anything is said of it.
+            if at_once < MESSAGES_AT_ONCE_MAX
+                && let Some(event) = if_ready(self.link.next()).await
+            {
+                at_once += 1;
+                match self.heard(event) {
+                    Some(ended) => return self.end(ended).await,
+                    None => continue,
+                }
+            }
+            at_once = 0;
+            if self.bridge.unsaid() > 0 {
+                self.say();
+            }
             let deadline_ms = self.bridge.next_deadline();
             if !is_armed || deadline_ms != armed_ms {
                 (armed_ms, is_armed) = (deadline_ms, true);
@@ -203,8 +221,8 @@ impl Run {
                     self.written(written);
                     None
                 }
-                canary = self.canary.next(|| self.bridge.engine().registry().guarded_topics()) => {
-                    self.tell(Event::Canary(canary));
+                found = self.canary.next(|| self.bridge.engine().registry().guarded_topics()) => {
+                    self.tell(found);
                     None
                 }
                 plan = self.records.upkeep.next(|| self.clock.now().utc) => {
@@ -265,7 +283,7 @@ impl Run {
     fn judge(&mut self, message: &Message) {
         self.health.received();
         let (decisions, before) = (self.health.decisions(), self.clock.elapsed());
-        self.bridge.message(self.clock.now(), message, &mut self.outputs);
+        self.bridge.judge(self.clock.now(), message, &mut self.outputs);
         if self.bridge.take_changed_topics() {
             self.renewal.ask();
         }
@@ -274,6 +292,12 @@ impl Run {
         if self.health.decisions() != decisions {
             self.health.evaluated(took);
         }
+    }
+
+    /// Says what waits to be said of commands that have left.
+    fn say(&mut self) {
+        self.bridge.say(&mut self.outputs);
+        self.carry_out();
     }
 
     fn tell(&mut self, event: Event) {
@@ -415,7 +439,7 @@ impl Run {
         }
         let written = self.records.writer.write(self.clock.now().utc, records.clone());
         for record in records {
-            self.health.recorded(&record.entry);
+            self.health.recorded(record.at, &record.entry);
             self.journal.write(&told::told(record, &self.config.log));
         }
         written
@@ -434,6 +458,7 @@ impl Run {
     }
 
     async fn end(mut self, ended: Ended) -> Ended {
+        self.say();
         // After a takeover the retained status is the other bridge's.
         // Where there is no connection, the last will has said it.
         let says_farewell = ended == Ended::Stopped && self.link.is_up();
@@ -454,7 +479,7 @@ impl Run {
         for undelivered in link.close(last).await {
             let entry = Entry::Dropped { topic: undelivered.topic, reason: undelivered.reason };
             let record = Record { at: self.clock.now().utc, entry };
-            self.health.recorded(&record.entry);
+            self.health.recorded(record.at, &record.entry);
             self.journal.write(&record);
             self.records.writer.write(record.at, [&record]).unwrap_or_default();
         }
@@ -472,12 +497,24 @@ fn told(trouble: Trouble, now: At, health: &mut Health) -> Option<Output> {
     tracing::error!("{}", problem.replace('\n', "; "));
     health.problem(&about, Some(&problem));
     let (file, reason) = lost?;
-    Some(Output::Journal(Box::new(Record { at: now.utc, entry: Entry::StateLost { file, reason } })))
+    Some(Output::Journal(Rc::new(Record { at: now.utc, entry: Entry::StateLost { file, reason } })))
 }
 
 #[cfg(not(feature = "embedded-broker"))]
 const NO_BROKER: &str = "this build has no embedded broker\nhelp: set `broker.url` to a broker, or build with the feature \
                          `embedded-broker`";
+
+/// What a future has now. `None`: it would have to be waited for.
+async fn if_ready<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    poll_fn(|context| {
+        Poll::Ready(match future.as_mut().poll(context) {
+            Poll::Ready(value) => Some(value),
+            Poll::Pending => None,
+        })
+    })
+    .await
+}
 
 /// The first line of the log: which program, how strict, by which rules, where.
 fn opening(config: &Config, policies: usize, revision: &str) -> String {

@@ -35,15 +35,16 @@ impl Wire {
     }
 
     fn gate_refusal(&self, message: &Message, real_topic: &str) -> Option<String> {
-        let found = shown(real_topic);
+        let refused =
+            |expected: &str, why: &str| Some(format!("expected {expected}, found `{}`: {why}", shown(real_topic)));
         if let Err(error) = topic::check_name(real_topic) {
-            return Some(format!("expected a device's topic behind `gate/`, found `{found}`: {error}"));
+            return refused("a device's topic behind `gate/`", &error.to_string());
         }
         if topic::is_under(real_topic, &self.config.base) {
-            return Some(format!("expected a device's topic, found `{found}`: a gate loop into the bridge itself"));
+            return refused("a device's topic", "a gate loop into the bridge itself");
         }
         if self.registry.is_discovery(real_topic) {
-            return Some(format!("expected a device's topic, found `{found}`: discovery commands nothing"));
+            return refused("a device's topic", "discovery commands nothing");
         }
         staleness(message).map(str::to_owned)
     }

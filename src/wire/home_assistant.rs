@@ -5,28 +5,31 @@
 //! "today" is, it learns from the instants that it is handed.
 
 mod announcement;
+mod last;
 mod problems;
 mod questions;
 mod today;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use bytes::Bytes;
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Wire;
 use crate::config::Config;
-use crate::model::decision::{Decision, Enforcement, Outcome, Verdict};
+use crate::model::decision::{Decision, Enforcement, Verdict};
 use crate::model::durable::PromptCounts;
 use crate::model::event::{Entry, Publication, Record};
-use crate::model::message::Message;
-use crate::model::request::Door;
+use crate::model::message::{Message, Qos};
 use crate::model::time::At;
 use crate::model::topic::TopicFilter;
 pub use announcement::announcement_topic;
 
 use announcement::Device;
+use last::LastDecision;
 use problems::Problems;
 use questions::Questions;
 use today::Today;
@@ -62,6 +65,7 @@ pub(super) struct HomeAssistant {
     /// The monotonic time until which they rest.
     rest_until_ms: u64,
     now_ms: u64,
+    last: LastDecision,
     problems: Problems,
     today: Today,
     enforcement: (Enforcement, String),
@@ -84,6 +88,7 @@ impl HomeAssistant {
             pressable: None,
             rest_until_ms: 0,
             now_ms: 0,
+            last: LastDecision::default(),
             problems: Problems::default(),
             today: Today::new(config.place.zone.clone()),
             enforcement: (Enforcement::Unproven, "nobody has looked yet".to_owned()),
@@ -171,11 +176,11 @@ impl HomeAssistant {
             Entry::PolicyFailed { error } => {
                 self.policy_errors = self.policy_errors.saturating_add(1);
                 let place = format!("{}:{}:{}", error.file, error.line, error.column);
-                self.policy_error = Some(cut(&format!("{place}: {}", error.message)));
+                self.policy_error = Some(cut(&format!("{place}: {}", error.message)).into_owned());
                 messages.push(self.numbers());
             }
             Entry::Canary { enforcement, reason } => {
-                self.enforcement = (*enforcement, cut(reason));
+                self.enforcement = (*enforcement, cut(reason).into_owned());
                 messages.push(self.numbers());
             }
             _ => {}
@@ -216,17 +221,24 @@ impl HomeAssistant {
         self.device.announce(&self.policies, &self.gone)
     }
 
+    /// Each decision is an event, which nobody waits to be acknowledged: what counts is in the log. The state that shows the
+    /// last one is stored, and follows in its own time.
     fn decided(&mut self, decision: &Decision) -> Vec<Message> {
-        let body = told(decision).to_string();
-        let mut messages = vec![
-            Message::live(format!("{}/decision", self.root), body.clone()),
-            Message::retained(format!("{}/last_decision", self.root), body),
-        ];
+        let body = Bytes::from(last::told(decision));
+        self.last.decided(body.clone());
+        let event = Message { qos: Qos::AtMostOnce, ..Message::live(format!("{}/decision", self.root), body) };
+        let mut messages = vec![event];
+        messages.extend(self.last_decision());
         if decision.verdict == Verdict::Deny {
             self.today.count(decision.applied == Verdict::Deny);
             messages.push(self.numbers());
         }
         messages
+    }
+
+    fn last_decision(&mut self) -> Option<Message> {
+        let body = self.last.take_due(self.now_ms)?;
+        Some(Message::retained(format!("{}/last_decision", self.root), body))
     }
 
     fn numbers(&self) -> Message {
@@ -271,58 +283,39 @@ impl HomeAssistant {
         vec![text, self.device.buttons(channel, answered)]
     }
 
-    /// When the buttons have rested, on the monotonic clock. `None`: nothing waits for that.
+    /// When something is to be told that waits, on the monotonic clock. `None`: nothing does.
+    fn deadline_ms(&self) -> Option<u64> {
+        self.rest_ends_ms().into_iter().chain(self.last.due_ms()).min()
+    }
+
+    /// When the buttons have rested. `None`: nothing waits for that.
     fn rest_ends_ms(&self) -> Option<u64> {
         (self.pressable.is_none() && self.questions.shown().is_some()).then_some(self.rest_until_ms)
     }
 
-    /// The buttons have rested.
+    /// The buttons have rested, or the last decision was kept back for long enough.
     fn wake(&mut self, now_ms: u64) -> Vec<Message> {
         self.now_ms = now_ms;
-        if self.rest_ends_ms().is_some_and(|end_ms| now_ms >= end_ms) { self.question() } else { Vec::new() }
+        let has_rested = self.rest_ends_ms().is_some_and(|end_ms| now_ms >= end_ms);
+        let mut messages = if has_rested { self.question() } else { Vec::new() };
+        messages.extend(self.last_decision());
+        messages
     }
-}
-
-/// A decision, as Home Assistant is told of it: neither the data nor the text of the request.
-fn told(decision: &Decision) -> Value {
-    let request = &decision.request;
-    let is_expired = decision.settles.as_ref().is_some_and(|settlement| settlement.outcome == Outcome::Expired);
-    let event_type = match (request.door, is_expired) {
-        (Door::Bypass, _) => "bypass",
-        (_, true) => "expired",
-        _ => decision.verdict.name(),
-    };
-    json!({
-        "event_type": event_type,
-        "id": decision.id,
-        "at": decision.at,
-        "action": request.action,
-        "target": request.target.as_deref().map(cut),
-        "source": request.source.kind,
-        "channel": request.source.channel,
-        "door": request.door,
-        "verdict": decision.verdict,
-        "applied": decision.applied,
-        "mode": decision.mode,
-        "reason": cut(&decision.reason),
-        "deciding": decision.deciding,
-        "grade": decision.grade,
-        "enforcement": decision.enforcement,
-    })
 }
 
 /// A text that is no longer than Home Assistant shows.
-fn cut(text: &str) -> String {
-    if text.chars().count() <= TEXT_CHARACTERS_MAX {
-        return text.to_owned();
+fn cut(text: &str) -> Cow<'_, str> {
+    // No character is shorter than one byte, so most texts need not be counted.
+    if text.len() <= TEXT_CHARACTERS_MAX || text.chars().count() <= TEXT_CHARACTERS_MAX {
+        return Cow::Borrowed(text);
     }
     let mut short: String = text.chars().take(TEXT_CHARACTERS_MAX - 1).collect();
     short.push('…');
-    short
+    Cow::Owned(short)
 }
 
 impl Wire {
-    /// Time passes without a record. Cheap until a day is over, or the buttons have rested.
+    /// Time passes without a record. Cheap until a day is over, or something is due that was kept back.
     pub fn time_passes(&mut self, at: At) -> Vec<Message> {
         let mut messages = self.home_assistant.time_passes(at.utc);
         messages.extend(self.home_assistant.wake(at.monotonic_ms));
@@ -330,8 +323,8 @@ impl Wire {
     }
 
     /// When `time_passes` must be called, on the monotonic clock in milliseconds.
-    pub(super) fn buttons_deadline(&self) -> Option<u64> {
-        self.home_assistant.rest_ends_ms()
+    pub(super) fn shown_deadline(&self) -> Option<u64> {
+        self.home_assistant.deadline_ms()
     }
 
     pub(super) fn show_publication(&mut self, publication: &Publication) -> Vec<Message> {

@@ -122,7 +122,7 @@ impl Wire {
 
     /// When `tick` must be called, on the monotonic clock in milliseconds.
     pub fn next_deadline(&self) -> Option<u64> {
-        [self.mirror.deadline_ms(), self.buttons_deadline()].into_iter().flatten().min()
+        [self.mirror.deadline_ms(), self.shown_deadline()].into_iter().flatten().min()
     }
 
     /// Time has passed. What is stored under the mirror and has no original any more is cleared.

@@ -368,7 +368,7 @@ impl House {
         self.at = At { monotonic_ms: At::MONOTONIC_START_MS + self.random.u64(0..10_000), utc };
         self.runs += 1;
         self.trace.note(format!("restart after {away_ms} ms"));
-        let before_ms = self.bridge.next_deadline();
+        let before_ms = self.bridge.engine().next_deadline();
         let quiet = self.mirror.pendings.is_empty() && self.mirror.mode.is_none() && self.mirror.policies.is_empty();
         let kept = Some((self.mirror.clone(), saved));
         self.bridge = start(&self.config, &self.sources, self.runs, kept, self.at, &mut self.out)
@@ -379,7 +379,7 @@ impl House {
         if quiet && away_ms == 0 && jump_s <= 0 {
             let left =
                 |deadline_ms: Option<u64>, now: At| deadline_ms.map(|deadline_ms| deadline_ms - now.monotonic_ms);
-            let (before, after) = (left(before_ms, saved), left(self.bridge.next_deadline(), self.at));
+            let (before, after) = (left(before_ms, saved), left(self.bridge.engine().next_deadline(), self.at));
             self.trace.check(before == after, || format!("the next deadline was in {before:?} ms, now in {after:?}"));
         }
         self.compare_mirror();

@@ -18,8 +18,10 @@ use super::{LinkEvent, Undelivered, codec};
 
 /// Packets that are read before what they caused is written. It bounds how long the first answer waits for the last.
 const BATCH_PACKETS_MAX: usize = 16;
-/// Bytes that one read asks for.
-const READ_BYTES: usize = 32 * 1024;
+/// Bytes that are taken from the system for what is read. Messages are parts of it, and it goes with the last of them.
+const BUFFER_BYTES: usize = 32 * 1024;
+/// Bytes that one read has room for at least. Most messages are far shorter, so many share one buffer.
+const READ_BYTES_MIN: usize = 4 * 1024;
 
 /// A byte stream to the broker, with TLS or without.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -84,7 +86,9 @@ impl Connection {
         }
         // A broker that takes nothing is sent no more acknowledgements, so nothing more is read from it.
         if self.session.output().len() < OUTPUT_BYTES_MAX {
-            self.input.reserve(READ_BYTES);
+            if self.input.capacity() - self.input.len() < READ_BYTES_MIN {
+                self.input.reserve(BUFFER_BYTES);
+            }
             let read = ready!(pin!(self.stream.read_buf(&mut self.input)).poll(context)).map_err(broken)?;
             if read == 0 {
                 return Poll::Ready(Err(Lost::Broken("the broker closed the connection".to_owned())));

@@ -8,10 +8,10 @@ use super::super::Wire;
 use super::problems::Problems;
 use super::*;
 use crate::config::{self, NoSecrets};
-use crate::model::decision::{Grade, PolicyError, Settlement, Terms};
+use crate::model::decision::{Grade, Outcome, PolicyError, Settlement, Terms};
 use crate::model::durable::{Grant, Item, Pending, PromptCounts};
 use crate::model::mode::Mode;
-use crate::model::request::{Arrival, Held, Request, Source, SourceKind};
+use crate::model::request::{Arrival, Door, Held, Request, Source, SourceKind};
 use crate::registry::Registry;
 
 const AT: Timestamp = Timestamp::constant(1_800_000_000, 0);
@@ -106,10 +106,16 @@ fn decided(decision: Decision) -> Entry {
 fn pending(id: &str, opened_ms: u64) -> Box<Pending> {
     Box::new(Pending {
         id: id.to_owned(),
-        first: Item { id: id.to_owned(), arrival: Arrival { request: request(), held: Held::Question, reply: None } },
+        first: Item {
+            id: id.to_owned(),
+            arrival: Arrival { request: request(), held: Held::Question, reply: None },
+            question: String::new(),
+            at_ms: opened_ms,
+        },
         joined: Vec::new(),
         terms: Terms::new(format!("Unlock for {id}?")),
         policies: Vec::new(),
+        channels: Vec::new(),
         ask_ms: None,
         noticed_ms: None,
         question: format!("Unlock for {id}?"),
@@ -252,6 +258,7 @@ fn decisions_are_events_without_codes_and_words() {
         let of = |topic: &str| messages.iter().find(|message| message.topic == topic).expect("a message");
         let event = of("hushgate/home_assistant/decision");
         assert!(!event.retain, "Home Assistant must not hear of it twice");
+        assert_eq!(event.qos, Qos::AtMostOnce, "an event of what the log has need not be acknowledged");
         let last = of("hushgate/home_assistant/last_decision");
         assert!(last.retain && last.payload == event.payload);
         let body: Value = serde_json::from_slice(&event.payload).expect("JSON");
@@ -263,9 +270,34 @@ fn decisions_are_events_without_codes_and_words() {
 }
 
 #[test]
+fn of_decisions_that_come_fast_all_are_events_and_the_last_one_is_shown_in_time() {
+    let mut wire = started();
+    wire.time_passes(later(5_000));
+    let mut told = Vec::new();
+    for id in ["d1", "d2", "d3"] {
+        told.extend(entry(
+            &mut wire,
+            AT,
+            decided(Decision { id: id.to_owned(), ..decision(Verdict::Allow, Verdict::Allow) }),
+        ));
+    }
+    let events = told.iter().filter(|message| message.topic == "hushgate/home_assistant/decision").count();
+    let shown = told.iter().filter(|message| message.topic == "hushgate/home_assistant/last_decision").count();
+    assert_eq!((events, shown), (3, 1));
+    assert_eq!(stored(&wire, "hushgate/home_assistant/last_decision")["id"], "d1");
+    let due_ms = 5_000 + last::LAST_DECISION_EVERY_MS;
+    assert_eq!(wire.next_deadline(), Some(due_ms));
+    assert_eq!(wire.time_passes(later(due_ms - 1)), []);
+    assert_eq!(wire.time_passes(later(due_ms)).len(), 1);
+    assert_eq!(stored(&wire, "hushgate/home_assistant/last_decision")["id"], "d3");
+    assert_eq!(wire.next_deadline(), None);
+}
+
+#[test]
 fn long_texts_are_cut_to_what_a_state_can_hold() {
     assert_eq!(cut(&"ä".repeat(255)), "ä".repeat(255));
-    let long = cut(&"ä".repeat(256));
+    let text = "ä".repeat(256);
+    let long = cut(&text);
     assert_eq!((long.chars().count(), long.chars().last()), (255, Some('…')));
 }
 
