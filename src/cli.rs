@@ -16,11 +16,12 @@ pub mod demo;
 pub mod doctor;
 pub mod grant;
 pub mod hash_pin;
-mod log;
+pub mod log;
 pub mod release;
 pub mod run;
 mod settings;
 mod shipped;
+mod stderr;
 mod terminal;
 pub mod test;
 pub mod watch;
@@ -95,6 +96,9 @@ pub enum Command {
     /// Show what a bridge decides, live.
     #[command(after_help = EXIT_CODES)]
     Watch(watch::WatchArguments),
+    /// Read the owner's log: who wanted what, and what became of it.
+    #[command(after_help = log::EXAMPLES)]
+    Log(Box<log::ReadArguments>),
     /// Say what was found, what is gated, what is not covered and why, and the next step.
     #[command(after_help = EXIT_CODES)]
     Doctor(doctor::DoctorArguments),

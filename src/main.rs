@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use hushgate::cli::{
-    Arguments, Command, accept, acl, check, completions, doctor, grant, hash_pin, release, run, test, watch,
+    Arguments, Command, accept, acl, check, completions, doctor, grant, hash_pin, log, release, run, test, watch,
 };
 
 fn main() -> ExitCode {
@@ -14,6 +14,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::execute(&arguments),
         Command::Test(arguments) => test::execute(&arguments),
         Command::Watch(arguments) => watch::execute(&arguments),
+        Command::Log(arguments) => log::execute(&arguments),
         Command::Doctor(arguments) => doctor::execute(&arguments),
         Command::Accept(arguments) => accept::execute(&arguments),
         Command::Grant(arguments) => grant::execute(&arguments),

@@ -11,6 +11,7 @@ pub mod health;
 pub mod journal;
 pub mod lines;
 pub mod link;
+pub mod log;
 pub mod reload;
 mod renewal;
 pub mod run;

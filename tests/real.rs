@@ -20,8 +20,8 @@ mod cases;
 mod client;
 #[path = "real/house.rs"]
 mod house;
-#[path = "real/kept.rs"]
-mod kept;
+#[path = "real/journal.rs"]
+mod journal;
 #[path = "support/prompt.rs"]
 mod prompt;
 
@@ -41,6 +41,8 @@ mod crash;
 mod gate;
 #[path = "real/grants.rs"]
 mod grants;
+#[path = "real/kills.rs"]
+mod kills;
 #[path = "real/life.rs"]
 mod life;
 #[path = "real/login.rs"]
@@ -76,6 +78,7 @@ const ANY_BROKER: &[Cases] = &[
     ("commands", commands::CASES),
     ("grants", grants::CASES),
     ("confirming", confirming::CASES),
+    ("kills", kills::CASES),
 ];
 /// Cases that need Mosquitto: passwords, certificates.
 const MOSQUITTO_ONLY: &[Cases] =

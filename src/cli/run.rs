@@ -5,7 +5,7 @@ use std::rc::Rc;
 use clap::Args;
 
 use super::shipped::PolicyFolder;
-use super::{BrokerArguments, ConfigArguments, Exit, LogArguments, log, settings, terminal};
+use super::{BrokerArguments, ConfigArguments, Exit, LogArguments, settings, stderr, terminal};
 use crate::config::Config;
 use crate::model::mode::Mode;
 use crate::shell::clock::Clock;
@@ -35,7 +35,7 @@ enum ModeArgument {
 
 /// Runs the bridge. The exit code says why it ended.
 pub fn execute(arguments: &RunArguments) -> Exit {
-    let journal = log::start(arguments.log.log_format);
+    let journal = stderr::start(arguments.log.log_format);
     let mut config = match configure(arguments) {
         Ok(config) => config,
         Err(exit) => return exit,

@@ -5,10 +5,11 @@ use std::pin::pin;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use indicatif::ProgressBar;
+use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::config::ConfigError;
 use crate::script::diagnostics::Diagnostic;
+use crate::shell::clock::Clock;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const HELP: Style = AnsiColor::Cyan.on_default();
@@ -30,6 +31,43 @@ pub(super) async fn wait<T>(what: &'static str, work: impl Future<Output = T>) -
     let done = work.await;
     spinner.finish_and_clear();
     done
+}
+
+/// Long work on bytes, with a bar for a person at a terminal once it takes longer than a moment.
+pub(super) struct Progress {
+    what: &'static str,
+    clock: Clock,
+    bytes: u64,
+    bytes_total: u64,
+    bar: Option<ProgressBar>,
+}
+
+impl Progress {
+    pub(super) fn new(what: &'static str, bytes_total: u64) -> Progress {
+        Progress { what, clock: Clock::new(), bytes: 0, bytes_total, bar: None }
+    }
+
+    /// So many more bytes are done.
+    pub(super) fn advance(&mut self, bytes: u64) {
+        self.bytes += bytes;
+        if self.bar.is_none() && self.clock.elapsed() >= Duration::from_millis(MOMENT_MS) {
+            let style = ProgressStyle::with_template("{msg} {wide_bar} {percent}% {eta}");
+            // It shows nothing where standard error is no terminal.
+            let bar = ProgressBar::new(self.bytes_total).with_message(self.what);
+            self.bar = Some(style.map_or_else(|_| bar.clone(), |style| bar.clone().with_style(style)));
+        }
+        if let Some(bar) = &self.bar {
+            bar.set_position(self.bytes);
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
 }
 
 /// Says what is wrong. The text may have a line that begins with `help: `.

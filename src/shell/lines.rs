@@ -1,6 +1,10 @@
 //! One line for people: of a decision, and of every other record.
 //!
-//! What came from outside is made harmless for a terminal first: a topic must not be able to write its own line.
+//! What came from outside is made harmless for a terminal first: a topic must not be able to write its own line. The same in
+//! whole sentences, for the owner who reads the log, is in `plain`.
+
+pub mod plain;
+mod verbs;
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -38,6 +42,11 @@ impl Palette {
             AnsiColor::Red.on_default().bold(),
         ],
     };
+
+    /// How what matters less looks.
+    pub const fn quiet(&self) -> Style {
+        self.quiet
+    }
 
     /// How a verdict looks.
     pub const fn verdict(&self, verdict: Verdict) -> Style {

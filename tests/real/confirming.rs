@@ -9,12 +9,8 @@ use crate::bridge::Bridge;
 use crate::broker::{Access, Broker, CHANNELS, GUEST, HOME_ASSISTANT, Kind};
 use crate::client::{Client, Received};
 use crate::house::House;
-use crate::kept;
 
-pub const CASES: &[Case] = &[
-    ("no_cheat_opens_the_door", no_cheat_opens_the_door),
-    ("what_was_asked_before_a_kill_is_asked_with_a_new_token", what_was_asked_before_a_kill_is_asked_with_a_new_token),
-];
+pub const CASES: &[Case] = &[("no_cheat_opens_the_door", no_cheat_opens_the_door)];
 /// Cases that need a broker with rules.
 pub const RULED: &[Case] =
     &[("nobody_else_reads_questions_or_answers_them", nobody_else_reads_questions_or_answers_them)];
@@ -116,8 +112,7 @@ const CHEATS: &[Cheat] = &[
 
 /// A house whose locks ask, and everybody in it.
 struct Scene {
-    bridge: Bridge,
-    house: House,
+    _bridge: Bridge,
     owner: Client,
     device: Client,
     phone: Client,
@@ -144,8 +139,7 @@ impl Scene {
         let house = house_on(broker);
         let bridge = house.open(broker);
         Scene {
-            bridge,
-            house,
+            _bridge: bridge,
             owner: Client::connect(broker, &["hushgate/log", "hushgate/decision/#"]),
             device: Client::connect(broker, &["kitchen/#"]),
             phone: Client::connect(broker, &["hushgate/prompt/phone"]),
@@ -218,25 +212,6 @@ fn no_cheat_opens_the_door(kind: Kind) {
     scene.answer(&other, "approve");
     assert_eq!(scene.device.expect("kitchen/#").topic, "kitchen/unlock/cellar");
     assert!(scene.device.received("kitchen/#").is_empty());
-    drop(scene.bridge);
-}
-
-fn what_was_asked_before_a_kill_is_asked_with_a_new_token(kind: Kind) {
-    let broker = Broker::start(kind);
-    let mut scene = Scene::open(&broker);
-    let (before, _) = scene.ask("front");
-    kept::wait_until_kept(&scene.house.data(), "pending", &before.id);
-    scene.bridge.kill();
-    scene.bridge = scene.house.open(&broker);
-    let (after, _) = (asked(&mut scene.phone), asked(&mut scene.panel));
-    assert_eq!(after.id, before.id);
-    assert_ne!(after.token, before.token);
-    scene.answer(&before, "approve");
-    let told = scene.owner.expect_where("hushgate/log", |told| told.json()["record"] == REFUSED).json();
-    assert_eq!(told["reason"], "the token is wrong");
-    scene.answer(&after, "approve");
-    assert_eq!(scene.decided("allow")["reason"], "approved on `phone`");
-    assert_eq!(scene.device.expect("kitchen/#").payload, "now");
 }
 
 /// With the rules that `hushgate acl` writes.
