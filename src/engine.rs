@@ -44,7 +44,10 @@ mod sources;
 mod traces;
 mod wishes;
 
-pub use confirm::{PENDINGS_MAX, PENDINGS_PER_ASKER_MAX, RECENT_MAX};
+pub use confirm::{GATHERING_MS, GROUP_ITEMS_MAX, NOTICE_BEFORE_END_MS};
+pub use confirm::{
+    PENDINGS_MAX, PENDINGS_PER_ASKER_MAX, PROMPTS_PER_ASKER_MAX, QUOTA_WINDOW_MS, RECENT_MAX, REFUSED_MAX,
+};
 pub use grants::{GRANT_TARGET_BYTES_MAX, GRANTS_MAX};
 pub use ids::BootSeed;
 pub use mutes::{MUTE_DEFAULT_MS, MUTE_MAX_MS};
@@ -279,6 +282,7 @@ impl Engine {
 
     fn disconnected(&mut self, turn: &mut Turn<'_>, reason: String) {
         turn.record(Entry::Disconnected { reason });
+        self.void_notices(turn);
         self.unmutes_owed.get_or_insert_default();
     }
 }

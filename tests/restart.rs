@@ -117,8 +117,10 @@ fn change(random: &mut Rng, now: At) -> Change {
                 asker: "kitchen".to_owned(),
                 action: "lock.unlock".to_owned(),
                 target: None,
+                joined: Vec::new(),
                 policies: Vec::new(),
                 outcome: random.bool().then_some(Outcome::Rejected),
+                ended_ms: random.bool().then_some(now.monotonic_ms),
             };
             Change::Prompt { prompt }
         }

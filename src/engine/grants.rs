@@ -165,7 +165,7 @@ impl Engine {
         let pendings = self.world.borrow().durable.pendings.clone();
         let asked = |request: &Request| request.source.channel.as_deref() == Some(channel);
         for pending in pendings.into_values().filter(|pending| asked(&pending.first.arrival.request)) {
-            self.judge_pending_again(turn, pending, "something was granted", false);
+            self.judge_pending_again(turn, &pending.id, "something was granted", false);
         }
     }
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::combine::{self, Combined};
 use super::{Engine, Turn};
 use crate::model::action::Class;
-use crate::model::decision::{ConfirmBy, Decision, Enforcement, FactRead, Grade, Opinion, Settlement, Terms, Verdict};
+use crate::model::decision::{Decision, Enforcement, FactRead, Grade, Opinion, Settlement, Terms, Verdict};
 use crate::model::event::{AnswerBody, Effect, Entry, Publication};
 use crate::model::message::Command;
 use crate::model::mode::Mode;
@@ -63,19 +63,14 @@ impl Engine {
     /// Lets a request go, stop or wait, as it was judged.
     fn act(&mut self, turn: &mut Turn<'_>, request: &Request, mut judgement: Judgement, arrival: Arrival) {
         let channels = self.fit_channels(request, &judgement);
-        if judgement.applied.verdict == Verdict::Confirm
-            && let Some(reason) = self.cannot_hold(request, &channels)
+        if let (Verdict::Confirm, Some(terms)) = (judgement.applied.verdict, &judgement.applied.terms)
+            && let Some(reason) = self.cannot_hold(turn, &arrival, terms, &channels)
         {
             deny(&mut judgement, &reason);
         }
-        let mut decision = self.decision(turn.at, request, &mut judgement);
+        let decision = self.decision(turn.at, request, &mut judgement);
         match (judgement.applied.verdict, judgement.applied.terms) {
-            (Verdict::Confirm, Some(terms)) => {
-                let until = turn.at.plus_ms(terms.within_ms);
-                decision.confirm =
-                    Some(ConfirmBy { question: terms.ask.clone(), until: until.utc, channels: channels.clone() });
-                self.hold(turn, decision, arrival, terms, channels);
-            }
+            (Verdict::Confirm, Some(terms)) => self.hold(turn, decision, arrival, terms, channels),
             (Verdict::Allow, _) => self.release(turn, decision, arrival, 0),
             (Verdict::Deny | Verdict::Confirm, _) => conclude(turn, decision, arrival.reply),
         }
@@ -189,6 +184,7 @@ impl Engine {
                     let id = decision.id.clone();
                     let answer = answer(&decision, reply, None);
                     record(turn, decision);
+                    self.cancel_contrary(turn, &request, &command, &id);
                     self.forward(turn, command, &id, &request);
                     turn.effects.extend(answer);
                 }

@@ -46,6 +46,8 @@ impl Engine {
     /// After a start with what an earlier run left: held requests are judged and asked again,
     /// and a switch that stands looser than the configuration falls back to it.
     pub(super) fn restore(&mut self, turn: &mut Turn<'_>) {
+        // Before anything that is due ends: silence while nobody could object is no yes.
+        self.drop_windows(turn);
         let mode = self.world.borrow().durable.mode;
         if mode.is_some_and(|switch| switch.value < self.config.mode) {
             self.set_mode(turn, self.config.mode, None, "restart");

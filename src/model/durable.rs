@@ -43,13 +43,18 @@ pub struct Item {
     /// The id of the decision that held it.
     pub id: String,
     pub arrival: Arrival,
+    /// What is asked of it alone.
+    pub question: String,
+    /// Monotonic: when it came.
+    pub at_ms: u64,
 }
 
 /// A question that waits for an answer, and the requests that are held for it: one, or those of one group.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pending {
-    /// The id of the decision that held the first request.
+    /// The id of the decision that opened it. It stays when that request ends before the others.
     pub id: String,
+    /// Of those that are held, the one that came first.
     pub first: Item,
     /// What has joined it: requests of the same asker and group.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -61,7 +66,10 @@ pub struct Pending {
     pub policies: Vec<String>,
     /// What people are asked: the terms' own question, or the list of all.
     pub question: String,
-    /// Channels that may answer, and the SHA-256 of the token that each was sent.
+    /// Channels that may answer.
+    pub channels: Vec<String>,
+    /// Those that were asked, and the SHA-256 of the token that each was sent. Empty while a group gathers: then nobody
+    /// can answer.
     pub tokens: BTreeMap<String, String>,
     /// How often it was asked anew. Part of what the tokens are derived from.
     pub round: u32,
@@ -94,6 +102,11 @@ impl Pending {
         let joined = left.collect();
         Some(Pending { first, joined, ..self })
     }
+
+    /// Whether its channels were asked, if only in earlier words.
+    pub fn was_asked(&self) -> bool {
+        self.round > 0 || !self.tokens.is_empty()
+    }
 }
 
 /// A channel may do something for a while without a confirmation.
@@ -124,12 +137,18 @@ pub struct Prompt {
     pub action: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+    /// Other targets of the requests that joined it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub joined: Vec<String>,
     /// The policies that wanted it; none where the class of the action did.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub policies: Vec<String>,
     /// `None` while it is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
+    /// Monotonic: when it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_ms: Option<u64>,
 }
 
 /// How often people are asked, and what they say.
@@ -272,14 +291,20 @@ pub enum Change {
     Revoke {
         id: String,
     },
-    /// A question was put to people.
+    /// A question is put to people.
     Prompt {
         prompt: Prompt,
+    },
+    /// A request for another target has joined it.
+    PromptJoined {
+        id: String,
+        target: String,
     },
     /// It is over.
     Prompted {
         id: String,
         outcome: Outcome,
+        at_ms: u64,
     },
     Codes {
         channel: String,
@@ -337,15 +362,24 @@ impl Durable {
                 self.grants.remove(&id);
             }
             Change::Prompt { prompt } => self.remember_prompt(prompt),
-            Change::Prompted { id, outcome } => {
-                if let Some(prompt) = self.prompts.iter_mut().rev().find(|prompt| prompt.id == id) {
-                    prompt.outcome = Some(outcome);
+            Change::PromptJoined { id, target } => {
+                if let Some(prompt) = self.latest_prompt(&id) {
+                    prompt.joined.push(target);
+                }
+            }
+            Change::Prompted { id, outcome, at_ms } => {
+                if let Some(prompt) = self.latest_prompt(&id) {
+                    (prompt.outcome, prompt.ended_ms) = (Some(outcome), Some(at_ms));
                 }
             }
             Change::Codes { channel, codes } => {
                 self.codes.insert(channel, codes);
             }
         }
+    }
+
+    fn latest_prompt(&mut self, id: &str) -> Option<&mut Prompt> {
+        self.prompts.iter_mut().rev().find(|prompt| prompt.id == id)
     }
 
     /// What is older than anybody asks for goes first, then the oldest.
@@ -374,7 +408,9 @@ impl Durable {
             pending.opened_ms = moved(pending.opened_ms);
             pending.asked_ms = moved(pending.asked_ms);
             pending.expires_ms = moved(pending.expires_ms);
-            for time_ms in [&mut pending.ask_ms, &mut pending.noticed_ms].into_iter().flatten() {
+            let times = [&mut pending.ask_ms, &mut pending.noticed_ms];
+            let came = std::iter::once(&mut pending.first).chain(&mut pending.joined).map(|item| &mut item.at_ms);
+            for time_ms in times.into_iter().flatten().chain(came) {
                 *time_ms = moved(*time_ms);
             }
         }
@@ -383,6 +419,7 @@ impl Durable {
         }
         for prompt in &mut self.prompts {
             prompt.at_ms = moved(prompt.at_ms);
+            prompt.ended_ms = prompt.ended_ms.map(moved);
         }
         for codes in self.codes.values_mut() {
             for time_ms in codes.wrong_ms.iter_mut().chain(&mut codes.locked_until_ms) {
@@ -443,8 +480,8 @@ mod tests {
         let request = serde_json::json!({"action": "lock.unlock", "source": {"kind": "voice"}, "door": "gate"});
         let arrival = serde_json::json!({"request": request, "held": "question", "reply": null});
         let value = serde_json::json!({
-            "id": "1", "first": {"id": "1", "arrival": arrival}, "terms": Terms::new("?".to_owned()), "question": "?",
-            "tokens": {}, "round": 0, "opened_ms": at_ms, "asked_ms": at_ms, "expires_ms": at_ms, "ask_ms": at_ms,
+            "id": "1", "first": {"id": "1", "arrival": arrival, "question": "?", "at_ms": at_ms}, "terms": Terms::new("?".to_owned()), "question": "?",
+            "channels": [], "tokens": {}, "round": 0, "opened_ms": at_ms, "asked_ms": at_ms, "expires_ms": at_ms, "ask_ms": at_ms,
             "noticed_ms": at_ms, "until": At::UTC_MIN,
         });
         serde_json::from_value(value).expect("a pending")
@@ -458,7 +495,7 @@ mod tests {
         let mute = Mute { until_ms, until, reason: text(), by: text() };
         let grant = Grant { channel: text(), action: text(), target: None, until_ms, until, by: text() };
         let memory = Memory { counters: [(text(), [at_ms].into())].into(), values: BTreeMap::new() };
-        let prompt = serde_json::json!({"id": "1", "at_ms": at_ms, "asker": "a", "action": "a"});
+        let prompt = serde_json::json!({"id": "1", "at_ms": at_ms, "asker": "a", "action": "a", "ended_ms": at_ms});
         Durable {
             pendings: [(text(), pending(at_ms))].into(),
             mutes: [(text(), mute)].into(),
