@@ -28,6 +28,7 @@ mod outgoing;
 pub mod pattern;
 pub mod payload;
 mod reader;
+mod remarks;
 mod sections;
 pub mod template;
 

@@ -190,6 +190,7 @@ impl Engine {
             Event::Guard { topic, guard } => self.guard(turn, topic, guard),
             Event::Trace(trace) => self.trace(turn, trace),
             Event::Canary(canary) => self.look(turn, canary),
+            Event::Overheard(overheard) => turn.record(Entry::ChannelOverheard { overheard }),
             Event::Reload(sources) => self.reload(turn, sources),
             Event::Journal(_) | Event::Tick => {}
         }

@@ -181,7 +181,7 @@ impl Engine {
         let is_known = self.clock.is_plausible();
         let grants = self.world.borrow().durable.grants.clone();
         for (id, grant) in grants {
-            let is_over = grant.until <= turn.at.utc;
+            let is_over = grant.until_ms <= turn.at.monotonic_ms || grant.until <= turn.at.utc;
             if is_over || !is_known || !self.config.channels.contains_key(&grant.channel) {
                 self.revoke(turn, &id, "restart");
             }

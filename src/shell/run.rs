@@ -118,7 +118,7 @@ impl Run {
             Broker::Remote(remote) => remote.clone(),
             Broker::Embedded { .. } => return Err(StartError::Configuration(NO_BROKER.to_owned())),
         };
-        let canary = Rounds::new(remote.clone(), &config.home_assistant, seeds.jitter);
+        let canary = Rounds::new(remote.clone(), &config, seeds.jitter);
         let link = connect(&config, &bridge, remote, seeds.jitter).map_err(StartError::Configuration)?;
         Ok(Run {
             config,
@@ -210,8 +210,8 @@ impl Run {
                     self.written(written);
                     None
                 }
-                canary = self.canary.next(|| self.bridge.engine().registry().guarded_topics()) => {
-                    self.tell(Event::Canary(canary));
+                found = self.canary.next(|| self.bridge.engine().registry().guarded_topics()) => {
+                    self.tell(found);
                     None
                 }
                 () = stop.as_mut() => Some(Ended::Stopped),
@@ -358,7 +358,7 @@ impl Run {
     }
 
     fn write(&mut self, record: &Record) {
-        self.health.recorded(&record.entry);
+        self.health.recorded(record.at, &record.entry);
         self.journal.write(record);
     }
 
@@ -387,7 +387,7 @@ impl Run {
         for undelivered in link.close(last).await {
             let entry = Entry::Dropped { topic: undelivered.topic, reason: undelivered.reason };
             let record = Record { at: self.clock.now().utc, entry };
-            self.health.recorded(&record.entry);
+            self.health.recorded(record.at, &record.entry);
             self.journal.write(&record);
         }
         ended

@@ -133,7 +133,7 @@ impl Index {
         Ok(Index { connection, texts: BTreeMap::new(), data_version: 0, has_indexes: false })
     }
 
-    /// Opens it for asking. `None`: there is none.
+    /// Opens it for asking. `None`: there is none, or it is being made for the first time.
     ///
     /// # Errors
     /// It cannot be used.
@@ -144,6 +144,10 @@ impl Index {
         let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
         check_version(&connection)?;
+        let is_made = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'by_about')";
+        if !connection.query_row(is_made, [], |row| row.get(0))? {
+            return Ok(None);
+        }
         // All questions see one state.
         connection.execute_batch("BEGIN")?;
         Ok(Some(Index { connection, texts: BTreeMap::new(), data_version: 0, has_indexes: true }))

@@ -3,6 +3,7 @@
 //! Reads every segment from the first line to the last. What it cannot find stands in `docs/log.md`: lines that are gone
 //! from the end, where nobody has kept a head; and a journal that was written anew from some line on, with all links.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
@@ -139,6 +140,8 @@ struct Check<'a> {
     expected: &'a [Head],
     report: Report,
     beginning: Option<Beginning>,
+    /// Where the chain stood at the end of each segment so far.
+    ends: BTreeMap<u64, Link>,
 }
 
 /// The fields of a record that tells of pruning.
@@ -185,6 +188,7 @@ impl Check<'_> {
             }
         }
         read(lines.offset() - told);
+        self.ends.extend(self.report.head.map(|head| (head.seq, head.link)));
         Ok(())
     }
 
@@ -251,14 +255,18 @@ impl Check<'_> {
             && body.contains("\"pruned\"")
             && let Ok(Pruned { record, through: Some(through), chain: Some(chain) }) = serde_json::from_str(body)
             && record == "pruned"
-            && through + 1 == beginning.seq
         {
             let before = chain::read_link(&chain);
-            let link = before.map(|before| chain::link(&before, beginning.seq, &beginning.digest));
-            if link != Some(beginning.link) {
-                return Err((Fault::Changed, format!("line {} is not the one before which was pruned", beginning.seq)));
+            if through.checked_add(1) == Some(beginning.seq) {
+                let link = before.map(|before| chain::link(&before, beginning.seq, &beginning.digest));
+                if link != Some(beginning.link) {
+                    let reason = format!("line {} is not the one before which was pruned", beginning.seq);
+                    return Err((Fault::Changed, reason));
+                }
+                beginning.is_vouched = true;
             }
-            beginning.is_vouched = true;
+            // It was to be pruned further than it was, and a crash came between.
+            beginning.is_vouched |= before.is_some() && self.ends.get(&through).copied() == before;
         }
         Ok(())
     }

@@ -220,6 +220,21 @@ fn segments_that_were_pruned_must_be_vouched_for() {
 }
 
 #[test]
+fn a_crash_amid_pruning_leaves_a_whole_journal() {
+    let mut house = House::new();
+    house.write([Entry::Connected], false);
+    house.write([Entry::Connected, notice("old")], true);
+    let through = house.head();
+    let chain = Some(chain::hexadecimal(&through.link));
+    house.write([Entry::Pruned { entries: 3, through: Some(through.seq), chain }], true);
+    assert_eq!(found(&house, &[]), None, "nothing is gone yet");
+    fs::remove_file(house.segment(1)).unwrap();
+    assert_eq!(found(&house, &[]), None, "a part is gone");
+    fs::remove_file(house.segment(2)).unwrap();
+    assert_eq!(found(&house, &[]), None, "all is gone");
+}
+
+#[test]
 fn heads_are_read_as_they_are_told() {
     let head = house().head();
     assert_eq!(head.to_string().parse(), Ok(head));
