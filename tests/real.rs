@@ -41,10 +41,10 @@ mod crash;
 mod disk;
 #[path = "real/gate.rs"]
 mod gate;
-#[path = "real/kills.rs"]
-mod kills;
 #[path = "real/grants.rs"]
 mod grants;
+#[path = "real/kills.rs"]
+mod kills;
 #[path = "real/life.rs"]
 mod life;
 #[path = "real/login.rs"]
