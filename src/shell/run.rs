@@ -380,7 +380,9 @@ impl Run {
         // Where there is no connection, the last will has said it.
         let says_farewell = ended == Ended::Stopped && self.link.is_up();
         let last = if says_farewell { vec![self.bridge.offline()] } else { Vec::new() };
-        if let Err(problem) = self.store.close(self.clock.now()).await {
+        // The folder may be the other bridge's by now, and the times of its run are not those of this one.
+        let keeps = ended != Ended::TakenOver;
+        if keeps && let Err(problem) = self.store.close(self.clock.now()).await {
             tracing::error!("{problem}");
         }
         let link = self.link;
