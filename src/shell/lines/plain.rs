@@ -240,6 +240,7 @@ mod tests {
                         question: "?".to_owned(),
                         until: "2026-11-22T22:15:00Z".parse().unwrap(),
                         channels,
+                        joins: None,
                     });
                 },
                 "held until 23:15 and asked on `phone`, `panel`",
