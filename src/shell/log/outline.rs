@@ -12,6 +12,48 @@ use crate::journal::line::{Body, Line};
 use crate::model::decision::Verdict;
 use crate::model::request::SourceKind;
 
+/// The kinds of records, as they stand in `record`.
+pub const KINDS: &[&str] = &[
+    "announced",
+    "answer_refused",
+    "asked_anew",
+    "canary",
+    "channel_locked",
+    "clock",
+    "connected",
+    "decision",
+    "disconnected",
+    "dropped",
+    "event",
+    "forged",
+    "full",
+    "gap",
+    "ghost",
+    "granted",
+    "guarded",
+    "mode_set",
+    "muted",
+    "notice",
+    "noticed",
+    "policy_failed",
+    "policy_set",
+    "pruned",
+    "published",
+    "refused",
+    "relay_set",
+    "reload_refused",
+    "reloaded",
+    "reverted",
+    "revoked",
+    "started",
+    "state_lost",
+    "stopped",
+    "torn",
+    "unconfirmed",
+    "unmuted",
+    "wish_refused",
+];
+
 /// The outline of one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outline {
@@ -191,6 +233,7 @@ pub fn time_of(id: &str) -> Option<Timestamp> {
 mod tests {
     use super::*;
     use crate::journal::chain;
+    use crate::model::event::Record;
 
     fn outline(body: &str) -> Option<Outline> {
         of(&Line { seq: 7, link: chain::genesis(), body: Body::Whole(body), open: "" })
@@ -256,6 +299,15 @@ mod tests {
             );
             assert_eq!(found.about.is_some(), is_about, "{body}");
         }
+    }
+
+    #[test]
+    fn every_kind_of_record_is_named() {
+        let error = serde_json::from_str::<Record>(r#"{"at":"2026-11-22T22:14:00Z","record":"none"}"#).unwrap_err();
+        let text = error.to_string();
+        let mut kinds: Vec<&str> = text.split('`').skip(3).step_by(2).collect();
+        kinds.sort_unstable();
+        assert_eq!(kinds, KINDS);
     }
 
     #[test]
