@@ -170,7 +170,6 @@ fn consequence(record: &Record, zone: &TimeZone) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::decision::ConfirmBy;
 
     fn told(change: impl FnOnce(&mut Decision), following: &[Entry]) -> String {
         let at: Timestamp = "2026-11-22T22:14:00Z".parse().unwrap();
@@ -235,12 +234,8 @@ mod tests {
             (
                 |d| {
                     (d.verdict, d.applied) = (Verdict::Confirm, Verdict::Confirm);
-                    let channels = vec!["phone".to_owned(), "panel".to_owned()];
-                    d.confirm = Some(ConfirmBy {
-                        question: "?".to_owned(),
-                        until: "2026-11-22T22:15:00Z".parse().unwrap(),
-                        channels,
-                    });
+                    let confirm = r#"{"question":"?","until":"2026-11-22T22:15:00Z","channels":["phone","panel"]}"#;
+                    d.confirm = Some(serde_json::from_str(confirm).unwrap());
                 },
                 "held until 23:15 and asked on `phone`, `panel`",
             ),

@@ -107,6 +107,7 @@ struct DecisionFields<'a> {
     deciding: Vec<String>,
     opinions: Vec<PolicyField>,
     settles: Option<SettlesField>,
+    confirm: Option<ConfirmField>,
 }
 
 #[derive(Deserialize)]
@@ -137,6 +138,12 @@ struct PolicyField {
 #[derive(Deserialize)]
 struct SettlesField {
     pending: String,
+}
+
+#[derive(Deserialize)]
+struct ConfirmField {
+    /// The question that it joined, where it is not its own.
+    joins: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -174,7 +181,11 @@ fn of_decision(seq: u64, at_ms: i64, record: String, decision: DecisionFields<'_
         source: Some(source.kind),
         policies,
         own: Some(key(&decision.id)),
-        about: decision.settles.map(|settles| key(&settles.pending)),
+        about: decision
+            .settles
+            .map(|settles| settles.pending)
+            .or(decision.confirm.and_then(|confirm| confirm.joins))
+            .map(|id| key(&id)),
     }
 }
 
@@ -255,6 +266,20 @@ mod tests {
         assert_eq!((outline.speaker.as_deref(), outline.source), (Some("kitchen"), Some(SourceKind::Voice)));
         assert_eq!(outline.policies, ["night"]);
         assert_eq!(outline.own, outline.about.map(|about| about + 1));
+    }
+
+    #[test]
+    fn what_joins_a_question_is_about_the_decision_that_opened_it() {
+        let decision = |confirm: &str| {
+            let body = format!(
+                r#"{{"at":"2026-11-22T23:14:00Z","record":"decision","decision":{{"id":"1-2-1","verdict":"confirm",
+                "applied":"confirm","deciding":[],"opinions":[],"request":{{"action":"a.b","source":{{"kind":"agent"}}}},
+                "confirm":{{"question":{{"sealed":"00"}}{confirm}}}}}}}"#
+            );
+            outline(&body).unwrap().about
+        };
+        assert_eq!(decision(r#","joins":"1-1-1""#), Some(key("1-1-1")));
+        assert_eq!(decision(""), None);
     }
 
     #[test]
