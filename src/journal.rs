@@ -3,6 +3,8 @@
 //! Pure: files are the shell's affair, and so are the index and the questions that people ask of it.
 
 pub mod chain;
+pub mod ended;
 pub mod line;
 pub mod retention;
 pub mod seal;
+pub mod told;

@@ -25,6 +25,13 @@ channels:
   phone: {kind: person, confirms: true, independent: true}
   panel: {kind: person, confirms: true}
   echo: {kind: voice}
+  tablet: {kind: person, confirms: true, carried_by: home_assistant}
+  button:
+    kind: person
+    confirms: true
+    ask: [{topic: lamps/hall, payload: blink}]
+    over: [{topic: hushgate/act, payload: "{id}"}]
+    answers: [{topic: "buttons/{name}/action", payload: single, says: approve}]
 commands:
   - {topic: "kitchen_echo/send/{to}", action: communication.send_message, channel: echo}
 "#;
@@ -93,6 +100,7 @@ fn forged() -> Vec<Entity> {
         "a\ntopic write #",
         "zigbee2mqtt/#",
         "cmnd/tasmotas/POWER1",
+        "buttons/hall/action",
     ];
     let z_wave = entity("light.rogue_node", "zwavejs2mqtt_1", json!({"command_topic": "zigbee2mqtt/0x01/set"}));
 
@@ -188,6 +196,16 @@ const TABLE: &[(&str, &str, &str, bool)] = &[
     ("panel", "read", "hushgate/prompt/panel", true),
     ("panel", "write", "hushgate/confirm/panel/1", true),
     ("panel", "read", "hushgate/prompt/phone", false),
+    // So do those that Home Assistant carries, and a button answers where the owner says so.
+    ("homeassistant", "read", "hushgate/prompt/tablet", true),
+    ("homeassistant", "write", "hushgate/confirm/tablet/1", true),
+    ("tablet", "read", "hushgate/prompt/tablet", false),
+    ("button", "write", "buttons/hall/action", true),
+    ("button", "read", "lamps/hall", true),
+    ("button", "read", "hushgate/act", false),
+    ("homeassistant", "write", "buttons/hall/action", false),
+    ("devices", "write", "buttons/hall/action", false),
+    ("house", "write", "buttons/hall/action", false),
     ("echo", "read", "hushgate/prompt/echo", false),
     ("echo", "write", "hushgate/ask/echo", true),
     ("devices", "read", "hushgate/prompt/phone", false),

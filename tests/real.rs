@@ -37,12 +37,18 @@ mod confirming;
 mod control;
 #[path = "real/crash.rs"]
 mod crash;
+#[path = "real/disk.rs"]
+mod disk;
 #[path = "real/gate.rs"]
 mod gate;
+#[path = "real/grants.rs"]
+mod grants;
 #[path = "real/kills.rs"]
 mod kills;
 #[path = "real/life.rs"]
 mod life;
+#[path = "real/logged.rs"]
+mod logged;
 #[path = "real/login.rs"]
 mod login;
 #[path = "real/mirror.rs"]
@@ -72,10 +78,13 @@ const ANY_BROKER: &[Cases] = &[
     ("life", life::CASES),
     ("crash", crash::CASES),
     ("store", store::CASES),
+    ("logged", logged::CASES),
     ("mirror", mirror::CASES),
     ("commands", commands::CASES),
+    ("grants", grants::CASES),
     ("confirming", confirming::CASES),
     ("kills", kills::CASES),
+    ("disk", disk::CASES),
 ];
 /// Cases that need Mosquitto: passwords, certificates.
 const MOSQUITTO_ONLY: &[Cases] =
@@ -100,6 +109,9 @@ fn plan() -> Vec<Planned> {
         .collect()
     };
     let mut planned = on(Kind::Embedded, ALONE);
+    let mut full = on(Kind::Embedded, &[("disk", disk::FULL)]);
+    full.iter_mut().for_each(|planned| planned.left_out = disk::missing());
+    planned.append(&mut full);
     planned.extend(on(Kind::Embedded, ANY_BROKER));
     planned.extend(on(Kind::Mosquitto, ANY_BROKER));
     planned.extend(on(Kind::Mosquitto, MOSQUITTO_ONLY));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Guarded, Section, Users, is_plain};
-use crate::config::Config;
+use crate::config::{Carrier, Channel, Config};
 use crate::model::entity::Entity;
 use crate::model::topic::{TopicFilter, is_under};
 use crate::registry::doors::{Doors, Family, Site, announced_topics};
@@ -20,7 +20,7 @@ pub(super) struct House<'a> {
 }
 
 /// What Home Assistant reads of the bridge, below the base. Neither tokens nor what others command.
-const TOLD: [&str; 17] = [
+const TOLD: [&str; 18] = [
     "homeassistant/#",
     "home_assistant/#",
     "state/#",
@@ -38,6 +38,7 @@ const TOLD: [&str; 17] = [
     "notice",
     "answer/+",
     "act",
+    "journal",
 ];
 /// What Home Assistant writes: commands to be judged, questions, switches of the bridge, and a device that it deletes.
 const ASKED: [&str; 11] = [
@@ -84,7 +85,7 @@ impl House<'_> {
         writes.extend(filters([format!("{discovery}/status")]));
         writes.extend(filters(config.statestream.iter().map(|base| format!("{base}/#"))));
         writes.extend(filters(config.home_assistant.eventstream.clone()));
-        if let Some(channel) = &config.home_assistant.channel {
+        for (channel, _) in config.channels.iter().filter(|(name, channel)| self.is_carried(name, channel)) {
             reads.extend(filters([self.below(&format!("prompt/{channel}"))]));
             writes.extend(filters([self.below(&format!("confirm/{channel}/+"))]));
         }
@@ -128,16 +129,26 @@ impl House<'_> {
         direct
     }
 
+    /// Whether Home Assistant reads the questions of a channel and writes its answers.
+    fn is_carried(&self, name: &str, channel: &Channel) -> bool {
+        let is_own = self.config.home_assistant.channel.as_deref() == Some(name);
+        is_own || (channel.confirms && channel.carrier == Carrier::HomeAssistant)
+    }
+
     pub(super) fn channels(&self) -> Vec<Section> {
-        let own = self.config.home_assistant.channel.as_deref();
-        let others = self.config.channels.iter().filter(|(name, _)| Some(name.as_str()) != own);
-        let section = |(name, channel): (&String, &crate::config::Channel)| {
+        let others = self.config.channels.iter().filter(|(name, channel)| !self.is_carried(name, channel));
+        let section = |(name, channel): (&String, &Channel)| {
             let mut reads = filters([self.below("answer/+")]);
             let mut writes = filters([self.below(&format!("ask/{name}"))]);
             if channel.confirms {
                 reads.extend(filters([self.below(&format!("prompt/{name}"))]));
                 writes.extend(filters([self.below(&format!("confirm/{name}/+"))]));
             }
+            // What the owner has written down as its own: where it answers, and where it is asked.
+            let answers = channel.answers.iter().map(|entry| entry.topic.filter().as_str());
+            writes.extend(filters(answers).into_iter().filter(|filter| !self.overlaps_guarded(filter)));
+            let asked = channel.ask.iter().chain(&channel.over).map(|outgoing| outgoing.topic.as_str());
+            reads.extend(filters(asked.filter(|topic| self.is_of_house(topic))));
             let spoken = self.config.commands.iter().filter(|entry| entry.channel.as_ref() == Some(name));
             writes.extend(filters(spoken.map(|entry| self.below(&format!("gate/{}", entry.topic.filter().as_str())))));
             Section {
@@ -241,7 +252,9 @@ impl House<'_> {
         let place = (site.family, site.root.clone());
         let is_own = reached.iter().all(|sites| sites.iter().all(|other| *other == place));
         let is_told = site.family != Family::Plain || self.own.contains(topic);
-        self.is_of_house(topic) && !self.is_stream(&filter) && (reached.is_empty() || (is_own && is_told))
+        // What counts as somebody's answer is of a device that the owner knows, not of any that announces it.
+        let is_answer = site.family == Family::Plain && self.is_answer(&filter);
+        self.is_of_house(topic) && !is_answer && !self.is_stream(&filter) && (reached.is_empty() || (is_own && is_told))
     }
 
     /// Whether an announced state topic may be read: what is guarded only where its owner tells its state there.
@@ -250,9 +263,16 @@ impl House<'_> {
         self.is_of_house(topic) && (self.own.contains(topic) || is_open())
     }
 
-    /// A topic that `facts:` believes, or a stream of Home Assistant's.
+    /// A topic on which a channel answers.
+    fn is_answer(&self, filter: &TopicFilter) -> bool {
+        self.config.answers().any(|(_, entry)| entry.topic.filter().overlaps(filter))
+    }
+
+    /// A topic that `facts:` believes, one on which a channel answers, or a stream of Home Assistant's.
     fn is_mapped(&self, filter: &TopicFilter) -> bool {
-        self.is_stream(filter) || self.config.facts.iter().any(|entry| entry.topic.filter().overlaps(filter))
+        self.is_stream(filter)
+            || self.is_answer(filter)
+            || self.config.facts.iter().any(|entry| entry.topic.filter().overlaps(filter))
     }
 
     fn is_stream(&self, filter: &TopicFilter) -> bool {

@@ -85,9 +85,14 @@ fn users(arguments: &AclArguments, config: &Config) -> Users {
         bridge: arguments.user_bridge.clone().or(configured).unwrap_or(default.bridge),
         home_assistant: arguments.user_home_assistant.clone().or(own).unwrap_or(default.home_assistant),
         facts: arguments.user_facts.clone().unwrap_or(default.facts),
-        channels: map(&arguments.user_channel),
+        channels: configured_users(config).chain(map(&arguments.user_channel)).collect(),
         devices: map(&arguments.user_device),
     }
+}
+
+/// The users of channels that the configuration names.
+fn configured_users(config: &Config) -> impl Iterator<Item = (String, String)> {
+    config.channels.iter().filter_map(|(name, channel)| Some((name.clone(), channel.user.clone()?)))
 }
 
 fn print(kind: Kind, config: &Config, survey: &Survey, users: &Users) -> Exit {
@@ -148,8 +153,8 @@ mod tests {
 
     #[test]
     fn users_come_from_the_command_line_then_the_configuration() {
-        let text =
-            "broker: {url: mqtt://b, username: bridge}\nhome_assistant: {canary: {home_assistant: {username: ha}}}";
+        let text = "broker: {url: mqtt://b, username: bridge}\nhome_assistant: {canary: {home_assistant: {username: ha}}}\n\
+             channels: {phone: {kind: person, user: berta}, panel: {kind: person, user: wall}}";
         let (plain, named) = (parse("t", "base: h", &NoSecrets).unwrap(), parse("t", text, &NoSecrets).unwrap());
         assert_eq!(users(&arguments(), &plain), Users::default());
         let seen = users(&arguments(), &named);
@@ -161,6 +166,7 @@ mod tests {
         };
         let seen = users(&arguments, &named);
         assert_eq!((seen.bridge.as_str(), seen.channels.get("phone").map(String::as_str)), ("b2", Some("anna")));
+        assert_eq!(seen.channels.get("panel").map(String::as_str), Some("wall"));
     }
 
     #[test]

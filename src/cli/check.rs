@@ -43,7 +43,10 @@ pub fn execute(arguments: &CheckArguments) -> Exit {
     let findings = policy::check(&sources, &Catalog::of(&config));
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     let text = match arguments.format {
-        Format::Human => to_people(&findings, sources.len(), errors),
+        Format::Human => {
+            let notes = config.channel_remarks().into_iter().map(|remark| format!("note: {remark}\n"));
+            notes.chain([to_people(&findings, sources.len(), errors)]).collect()
+        }
         Format::Json => match serde_json::to_string_pretty(&findings) {
             Ok(json) => json + "\n",
             Err(error) => {

@@ -232,7 +232,8 @@ mod tests {
         };
         let held = decision(|decision| {
             decision.applied = Verdict::Confirm;
-            decision.confirm = Some(ConfirmBy { question: String::new(), until, channels: vec!["phone".to_owned()] });
+            decision.confirm =
+                Some(ConfirmBy { question: String::new(), until, channels: vec!["phone".to_owned()], joins: None });
         });
         let over = |reason: &str| Some(Step::Over(Told::Refused(reason.to_owned())));
         for (message, is_held, expected) in [

@@ -213,7 +213,8 @@ fn no_bridge(config: &Config) -> Exit {
 fn standing(config: &Config, stored: &[Message]) -> Vec<Standing> {
     let grants = format!("{}/grant/", config.base);
     let read = |message: &Message| {
-        let id = message.topic.strip_prefix(&grants)?.to_owned();
+        // What was stored where grants are asked for is none.
+        let id = message.topic.strip_prefix(&grants).filter(|id| *id != "set")?.to_owned();
         let grant: Standing = serde_json::from_slice(&message.payload).ok()?;
         Some(Standing { id, ..grant })
     };
@@ -267,6 +268,7 @@ mod tests {
             Message::retained("h/status", "online"),
             Message::retained("h/grant/d1", granted),
             Message::retained("h/grant/d2", "no JSON"),
+            Message::retained("h/grant/set", granted),
             Message::retained("elsewhere/grant/d3", granted),
         ];
         let standing = standing(&config, &messages);

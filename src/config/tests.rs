@@ -68,6 +68,17 @@ fn what_the_page_on_home_assistant_says_can_be_written() {
 }
 
 #[test]
+fn what_the_page_on_confirmation_says_can_be_written() {
+    let page = include_str!("../../docs/confirmation.md");
+    let blocks = page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let channels: Vec<Channel> = blocks.flat_map(|block| read(block).channels.into_values()).collect();
+    assert_eq!(channels.len(), 3);
+    assert!(channels.iter().all(|channel| channel.confirms));
+    assert!(channels.iter().any(Channel::approves_without_token));
+    assert!(channels.iter().any(|channel| channel.answers.iter().any(|answer| answer.token.is_some())));
+}
+
+#[test]
 fn every_key_stands_in_the_example_and_in_the_documents() {
     let documents = include_str!("../../docs/configuration.md");
     for (section, section_keys) in keys::SECTIONS {

@@ -11,7 +11,7 @@ use super::{Engine, Turn};
 use crate::config::Carrier;
 use crate::model::control::{Answer, Says};
 use crate::model::decision::{Outcome, Settlement, Terms};
-use crate::model::durable::{Change, Pending};
+use crate::model::durable::Pending;
 use crate::model::event::Entry;
 use crate::model::request::{Request, SourceKind};
 use crate::model::time::At;
@@ -102,6 +102,13 @@ impl Engine {
         if let Some(reason) = self.wrong_with(answer, &pending) {
             return Err(refusal(reason.to_owned()));
         }
+        // It stays held, and can be approved when the journal works again.
+        let unrecordable = || pending.items().find_map(|item| self.unrecordable(&item.arrival.request));
+        if answer.says == Says::Approve
+            && let Some(reason) = unrecordable()
+        {
+            return Err(refusal(reason));
+        }
         // Last of all: a wrong code counts, and only whoever has the token can bring one.
         if answer.says == Says::Approve {
             self.check_code(turn, &answer.channel, answer.code.as_ref()).map_err(refusal)?;
@@ -149,22 +156,12 @@ impl Engine {
             return Some(reason);
         }
         match (pending.tokens.get(&answer.channel), &answer.token) {
+            _ if pending.ask_ms.is_some() => Some("this channel was not asked yet"),
             (None, _) => Some("this channel was not asked"),
-            (Some(_), _) if pending.ask_ms.is_some() => Some("this channel was not asked yet"),
             // It was found as the only question that is open.
             (Some(_), None) if answer.pending.is_none() => None,
             (Some(_), None) => Some("the answer has no token"),
             (Some(kept), Some(token)) => (!is_token(token, kept)).then_some("the token is wrong"),
         }
-    }
-
-    /// A question has reached a person. The first time counts: it is what a veto window waits for.
-    fn notice(&mut self, turn: &mut Turn<'_>, mut pending: Pending, channel: &str) {
-        if pending.noticed_ms.is_some() {
-            return;
-        }
-        turn.record(Entry::Noticed { pending: pending.id.clone(), channel: channel.to_owned() });
-        pending.noticed_ms = Some(turn.at.monotonic_ms);
-        self.change(turn, Change::Hold { pending: Box::new(pending) });
     }
 }

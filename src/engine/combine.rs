@@ -85,7 +85,7 @@ const MEANING_CHARACTERS_MAX: usize = 300;
 
 /// A text in one line and in one direction, of at most so many characters: an asker must not be able to write a second
 /// question below the first.
-fn in_one_line(text: &str, characters_max: usize) -> String {
+pub(super) fn in_one_line(text: &str, characters_max: usize) -> String {
     let is_plain = |c: char| !c.is_control() && !matches!(c, '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
     let mut line: String = text.chars().take(characters_max).map(|c| if is_plain(c) { c } else { ' ' }).collect();
     if text.chars().nth(characters_max).is_some() {
@@ -98,12 +98,17 @@ fn in_one_line(text: &str, characters_max: usize) -> String {
 fn question(request: &Request) -> String {
     let target = request.target.as_deref().map(|target| in_one_line(target, TARGET_CHARACTERS_MAX));
     let target = target.map(|target| format!(" for `{target}`")).unwrap_or_default();
+    let meaning = meaning(request).map(|meaning| format!(" ({meaning})")).unwrap_or_default();
+    format!("Allow `{}`{target}{meaning}? Asked by: {}.", request.action, asker(request))
+}
+
+/// Who asks, in the words of a question.
+pub(super) fn asker(request: &Request) -> String {
     let source = &request.source;
     let seeming = source.evidence.map_or_else(String::new, |evidence| format!("{} ", evidence.certainty.name()));
     let by = source.channel.as_ref().or(source.satellite.as_ref().map(|satellite| &satellite.name));
     let by = by.map(|name| format!(" (`{name}`)")).unwrap_or_default();
-    let meaning = meaning(request).map(|meaning| format!(" ({meaning})")).unwrap_or_default();
-    format!("Allow `{}`{target}{meaning}? Asked by: {seeming}{}{by}.", request.action, source.kind.name())
+    format!("{seeming}{}{by}", source.kind.name())
 }
 
 /// What follows from an action of the bridge itself. Its name alone tells that to nobody who did not ask for it.

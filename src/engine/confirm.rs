@@ -1,26 +1,35 @@
 //! Held requests: asking for a confirmation, and how a held request ends.
 //!
-//! A confirmation is bound to one exact command and one set of policies. Which channel may give it, and what an answer must
+//! A confirmation is bound to the exact commands that it was asked for and to one set of policies. Which channel may give it, and what an answer must
 //! be to count, is said in `answers`.
 
-use std::collections::VecDeque;
-use std::rc::Rc;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::ids::token_digest;
-use super::judge::{answer, conclude, deny, record};
+use super::judge::{answer, conclude, record};
 use super::{Engine, Turn};
-use crate::model::decision::{Decision, Outcome, Settlement, Terms, Verdict};
+use crate::model::decision::{ConfirmBy, Decision, Otherwise, Outcome, Settlement, Terms, Verdict};
 use crate::model::durable::{Change, Item, Pending};
-use crate::model::event::{Entry, Publication};
-use crate::model::mode::Mode;
+use crate::model::event::Publication;
 use crate::model::request::{Arrival, Request};
 
-/// Requests that are held at one time. One more is denied.
+mod again;
+mod contrary;
+mod groups;
+mod quotas;
+mod windows;
+
+pub use groups::{GATHERING_MS, GROUP_ITEMS_MAX};
+use groups::{can_join, common};
+pub use quotas::{PROMPTS_PER_ASKER_MAX, QUOTA_WINDOW_MS, REFUSED_MAX};
+pub use windows::NOTICE_BEFORE_END_MS;
+
+/// Questions that are open at one time. One more is denied.
 pub const PENDINGS_MAX: usize = 64;
-/// Requests of one asker that are held at one time: of one channel, or of nobody known by one door. A flood of them
+/// Questions of one asker that are open at one time: of one channel, or of nobody known by one door. A flood of them
 /// leaves room for everybody else's.
 pub const PENDINGS_PER_ASKER_MAX: usize = 12;
-/// Ended requests whose end is remembered, to tell a late answer why it is late.
+/// Ended questions whose end is remembered, to tell a late answer why it is late.
 pub const RECENT_MAX: usize = 256;
 
 const NO_CHANNEL: &str = "it needs a confirmation, but no channel may give it";
@@ -43,10 +52,26 @@ impl Recent {
 }
 
 impl Engine {
-    /// Why nothing more can be held. `None`: it can.
-    pub(super) fn cannot_hold(&self, request: &Request, channels: &[String]) -> Option<String> {
+    /// Why nobody is asked. `None`: the request can be held.
+    pub(super) fn cannot_hold(
+        &self,
+        turn: &Turn<'_>,
+        arrival: &Arrival,
+        terms: &Terms,
+        channels: &[String],
+    ) -> Option<String> {
         if channels.is_empty() {
             return Some(NO_CHANNEL.to_owned());
+        }
+        let request = &arrival.request;
+        let open = self.to_join(turn, arrival, terms, channels);
+        if let Some(reason) = self.over_quota(turn, request, open.is_none()) {
+            return Some(reason);
+        }
+        if let Some(open) = open {
+            return (open.items().count() >= GROUP_ITEMS_MAX).then(|| {
+                format!("it needs a confirmation, but {GROUP_ITEMS_MAX} requests are waiting in its group already")
+            });
         }
         let world = self.world.borrow();
         let pendings = &world.durable.pendings;
@@ -60,43 +85,67 @@ impl Engine {
         })
     }
 
-    /// Holds a request, and asks.
+    /// Holds a request, and asks: at once, or with what else its group gathers.
     pub(super) fn hold(
         &mut self,
         turn: &mut Turn<'_>,
-        decision: Decision,
+        mut decision: Decision,
         arrival: Arrival,
         terms: Terms,
         channels: Vec<String>,
     ) {
-        let until = turn.at.plus_ms(terms.within_ms);
-        let waiting = answer(&decision, arrival.reply.clone(), Some(until.utc));
-        let pending = Pending {
-            id: decision.id.clone(),
-            first: Item { id: decision.id.clone(), arrival },
-            joined: Vec::new(),
-            policies: decision.deciding.clone(),
-            question: terms.ask.clone(),
-            tokens: self.tokens(&decision.id, channels, 0),
-            round: 0,
-            opened_ms: turn.at.monotonic_ms,
-            asked_ms: turn.at.monotonic_ms,
-            expires_ms: until.monotonic_ms,
-            until: until.utc,
-            ask_ms: None,
-            noticed_ms: None,
-            terms,
-        };
+        let open = self.to_join(turn, &arrival, &terms, &channels);
+        let own_until = turn.at.plus_ms(terms.within_ms);
+        let until = open.as_ref().map_or(own_until.utc, |open| open.until);
+        let joins = open.as_ref().map(|open| open.id.clone());
+        let channels = open.as_ref().map_or_else(|| channels.clone(), |open| common(&open.channels, &channels));
+        let (question, asked) = (terms.ask.clone(), channels.clone());
+        decision.confirm = Some(ConfirmBy { question: question.clone(), until, channels: asked, joins });
+        let waiting = answer(turn, &decision, arrival.reply.clone(), Some(until));
+        let (id, at_ms) = (decision.id.clone(), turn.at.monotonic_ms);
+        let policies = decision.deciding.clone();
+        let gathers = can_join(&arrival, &terms);
+        let first = Item { id: id.clone(), arrival, question: question.clone(), at_ms };
         record(turn, decision);
-        self.ask(turn, pending);
+        match open {
+            Some(open) => self.join(turn, open, first, channels),
+            None => {
+                let pending = Pending {
+                    id,
+                    first,
+                    joined: Vec::new(),
+                    policies,
+                    question,
+                    channels,
+                    tokens: BTreeMap::new(),
+                    round: 0,
+                    opened_ms: at_ms,
+                    expires_ms: own_until.monotonic_ms,
+                    until,
+                    ask_ms: gathers.then(|| at_ms.saturating_add(GATHERING_MS)),
+                    asked_ms: at_ms,
+                    noticed_ms: None,
+                    terms,
+                };
+                self.note_prompt(turn, &pending);
+                if gathers { self.show(turn, pending) } else { self.ask(turn, pending) }
+            }
+        }
         turn.effects.extend(waiting);
+    }
+
+    /// Makes a held request visible, as it stands.
+    fn show(&mut self, turn: &mut Turn<'_>, pending: Pending) {
+        let pending = Box::new(pending);
+        self.change(turn, Change::Hold { pending: pending.clone() });
+        turn.publish(Publication::Pending(pending));
     }
 
     /// Makes a held request visible, and sends each channel its token.
     fn ask(&mut self, turn: &mut Turn<'_>, pending: Pending) {
-        let pending = Box::new(pending);
-        self.change(turn, Change::Hold { pending: pending.clone() });
-        turn.publish(Publication::Pending(pending.clone()));
+        let tokens = self.tokens(&pending);
+        let pending = Pending { tokens, ask_ms: None, asked_ms: turn.at.monotonic_ms, ..pending };
+        self.show(turn, pending.clone());
         self.prompt(turn, &pending);
     }
 
@@ -115,130 +164,83 @@ impl Engine {
         }
     }
 
-    fn tokens(&self, id: &str, channels: Vec<String>, round: u32) -> std::collections::BTreeMap<String, String> {
-        let kept = |channel: String| {
-            let token = self.ids.token(id, &channel, round);
-            (channel, token_digest(&token))
+    /// What is kept of the tokens of this round.
+    fn tokens(&self, pending: &Pending) -> BTreeMap<String, String> {
+        let kept = |channel: &String| {
+            let token = self.ids.token(&pending.id, channel, pending.round);
+            (channel.clone(), token_digest(&token))
         };
-        channels.into_iter().map(kept).collect()
+        pending.channels.iter().map(kept).collect()
     }
 
-    /// The time of a held request is over: the safe side.
+    /// The time of a held request is over: the safe side, or what its veto window says.
     pub(super) fn expire(&mut self, turn: &mut Turn<'_>, id: &str) {
         let pending = self.world.borrow().durable.pendings.get(id).cloned();
         if let Some(pending) = pending {
-            let settlement = Settlement { pending: pending.id.clone(), outcome: Outcome::Expired, channel: None };
+            let outcome = if self.is_unopposed(&pending) { Outcome::Unopposed } else { Outcome::Expired };
+            let settlement = Settlement { pending: pending.id.clone(), outcome, channel: None };
             self.settle(turn, pending, settlement);
         }
     }
 
-    /// Ends a held request by what a person, or the clock, said.
+    /// Ends a question by what a person, or the clock, said: each request that it holds, in the order in which they came.
     pub(super) fn settle(&mut self, turn: &mut Turn<'_>, pending: Pending, settlement: Settlement) {
-        let channel = settlement.channel.as_deref().unwrap_or_default();
-        let (verdict, reason) = match settlement.outcome {
-            Outcome::Approved => (Verdict::Allow, format!("approved on {}", self.strength(channel))),
-            Outcome::Rejected => (Verdict::Deny, format!("rejected on `{channel}`")),
-            Outcome::Expired | Outcome::JudgedAgain | Outcome::Unopposed | Outcome::Cancelled => {
-                (Verdict::Deny, "nobody confirmed it in time".to_owned())
+        let Settlement { outcome, channel, .. } = settlement;
+        let by = channel.as_deref().unwrap_or_default();
+        let is_window = pending.terms.otherwise != Otherwise::Deny;
+        let (verdict, reason) = match outcome {
+            Outcome::Approved => (Verdict::Allow, format!("approved on {}", self.strength(by))),
+            Outcome::Rejected => (Verdict::Deny, format!("rejected on `{by}`")),
+            Outcome::Unopposed => (Verdict::Allow, "somebody was told, and nobody objected in time".to_owned()),
+            Outcome::Expired if is_window => {
+                (Verdict::Deny, "silence is no yes here: nobody was told of it for sure, and in time".to_owned())
             }
+            Outcome::JudgedAgain => {
+                (Verdict::Deny, "the bridge was restarted, and a veto window does not outlive that".to_owned())
+            }
+            Outcome::Expired | Outcome::Cancelled => (Verdict::Deny, "nobody confirmed it in time".to_owned()),
         };
-        let end = match settlement.outcome {
-            Outcome::Approved => "it was approved already",
-            Outcome::Rejected => "it was rejected already",
-            Outcome::Expired => "its time is over",
-            Outcome::JudgedAgain => "it was judged again and ended",
-            Outcome::Unopposed => "nobody objected, and it was let go already",
-            Outcome::Cancelled => "a contrary command was allowed, and it ended",
-        };
-        let decision = self.settled(turn.at, &pending.first.arrival.request, verdict, reason, settlement);
-        self.close(turn, &pending, end);
-        if verdict == Verdict::Allow {
-            let held_ms = turn.at.monotonic_ms.saturating_sub(pending.opened_ms);
-            self.release(turn, decision, pending.first.arrival, held_ms);
-        } else {
-            conclude(turn, decision, pending.first.arrival.reply);
+        self.close(turn, &pending, outcome);
+        for item in std::iter::once(pending.first).chain(pending.joined) {
+            let settlement = Settlement { pending: item.id.clone(), outcome, channel: channel.clone() };
+            if verdict == Verdict::Allow {
+                let request = &item.arrival.request;
+                let decision = self.settled(turn.at, request, verdict, reason.clone(), settlement);
+                let held_ms = turn.at.monotonic_ms.saturating_sub(item.at_ms);
+                self.release(turn, decision, item.arrival, held_ms);
+            } else {
+                self.refuse_item(turn, item, reason.clone(), settlement);
+            }
         }
     }
 
-    /// Takes a held request off the table. What becomes of it is the caller's next line.
-    fn close(&mut self, turn: &mut Turn<'_>, pending: &Pending, end: &'static str) {
+    /// Ends one held request with a no.
+    fn refuse_item(&mut self, turn: &mut Turn<'_>, item: Item, reason: String, settlement: Settlement) {
+        let decision = self.settled(turn.at, &item.arrival.request, Verdict::Deny, reason, settlement);
+        conclude(turn, decision, item.arrival.reply);
+    }
+
+    /// Takes a question off the table. What becomes of its requests is the caller's next line.
+    fn close(&mut self, turn: &mut Turn<'_>, pending: &Pending, outcome: Outcome) {
         self.change(turn, Change::Release { id: pending.id.clone() });
-        self.recent.note(pending.id.clone(), end);
+        self.note_prompted(turn, &pending.id, outcome);
+        self.recent.note(pending.id.clone(), end_by(outcome));
         turn.publish(Publication::PendingOver { id: pending.id.clone() });
-        for channel in pending.tokens.keys() {
+        for channel in pending.channels.iter().filter(|_| pending.was_asked()) {
             turn.publish(Publication::PromptOver { channel: channel.clone(), id: pending.id.clone() });
         }
     }
+}
 
-    /// The rules or the mode changed: every held request is judged again.
-    ///
-    /// Now denied: dropped. Now allowed: goes. Still to be confirmed: what was asked stands if every channel that was
-    /// asked may still answer; otherwise, or where `afresh` says that the tokens are lost, it is asked anew.
-    pub(super) fn judge_pendings_again(&mut self, turn: &mut Turn<'_>, why: &str, afresh: bool) {
-        let ids: Vec<String> = self.world.borrow().durable.pendings.keys().cloned().collect();
-        for id in ids {
-            let pending = self.world.borrow().durable.pendings.get(&id).cloned();
-            if let Some(pending) = pending {
-                self.judge_pending_again(turn, pending, why, afresh);
-            }
-        }
-    }
-
-    pub(super) fn judge_pending_again(&mut self, turn: &mut Turn<'_>, pending: Pending, why: &str, afresh: bool) {
-        let request = Rc::new(pending.first.arrival.request.clone());
-        // A house that now observes holds back nothing that comes from now on. That is no yes to what is held already.
-        let mut judgement = self.judge(turn, &request, Mode::Enforce);
-        let channels = self.fit_channels(&request, &judgement);
-        if let (Verdict::Confirm, Some(terms)) = (judgement.applied.verdict, &judgement.applied.terms) {
-            if !channels.is_empty() {
-                // What was asked stands where the channels are no weaker than those that were asked.
-                let stands = !afresh && pending.tokens.keys().all(|asked| channels.contains(asked));
-                if !stands {
-                    self.ask_anew(turn, pending, terms, channels, why);
-                }
-                return;
-            }
-            deny(&mut judgement, NO_CHANNEL);
-        }
-        let settlement = Settlement { pending: pending.id.clone(), outcome: Outcome::JudgedAgain, channel: None };
-        let mut decision = self.decision(turn.at, &request, &mut judgement);
-        decision.settles = Some(settlement);
-        decision.reason = format!("{why}: {}", decision.reason);
-        self.close(turn, &pending, "it was judged again and ended");
-        if judgement.applied.verdict == Verdict::Allow {
-            let held_ms = turn.at.monotonic_ms.saturating_sub(pending.opened_ms);
-            self.release(turn, decision, pending.first.arrival, held_ms);
-        } else {
-            conclude(turn, decision, pending.first.arrival.reply);
-        }
-    }
-
-    /// Still to be confirmed, but not by what was asked: earlier tokens are void.
-    fn ask_anew(&mut self, turn: &mut Turn<'_>, pending: Pending, terms: &Terms, channels: Vec<String>, why: &str) {
-        turn.record(Entry::AskedAnew {
-            pending: pending.id.clone(),
-            channels: channels.clone(),
-            reason: why.to_owned(),
-        });
-        for channel in pending.tokens.keys().filter(|asked| !channels.contains(asked)) {
-            turn.publish(Publication::PromptOver { channel: channel.clone(), id: pending.id.clone() });
-        }
-        let until = turn.at.plus_ms(terms.within_ms);
-        let round = pending.round.saturating_add(1);
-        let tokens = self.tokens(&pending.id, channels, round);
-        self.ask(
-            turn,
-            Pending {
-                question: terms.ask.clone(),
-                terms: terms.clone(),
-                tokens,
-                round,
-                asked_ms: turn.at.monotonic_ms,
-                expires_ms: until.monotonic_ms,
-                until: until.utc,
-                ..pending
-            },
-        );
+/// What a late answer is told.
+fn end_by(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Approved => "it was approved already",
+        Outcome::Rejected => "it was rejected already",
+        Outcome::Expired => "its time is over",
+        Outcome::JudgedAgain => "it was judged again and ended",
+        Outcome::Unopposed => "nobody objected, and it was let go already",
+        Outcome::Cancelled => "a contrary command was allowed, and it ended",
     }
 }
 

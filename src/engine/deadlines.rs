@@ -1,4 +1,5 @@
-//! Everything that ends by itself: held requests, mutes, loosened switches, grants, proofs, and the wait for a state.
+//! Everything that ends by itself: the gathering of groups, held requests, mutes, loosened switches, grants, proofs, and the
+//! wait for a state.
 //!
 //! Timers are derived from what they end and stored nowhere, so a restart cannot lose one. The last two are not durable:
 //! they end with the process.
@@ -13,6 +14,7 @@ enum Due {
     Relay,
     Policy(String),
     Grant(String),
+    Ask(String),
     Pending(String),
     Mute(String),
     Proof,
@@ -26,9 +28,10 @@ fn all(durable: &Durable) -> impl Iterator<Item = (u64, Due)> + '_ {
     let policies =
         durable.policies.iter().filter_map(|(name, switch)| Some((switch.until_ms?, Due::Policy(name.clone()))));
     let pendings = durable.pendings.iter().map(|(id, pending)| (pending.expires_ms, Due::Pending(id.clone())));
+    let asks = durable.pendings.iter().filter_map(|(id, pending)| Some((pending.ask_ms?, Due::Ask(id.clone()))));
     let mutes = durable.mutes.iter().map(|(speaker, mute)| (mute.until_ms, Due::Mute(speaker.clone())));
     let grants = durable.grants.iter().map(|(id, grant)| (grant.until_ms, Due::Grant(id.clone())));
-    mode.into_iter().chain(relay).chain(policies).chain(grants).chain(pendings).chain(mutes)
+    mode.into_iter().chain(relay).chain(policies).chain(grants).chain(asks).chain(pendings).chain(mutes)
 }
 
 /// The earliest durable deadline, on the monotonic side.
@@ -37,9 +40,10 @@ fn next(durable: &Durable) -> Option<u64> {
     let relay = durable.relay.and_then(|switch| switch.until_ms);
     let policies = durable.policies.values().filter_map(|switch| switch.until_ms);
     let pendings = durable.pendings.values().map(|pending| pending.expires_ms);
+    let asks = durable.pendings.values().filter_map(|pending| pending.ask_ms);
     let mutes = durable.mutes.values().map(|mute| mute.until_ms);
     let grants = durable.grants.values().map(|grant| grant.until_ms);
-    mode.into_iter().chain(relay).chain(policies).chain(grants).chain(pendings).chain(mutes).min()
+    mode.into_iter().chain(relay).chain(policies).chain(grants).chain(asks).chain(pendings).chain(mutes).min()
 }
 
 impl Engine {
@@ -75,6 +79,7 @@ impl Engine {
                 Some((_, Due::Relay)) => self.relay_ends(turn),
                 Some((_, Due::Policy(name))) => self.policy_switch_ends(turn, &name),
                 Some((_, Due::Grant(id))) => self.revoke(turn, &id, "timer"),
+                Some((_, Due::Ask(id))) => self.ask_gathered(turn, &id),
                 Some((_, Due::Pending(id))) => self.expire(turn, &id),
                 Some((_, Due::Mute(speaker))) => self.unmute(turn, &speaker, "timer"),
                 Some((_, Due::Proof)) => self.proof_ends(turn),

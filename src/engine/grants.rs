@@ -165,7 +165,7 @@ impl Engine {
         let pendings = self.world.borrow().durable.pendings.clone();
         let asked = |request: &Request| request.source.channel.as_deref() == Some(channel);
         for pending in pendings.into_values().filter(|pending| asked(&pending.first.arrival.request)) {
-            self.judge_pending_again(turn, pending, "something was granted", false);
+            self.judge_pending_again(turn, &pending.id, "something was granted", false);
         }
     }
 
@@ -181,7 +181,7 @@ impl Engine {
         let is_known = self.clock.is_plausible();
         let grants = self.world.borrow().durable.grants.clone();
         for (id, grant) in grants {
-            let is_over = grant.until <= turn.at.utc;
+            let is_over = grant.until_ms <= turn.at.monotonic_ms || grant.until <= turn.at.utc;
             if is_over || !is_known || !self.config.channels.contains_key(&grant.channel) {
                 self.revoke(turn, &id, "restart");
             }

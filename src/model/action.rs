@@ -193,6 +193,69 @@ pub const FLOOR_DEFAULT: &[&str] = &[
     "valve.stop_valve",
 ];
 
+/// Services of one domain that undo each other. Who has just done what stands first no longer wants what follows.
+///
+/// A toggle does one of two things, and which one hangs on a state that the command itself changes: so it goes against
+/// either of them and against another toggle, and each of them goes against it. A position may be either side too. To stop
+/// goes against every movement, but no movement goes against a stop: what makes a house still is not dropped for what
+/// moves it.
+const CONTRARY: &[(&str, &[&str])] = &[
+    ("lock", &["unlock", "open"]),
+    ("unlock", &["lock"]),
+    ("open", &["lock"]),
+    ("open_cover", &["close_cover", "set_cover_position", "toggle"]),
+    ("open_garage", &["close_cover", "set_cover_position", "toggle"]),
+    ("close_cover", &["open_cover", "open_garage", "set_cover_position", "toggle"]),
+    ("set_cover_position", &["open_cover", "open_garage", "close_cover", "toggle"]),
+    ("stop_cover", &["open_cover", "open_garage", "close_cover", "set_cover_position", "toggle"]),
+    ("open_cover_tilt", &["close_cover_tilt", "set_cover_tilt_position"]),
+    ("close_cover_tilt", &["open_cover_tilt", "set_cover_tilt_position"]),
+    ("set_cover_tilt_position", &["open_cover_tilt", "close_cover_tilt"]),
+    ("stop_cover_tilt", &["open_cover_tilt", "close_cover_tilt", "set_cover_tilt_position"]),
+    ("open_valve", &["close_valve", "set_valve_position"]),
+    ("close_valve", &["open_valve", "set_valve_position"]),
+    ("set_valve_position", &["open_valve", "close_valve"]),
+    ("stop_valve", &["open_valve", "close_valve", "set_valve_position"]),
+    ("turn_on", &["turn_off", "toggle"]),
+    ("turn_off", &["turn_on", "toggle"]),
+    ("toggle", &["turn_on", "turn_off", "toggle", "open_cover", "open_garage", "close_cover", "set_cover_position"]),
+    ("alarm_arm_away", &["alarm_disarm"]),
+    ("alarm_arm_custom_bypass", &["alarm_disarm"]),
+    ("alarm_arm_home", &["alarm_disarm"]),
+    ("alarm_arm_night", &["alarm_disarm"]),
+    ("alarm_arm_vacation", &["alarm_disarm"]),
+    ("alarm_trigger", &["alarm_disarm"]),
+    (
+        "alarm_disarm",
+        &[
+            "alarm_arm_away",
+            "alarm_arm_custom_bypass",
+            "alarm_arm_home",
+            "alarm_arm_night",
+            "alarm_arm_vacation",
+            "alarm_trigger",
+        ],
+    ),
+    ("media_play", &["media_pause", "media_stop"]),
+    ("media_pause", &["media_play", "play_media"]),
+    ("media_stop", &["media_play", "play_media"]),
+    ("start_mowing", &["dock", "pause"]),
+    ("dock", &["start_mowing"]),
+    ("start", &["pause", "return_to_base", "stop"]),
+    ("pause", &["clean_spot", "start", "start_mowing"]),
+    ("stop", &["clean_spot", "start"]),
+    ("return_to_base", &["clean_spot", "start"]),
+];
+
+/// Whether the action `done` goes against the action `waiting` on the same target.
+pub fn is_contrary(done: &str, waiting: &str) -> bool {
+    let (Some((domain, done)), Some((other_domain, waiting))) = (done.split_once('.'), waiting.split_once('.')) else {
+        return false;
+    };
+    domain == other_domain
+        && CONTRARY.iter().find(|(service, _)| *service == done).is_some_and(|(_, against)| against.contains(&waiting))
+}
+
 /// Longest action name, in bytes.
 pub const ACTION_BYTES_MAX: usize = 64;
 
@@ -222,6 +285,37 @@ mod tests {
         }
         assert_eq!(class_of("lock.unlock"), Sensitive);
         assert_eq!(class_of("nobody.knows"), Ordinary);
+    }
+
+    #[test]
+    fn who_does_one_thing_no_longer_wants_its_opposite() {
+        for (done, waiting, expected) in [
+            ("lock.lock", "lock.unlock", true),
+            ("lock.lock", "lock.open", true),
+            ("lock.unlock", "lock.lock", true),
+            ("lock.unlock", "lock.unlock", false),
+            ("cover.close_cover", "cover.open_garage", true),
+            ("cover.stop_cover", "cover.open_cover", true),
+            ("cover.open_cover", "cover.stop_cover", false),
+            ("valve.close_valve", "valve.open_valve", true),
+            ("light.turn_off", "light.turn_on", true),
+            ("light.turn_off", "switch.turn_on", false),
+            ("light.turn_on", "light.toggle", true),
+            ("light.toggle", "light.turn_off", true),
+            ("light.toggle", "light.toggle", true),
+            ("alarm_control_panel.alarm_arm_night", "alarm_control_panel.alarm_disarm", true),
+            ("alarm_control_panel.alarm_arm_night", "alarm_control_panel.alarm_arm_away", false),
+            ("own.turn_on", "own.turn_off", true),
+            ("nothing", "lock.lock", false),
+        ] {
+            assert_eq!(is_contrary(done, waiting), expected, "{done} against {waiting}");
+        }
+        let services: Vec<&str> = KNOWN_ACTIONS.iter().filter_map(|(name, _)| Some(name.split_once('.')?.1)).collect();
+        for (service, against) in CONTRARY {
+            for name in against.iter().chain([service]) {
+                assert!(services.contains(name), "`{name}` is no known service");
+            }
+        }
     }
 
     #[test]

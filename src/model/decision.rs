@@ -152,6 +152,9 @@ pub struct ConfirmBy {
     pub question: String,
     pub until: Timestamp,
     pub channels: Vec<String>,
+    /// The id of the question that it joined, where it is not its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joins: Option<String>,
 }
 
 /// How a held request ended.

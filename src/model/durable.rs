@@ -43,13 +43,18 @@ pub struct Item {
     /// The id of the decision that held it.
     pub id: String,
     pub arrival: Arrival,
+    /// What is asked of it alone.
+    pub question: String,
+    /// Monotonic: when it came.
+    pub at_ms: u64,
 }
 
 /// A question that waits for an answer, and the requests that are held for it: one, or those of one group.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pending {
-    /// The id of the decision that held the first request.
+    /// The id of the decision that opened it. It stays when that request ends before the others.
     pub id: String,
+    /// Of those that are held, the one that came first.
     pub first: Item,
     /// What has joined it: requests of the same asker and group.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -61,7 +66,10 @@ pub struct Pending {
     pub policies: Vec<String>,
     /// What people are asked: the terms' own question, or the list of all.
     pub question: String,
-    /// Channels that may answer, and the SHA-256 of the token that each was sent.
+    /// Channels that may answer.
+    pub channels: Vec<String>,
+    /// Those that were asked, and the SHA-256 of the token that each was sent. Empty while a group gathers: then nobody
+    /// can answer.
     pub tokens: BTreeMap<String, String>,
     /// How often it was asked anew. Part of what the tokens are derived from.
     pub round: u32,
@@ -85,6 +93,19 @@ impl Pending {
     /// All requests that are held, in the order in which they came.
     pub fn items(&self) -> impl Iterator<Item = &Item> {
         std::iter::once(&self.first).chain(&self.joined)
+    }
+
+    /// The same without the requests whose ids are over. `None`: none is left.
+    pub fn without(self, is_over: impl Fn(&str) -> bool) -> Option<Pending> {
+        let mut left = std::iter::once(self.first).chain(self.joined).filter(|item| !is_over(&item.id));
+        let first = left.next()?;
+        let joined = left.collect();
+        Some(Pending { first, joined, ..self })
+    }
+
+    /// Whether its channels were asked, if only in earlier words.
+    pub fn was_asked(&self) -> bool {
+        self.round > 0 || !self.tokens.is_empty()
     }
 }
 
@@ -116,12 +137,18 @@ pub struct Prompt {
     pub action: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
+    /// Other targets of the requests that joined it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub joined: Vec<String>,
     /// The policies that wanted it; none where the class of the action did.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub policies: Vec<String>,
     /// `None` while it is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
+    /// Monotonic: when it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_ms: Option<u64>,
 }
 
 /// How often people are asked, and what they say.
@@ -264,7 +291,7 @@ pub enum Change {
     Revoke {
         id: String,
     },
-    /// A question was put to people.
+    /// A question is put to people, or others have joined it.
     Prompt {
         prompt: Prompt,
     },
@@ -272,6 +299,7 @@ pub enum Change {
     Prompted {
         id: String,
         outcome: Outcome,
+        at_ms: u64,
     },
     Codes {
         channel: String,
@@ -329,9 +357,9 @@ impl Durable {
                 self.grants.remove(&id);
             }
             Change::Prompt { prompt } => self.remember_prompt(prompt),
-            Change::Prompted { id, outcome } => {
+            Change::Prompted { id, outcome, at_ms } => {
                 if let Some(prompt) = self.prompts.iter_mut().rev().find(|prompt| prompt.id == id) {
-                    prompt.outcome = Some(outcome);
+                    (prompt.outcome, prompt.ended_ms) = (Some(outcome), Some(at_ms));
                 }
             }
             Change::Codes { channel, codes } => {
@@ -342,6 +370,10 @@ impl Durable {
 
     /// What is older than anybody asks for goes first, then the oldest.
     fn remember_prompt(&mut self, prompt: Prompt) {
+        if let Some(known) = self.prompts.iter_mut().rev().find(|known| known.id == prompt.id) {
+            *known = prompt;
+            return;
+        }
         let since_ms = prompt.at_ms.saturating_sub(PROMPTS_KEPT_MS);
         while self.prompts.front().is_some_and(|oldest| oldest.at_ms < since_ms || self.prompts.len() >= PROMPTS_MAX) {
             self.prompts.pop_front();
@@ -366,7 +398,9 @@ impl Durable {
             pending.opened_ms = moved(pending.opened_ms);
             pending.asked_ms = moved(pending.asked_ms);
             pending.expires_ms = moved(pending.expires_ms);
-            for time_ms in [&mut pending.ask_ms, &mut pending.noticed_ms].into_iter().flatten() {
+            let times = [&mut pending.ask_ms, &mut pending.noticed_ms];
+            let came = std::iter::once(&mut pending.first).chain(&mut pending.joined).map(|item| &mut item.at_ms);
+            for time_ms in times.into_iter().flatten().chain(came) {
                 *time_ms = moved(*time_ms);
             }
         }
@@ -375,6 +409,7 @@ impl Durable {
         }
         for prompt in &mut self.prompts {
             prompt.at_ms = moved(prompt.at_ms);
+            prompt.ended_ms = prompt.ended_ms.map(moved);
         }
         for codes in self.codes.values_mut() {
             for time_ms in codes.wrong_ms.iter_mut().chain(&mut codes.locked_until_ms) {

@@ -64,6 +64,8 @@ pub enum Event {
     Trace(Trace),
     /// The canary has looked whether the way around the bridge is shut.
     Canary(Canary),
+    /// Whether others can read what is answered on a channel.
+    Overheard(Overheard),
     /// Whether the journal can be written. While it cannot, sensitive requests are denied.
     Journal(Result<(), String>),
     /// New policy texts, or why they could not be read.
@@ -92,6 +94,15 @@ pub struct Canary {
     pub enforcement: Enforcement,
     /// For people: by which user, on which topic, what the broker did.
     pub reason: String,
+}
+
+/// Whether users that should not can read what is answered on a channel with a PIN or TOTP.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overheard {
+    pub channel: String,
+    /// For people: who can, and on which topic. `None`: nobody who was tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
 }
 
 /// Input that nothing can be made of: what came, why it is refused, and who waits for an answer.
@@ -396,6 +407,11 @@ pub enum Entry {
         channel: String,
         until: Timestamp,
     },
+    /// Whether others can read what is answered on a channel with a PIN or TOTP.
+    ChannelOverheard {
+        #[serde(flatten)]
+        overheard: Overheard,
+    },
     /// A question has reached a person.
     Noticed {
         pending: String,
@@ -410,6 +426,11 @@ pub enum Entry {
     /// The program ends.
     Stopped {
         reason: String,
+    },
+    /// The journal cannot be written, for this reason; `None`: it can again.
+    Journal {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<String>,
     },
     /// Records that could not be written, and are lost.
     Gap {

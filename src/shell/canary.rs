@@ -1,7 +1,8 @@
 //! The canary: looks at start, hourly and whenever there is reason whether the way around the bridge is shut.
 //!
 //! It runs beside the link, on connections of its own, and no command waits for it. How one round goes is in `probe`;
-//! here is when, by whom and on which topics. It changes nothing: it only tells what it found.
+//! here is when, by whom and on which topics. At the same times it looks whether others can read the answers of channels
+//! with a code (`listening`). It changes nothing: it only tells what it found.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,12 +11,14 @@ use std::time::Duration;
 
 use tokio::time::Sleep;
 
-use crate::config::{HomeAssistant, Login, Remote};
+use crate::config::{Config, Login, Remote};
 use crate::model::decision::Enforcement;
-use crate::model::event::Canary;
+use crate::model::event::{Canary, Event};
 
+mod listening;
 pub mod probe;
 
+use listening::{Ears, Listening};
 use probe::{Finding, Probe};
 
 /// Between two rounds.
@@ -43,6 +46,27 @@ enum State {
     },
 }
 
+/// What ends a wait.
+enum Step {
+    /// A round begins.
+    Due,
+    /// A round is over, and whether something changed meanwhile.
+    Found(Result<Finding, String>, bool),
+}
+
+impl State {
+    async fn step(&mut self) -> Step {
+        match self {
+            State::Idle => std::future::pending().await,
+            State::Waiting { until, .. } => {
+                until.as_mut().await;
+                Step::Due
+            }
+            State::Looking { round, again } => Step::Found(round.as_mut().await, *again),
+        }
+    }
+}
+
 /// The rounds of one run.
 pub struct Rounds {
     broker: Remote,
@@ -58,6 +82,7 @@ pub struct Rounds {
     known: BTreeSet<String>,
     told: Option<Canary>,
     state: State,
+    ears: Ears,
 }
 
 impl fmt::Debug for Rounds {
@@ -68,11 +93,12 @@ impl fmt::Debug for Rounds {
 
 impl Rounds {
     /// `broker` with the bridge's own login. Nothing happens before `connected`.
-    pub fn new(broker: Remote, config: &HomeAssistant, seed: u64) -> Rounds {
+    pub fn new(broker: Remote, config: &Config, seed: u64) -> Rounds {
         Rounds {
+            ears: Ears::new(Listening::of(config, &broker, String::new()), seed),
             broker,
-            own: config.own.clone(),
-            unprivileged: config.unprivileged.clone(),
+            own: config.home_assistant.own.clone(),
+            unprivileged: config.home_assistant.unprivileged.clone(),
             seed,
             count: 0,
             turn: 0,
@@ -85,11 +111,13 @@ impl Rounds {
 
     /// The bridge has a new connection: perhaps to a broker with other rules.
     pub fn connected(&mut self) {
+        self.ears.connected();
         self.state = waiting(SOON_MS, true);
     }
 
     /// The connection is lost. A proof ends with it.
     pub fn disconnected(&mut self) -> Option<Canary> {
+        self.ears.disconnected();
         self.state = State::Idle;
         self.told.as_ref().filter(|told| told.enforcement == Enforcement::Proven)?;
         let reason = "the connection to the broker was lost; it is looked at again on the next one".to_owned();
@@ -110,22 +138,19 @@ impl Rounds {
 
     /// The next proof, or the next finding that differs from the last one. `guarded` gives the topics that are guarded now. Cancelling it
     /// loses nothing.
-    pub async fn next(&mut self, guarded: impl Fn() -> Vec<String>) -> Canary {
+    pub async fn next(&mut self, guarded: impl Fn() -> Vec<String>) -> Event {
         loop {
-            let found = match &mut self.state {
-                State::Idle => std::future::pending().await,
-                State::Waiting { until, .. } => {
-                    until.as_mut().await;
-                    self.begin(&guarded())
-                }
-                State::Looking { round, again } => {
-                    let found = round.as_mut().await;
-                    let again = *again;
-                    Some(self.end(found, again))
-                }
+            let step = tokio::select! {
+                biased;
+                step = self.state.step() => step,
+                overheard = self.ears.next() => return Event::Overheard(overheard),
+            };
+            let found = match step {
+                Step::Due => self.begin(&guarded()),
+                Step::Found(found, again) => Some(self.end(found, again)),
             };
             if let Some(canary) = found.and_then(|canary| self.tell(canary)) {
-                return canary;
+                return Event::Canary(canary);
             }
         }
     }
@@ -187,7 +212,11 @@ impl Rounds {
 }
 
 fn waiting(delay_ms: u64, is_soon: bool) -> State {
-    State::Waiting { until: Box::pin(tokio::time::sleep(Duration::from_millis(delay_ms))), is_soon }
+    State::Waiting { until: sleep(delay_ms), is_soon }
+}
+
+fn sleep(delay_ms: u64) -> Pin<Box<Sleep>> {
+    Box::pin(tokio::time::sleep(Duration::from_millis(delay_ms)))
 }
 
 /// Puts a round together.
@@ -219,10 +248,19 @@ pub fn prepare(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{self, NoSecrets};
+
+    async fn next(rounds: &mut Rounds, guarded: impl Fn() -> Vec<String>) -> Canary {
+        match rounds.next(guarded).await {
+            Event::Canary(canary) => canary,
+            other => panic!("{other:?}"),
+        }
+    }
 
     fn rounds(own: bool) -> Rounds {
         let login = || Login { username: "u".to_owned(), password: None };
-        let config = HomeAssistant { own: own.then(login), unprivileged: own.then(login), ..HomeAssistant::default() };
+        let mut config = config::parse("test.yaml", "base: h", &NoSecrets).expect("a configuration");
+        (config.home_assistant.own, config.home_assistant.unprivileged) = (own.then(login), own.then(login));
         // Nobody listens on port 1.
         let host = "127.0.0.1".to_owned();
         Rounds::new(Remote { host, port: 1, tls: None, username: None, password: None }, &config, 7)
@@ -274,18 +312,19 @@ mod tests {
     async fn it_tells_what_is_new_and_only_that() {
         let mut rounds = rounds(false);
         let hour = Duration::from_secs(INTERVAL_S + 60);
-        let silent = tokio::time::timeout(hour, rounds.next(|| names(1))).await;
+        let silent = tokio::time::timeout(hour, next(&mut rounds, || names(1))).await;
         assert!(silent.is_err(), "without a connection nothing is looked at");
         rounds.connected();
-        let silent = tokio::time::timeout(hour, rounds.next(Vec::new)).await;
+        let silent = tokio::time::timeout(hour, next(&mut rounds, Vec::new)).await;
         assert!(silent.is_err(), "nothing is guarded, and nobody has to hear of that");
         rounds.guarded("000");
-        let canary = tokio::time::timeout(Duration::from_millis(2 * SOON_MS), rounds.next(|| names(1))).await.unwrap();
+        let canary =
+            tokio::time::timeout(Duration::from_millis(2 * SOON_MS), next(&mut rounds, || names(1))).await.unwrap();
         assert_eq!(canary.enforcement, Enforcement::Unproven);
         assert!(canary.reason.contains("names no users"), "{}", canary.reason);
-        let silent = tokio::time::timeout(3 * hour, rounds.next(|| names(1))).await;
+        let silent = tokio::time::timeout(3 * hour, next(&mut rounds, || names(1))).await;
         assert!(silent.is_err(), "it is the same each hour");
-        let canary = tokio::time::timeout(hour, rounds.next(Vec::new)).await.unwrap();
+        let canary = tokio::time::timeout(hour, next(&mut rounds, Vec::new)).await.unwrap();
         assert_eq!(canary.reason, "no topic is guarded", "that is news after the other");
     }
 
@@ -317,7 +356,7 @@ mod tests {
     async fn a_broker_that_cannot_be_reached_proves_nothing() {
         let mut rounds = rounds(true);
         rounds.state = waiting(0, true);
-        let canary = rounds.next(|| names(1)).await;
+        let canary = next(&mut rounds, || names(1)).await;
         assert_eq!(canary.enforcement, Enforcement::Unproven);
         assert!(canary.reason.starts_with("the canary has no connection of its own"), "{}", canary.reason);
         assert!(matches!(rounds.state, State::Waiting { is_soon: false, .. }));

@@ -5,11 +5,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::model::decision::{Decision, Enforcement, Verdict};
 use crate::model::durable::PromptCounts;
-use crate::model::event::{Canary, Entry};
+use crate::model::event::{Canary, Entry, Overheard};
 use crate::model::request::Door;
 
 /// How often it is published.
@@ -18,6 +19,9 @@ pub const INTERVAL_S: u64 = 60;
 const SAMPLES_MAX: usize = 4_096;
 /// Problems that are told at one time. Where there are more, the last one says so.
 pub const PROBLEMS_MAX: usize = 64;
+/// What a problem of the journal is about.
+const JOURNAL: &str = "the journal";
+const NOT_WRITTEN: &str = "it cannot be written, so what is sensitive is denied";
 /// Nobody has looked yet.
 const NOT_LOOKED: &str = "nobody has looked yet";
 
@@ -34,6 +38,8 @@ pub struct Health {
     canary: Option<Canary>,
     /// By what they are about: a guarded topic, a file.
     problems: BTreeMap<String, String>,
+    /// Of these, channels that are locked for a while, and until when.
+    locked: BTreeMap<String, Timestamp>,
     has_news: bool,
 }
 
@@ -106,7 +112,9 @@ impl Health {
         self.received += 1;
     }
 
-    pub fn recorded(&mut self, entry: &Entry) {
+    /// Takes in a record, and the time at which it was made.
+    pub fn recorded(&mut self, at: Timestamp, entry: &Entry) {
+        self.unlock(at);
         match entry {
             Entry::Decision { decision } => {
                 let count = match decision.verdict {
@@ -122,8 +130,32 @@ impl Health {
                 self.canary = Some(Canary { enforcement: *enforcement, reason: reason.clone() });
                 self.has_news = true;
             }
+            Entry::Journal { failure } => {
+                let problem = failure.as_ref().map(|reason| format!("{NOT_WRITTEN}: {reason}"));
+                self.problem(JOURNAL, problem.as_deref());
+            }
             Entry::Guarded { topic, problem, .. } => self.problem(topic, problem.as_deref()),
+            Entry::ChannelLocked { channel, until } => self.locked(channel, *until),
+            Entry::ChannelOverheard { overheard: Overheard { channel, problem } } => {
+                self.problem(&format!("channel {channel}: privacy"), problem.as_deref());
+            }
             _ => {}
+        }
+    }
+
+    /// It is a problem until then. It goes with the first record after that.
+    fn locked(&mut self, channel: &str, until: Timestamp) {
+        let about = format!("channel {channel}");
+        self.problem(&about, Some(&format!("it is locked until {until}: too many wrong codes came")));
+        self.locked.insert(about, until);
+    }
+
+    fn unlock(&mut self, at: Timestamp) {
+        let over: Vec<String> =
+            self.locked.iter().filter(|(_, until)| **until <= at).map(|(about, _)| about.clone()).collect();
+        for about in over {
+            self.locked.remove(&about);
+            self.problem(&about, None);
         }
     }
 
@@ -218,6 +250,8 @@ fn resident_kib() -> Option<u64> {
 mod tests {
     use super::*;
 
+    const AT: Timestamp = Timestamp::UNIX_EPOCH;
+
     fn report(health: &Health) -> Report {
         health.report(Duration::ZERO, 0, PromptCounts::default())
     }
@@ -249,7 +283,7 @@ mod tests {
             decision.request.door = door;
             let (pending, outcome) = ("1".to_owned(), crate::model::decision::Outcome::Approved);
             decision.settles = is_end.then_some(crate::model::decision::Settlement { pending, outcome, channel: None });
-            health.recorded(&Entry::Decision { decision: Box::new(decision.clone()) });
+            health.recorded(AT, &Entry::Decision { decision: Box::new(decision.clone()) });
         }
         assert_eq!(report(&health).doors, Doors { gate: 1, twin: 1, watch: 1, bypass: 0 });
     }
@@ -265,22 +299,26 @@ mod tests {
         };
         let seen = report(&health);
         assert_eq!((seen.enforcement, seen.enforcement_reason.as_str()), (Enforcement::Unproven, NOT_LOOKED));
-        health.recorded(&Entry::Canary { enforcement: Enforcement::Proven, reason: "r".to_owned() });
+        health.recorded(AT, &Entry::Canary { enforcement: Enforcement::Proven, reason: "r".to_owned() });
         assert_eq!(report(&health).enforcement, Enforcement::Proven);
         assert!(health.take_news() && !health.take_news());
-        health.recorded(&guarded("a", None));
+        for (failure, told) in [(Some("full"), 1), (None, 0)] {
+            health.recorded(AT, &Entry::Journal { failure: failure.map(str::to_owned) });
+            assert_eq!((health.problems().len(), health.take_news()), (told, true));
+        }
+        health.recorded(AT, &guarded("a", None));
         assert!(!health.take_news(), "a topic that is guarded and as it should be is no news");
         for index in 0..PROBLEMS_MAX {
-            health.recorded(&guarded(&format!("{index:03}"), Some("p")));
+            health.recorded(AT, &guarded(&format!("{index:03}"), Some("p")));
         }
         let problems = report(&health).problems;
         assert_eq!((problems.len(), problems[PROBLEMS_MAX - 1].about.as_str()), (PROBLEMS_MAX, "063"));
-        health.recorded(&guarded("064", Some("p")));
+        health.recorded(AT, &guarded("064", Some("p")));
         let problems = report(&health).problems;
         assert_eq!(problems.len(), PROBLEMS_MAX);
         assert_eq!(problems[PROBLEMS_MAX - 1].problem, "there are 2 more problems; the log has them");
         for index in 0..=PROBLEMS_MAX {
-            health.recorded(&guarded(&format!("{index:03}"), None));
+            health.recorded(AT, &guarded(&format!("{index:03}"), None));
         }
         assert!(report(&health).problems.is_empty());
     }
@@ -289,5 +327,32 @@ mod tests {
     #[test]
     fn memory_is_told_where_the_system_tells_it() {
         assert!(resident_kib().is_some_and(|kib| kib > 100));
+    }
+
+    #[test]
+    fn a_locked_channel_is_a_problem_until_its_lock_ends() {
+        let mut health = Health::default();
+        let until = Timestamp::from_second(900).unwrap();
+        health.recorded(AT, &Entry::ChannelLocked { channel: "keypad".to_owned(), until });
+        let problems = report(&health).problems;
+        assert_eq!(problems.len(), 1);
+        assert_eq!(problems[0].about, "channel keypad");
+        assert_eq!(problems[0].problem, "it is locked until 1970-01-01T00:15:00Z: too many wrong codes came");
+        assert!(health.take_news());
+        for (at_s, expected) in [(899, 1), (900, 0)] {
+            health.recorded(Timestamp::from_second(at_s).unwrap(), &Entry::Connected);
+            assert_eq!(report(&health).problems.len(), expected, "after {at_s} s");
+        }
+    }
+
+    #[test]
+    fn a_channel_that_others_read_is_a_problem() {
+        let mut health = Health::default();
+        for problem in [Some("user `guest` can read it".to_owned()), None] {
+            let overheard = Overheard { channel: "keypad".to_owned(), problem: problem.clone() };
+            health.recorded(AT, &Entry::ChannelOverheard { overheard });
+            let told: Vec<String> = report(&health).problems.into_iter().map(|told| told.problem).collect();
+            assert_eq!(told, Vec::from_iter(problem));
+        }
     }
 }

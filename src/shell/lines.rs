@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::model::decision::{Decision, Enforcement, Grade, Outcome, Verdict};
-use crate::model::event::{Entry, Record};
+use crate::model::event::{Entry, Overheard, Record};
 use crate::model::request::Source;
 
 /// Characters of one text that are shown.
@@ -252,12 +252,21 @@ pub fn record(record: &Record, palette: &Palette, zone: Option<&TimeZone>) -> (b
             let why = format!("too many wrong codes; nothing is approved there until {}", moment(until, zone));
             (true, about("locked", channel, &why))
         }
+        Entry::ChannelOverheard { overheard: Overheard { channel, problem } } => match problem {
+            Some(problem) => (true, about("overheard", channel, problem)),
+            None => (false, about("not overheard", channel, "nobody who was tried can read what is answered there")),
+        },
         Entry::Noticed { pending, channel } => (false, about("seen", pending, channel)),
         Entry::Started { version, revision, mode } => (
             false,
             format!("hushgate {} starts, mode {}, revision {}", harmless(version), mode.name(), harmless(revision)),
         ),
         Entry::Stopped { reason } => (false, format!("hushgate ends: {}", harmless(reason))),
+        Entry::Journal { failure: Some(reason) } => {
+            let reason = harmless(reason);
+            (true, format!("the journal cannot be written{SEPARATOR}{reason}; what is sensitive is denied"))
+        }
+        Entry::Journal { failure: None } => (false, "the journal can be written again".to_owned()),
         Entry::Gap { lost, since, reason } => {
             let what = format!("{lost} records since {}", moment(since, zone));
             (true, about("lost", &what, reason))

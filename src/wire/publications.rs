@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{ANSWER_KEPT_S, Wire};
 use crate::model::control::Says;
-use crate::model::durable::{Grant, Mute, Pending};
+use crate::model::durable::{Grant, Item, Mute, Pending};
 use crate::model::event::{AnswerBody, Entry, Publication, Record};
 use crate::model::message::{Message, Qos, ReplyTo};
 use crate::model::request::Reply;
@@ -147,9 +147,19 @@ fn write_answer(reply: Reply, answer: &AnswerBody) -> Message {
     }
 }
 
-/// What people are told of a held request. The token is not among it.
+/// What people are told of a held request, or of a group: then `items` lists all of it. The token is not among it.
 fn asked(pending: &Pending) -> serde_json::Map<String, Value> {
     let request = &pending.first.arrival.request;
+    let item = |item: &Item| {
+        let request = &item.arrival.request;
+        without_nulls(json!({
+            "id": item.id,
+            "action": request.action,
+            "target": request.target,
+            "question": item.question,
+        }))
+    };
+    let items = (!pending.joined.is_empty()).then(|| pending.items().map(item).collect::<Vec<_>>());
     let body = without_nulls(json!({
         "id": pending.id,
         "action": request.action,
@@ -157,6 +167,7 @@ fn asked(pending: &Pending) -> serde_json::Map<String, Value> {
         "source": request.source,
         "question": pending.question,
         "until": pending.until,
+        "items": items,
     }));
     match body {
         Value::Object(fields) => fields,
@@ -167,7 +178,7 @@ fn asked(pending: &Pending) -> serde_json::Map<String, Value> {
 /// Nothing of what is held: a digest of it would let anybody try all PINs of an alarm against it.
 fn pending_body(pending: &Pending) -> Value {
     let mut body = asked(pending);
-    body.insert("channels".to_owned(), json!(pending.tokens.keys().collect::<Vec<_>>()));
+    body.insert("channels".to_owned(), json!(pending.channels));
     Value::Object(body)
 }
 
@@ -189,6 +200,6 @@ fn mute_body(mute: Option<&Mute>) -> Value {
 
 /// How long a question is open, rounded up, so that its messages do not outlive it by more than a second.
 fn seconds_open(pending: &Pending) -> u32 {
-    let open_ms = pending.expires_ms.saturating_sub(pending.opened_ms);
+    let open_ms = pending.expires_ms.saturating_sub(pending.asked_ms);
     u32::try_from(open_ms.div_ceil(1_000)).unwrap_or(u32::MAX).max(1)
 }

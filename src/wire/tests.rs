@@ -198,6 +198,8 @@ fn stored_messages_are_ghosts_wherever_something_is_asked_or_set() {
         "hushgate/policy/quiet/set",
         "hushgate/mute/kitchen/set",
         "hushgate/mute/nobody/set",
+        "hushgate/grant/set",
+        "hushgate/grant/d1/set",
         "hushgate/mode/x/y",
     ] {
         let seen = told(&wire().decode(&stored(topic, r#"{"state":"UNLOCK"}"#), &[]));
@@ -392,6 +394,25 @@ fn control_is_read_in_words_or_json() {
         ),
         ("hushgate/policy/quiet-nights/set", "0", "refused: expected `on` or `off`, found `0`"),
         ("hushgate/policy/quiet-nights/set", r#"{"for":"30m"}"#, "refused: expected the field `on`, found none"),
+        (
+            "hushgate/grant/set",
+            r#"{"channel":"sitter","action":"lock.*","for":"3h"}"#,
+            r#"Grant { channel: "sitter", action: "lock.*", target: None, for_ms: Some(10800000), until: None }"#,
+        ),
+        (
+            "hushgate/grant/set",
+            r#"{"channel":"sitter","action":"lock.unlock","target":"door","until":"23:00"}"#,
+            r#"Grant { channel: "sitter", action: "lock.unlock", target: Some("door"), for_ms: None, until: Some(Clock(23:00:00)) }"#,
+        ),
+        (
+            "hushgate/grant/set",
+            r#"{"channel":"sitter","action":"lock.unlock","until":"2027-03-02T23:00:00+01:00"}"#,
+            r#"Grant { channel: "sitter", action: "lock.unlock", target: None, for_ms: None, until: Some(Utc(2027-03-02T22:00:00Z)) }"#,
+        ),
+        ("hushgate/grant/set", "revoke", "refused: expected a JSON object, found `revoke`"),
+        ("hushgate/grant/d1/set", " Revoke", r#"Revoke { id: "d1" }"#),
+        ("hushgate/grant/d1/set", "{}", "refused: expected `revoke`, found an object"),
+        ("hushgate/grant/d1/set", "on", "refused: expected `revoke`, found `on`"),
         ("hushgate/mute/kitchen/set", "ON", r#"Mute { speaker: "kitchen", for_ms: None, reason: None }"#),
         ("hushgate/mute/kitchen/set", "unmute", r#"Unmute { speaker: "kitchen" }"#),
         (
@@ -430,6 +451,11 @@ fn control_is_read_in_words_or_json() {
     };
     assert!(policy(control::POLICY_BYTES_MAX).starts_with("SetPolicy"));
     assert!(policy(control::POLICY_BYTES_MAX + 1).starts_with("refused"));
+    let revoke = |length: usize| {
+        told(&wire().decode(&Message::live(format!("hushgate/grant/{}/set", "x".repeat(length)), "revoke"), &[]))
+    };
+    assert!(revoke(control::GRANT_ID_BYTES_MAX).starts_with("Revoke"));
+    assert!(revoke(control::GRANT_ID_BYTES_MAX + 1).starts_with("refused: expected a grant's id"));
 }
 
 #[test]

@@ -22,8 +22,19 @@ const PASSWORD: &str = "of the tests";
 const ADMIN: &str = "admin";
 const CONTROL: &str = "$CONTROL/dynamic-security/v1";
 /// Everybody who has a password, whether the rules know him or not.
-const USERS: [&str; 9] =
-    ["hushgate", "homeassistant", "zigbee2mqtt", "esphome", "devices", "panel", "echo", "house", "guest"];
+const USERS: [&str; 9] = [
+    "hushgate",
+    "homeassistant",
+    "zigbee2mqtt",
+    "esphome",
+    "devices",
+    "panel",
+    "button",
+    "tablet",
+    "echo",
+    "house",
+    "guest",
+];
 
 pub struct Broker {
     child: Child,

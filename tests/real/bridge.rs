@@ -18,7 +18,17 @@ fn binary() -> PathBuf {
 
 /// It, with nothing of this terminal's.
 pub fn command() -> Command {
-    let mut command = Command::new(binary());
+    clean(Command::new(binary()))
+}
+
+/// The same, in the place of a shell that has made a setting first. The process is the shell's.
+pub fn command_after(setting: &str) -> Command {
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(format!("{setting}; exec \"$0\" \"$@\"")).arg(binary());
+    clean(shell)
+}
+
+fn clean(mut command: Command) -> Command {
     command.env("NO_COLOR", "1").env_remove("HUSHGATE_LOG").stdin(Stdio::null());
     command
 }

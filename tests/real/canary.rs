@@ -15,6 +15,7 @@ pub const CASES: &[Case] = &[
     ("a_wrong_password_proves_nothing", a_wrong_password_proves_nothing),
     ("without_users_nothing_is_tried", without_users_nothing_is_tried),
     ("a_proof_ends_with_the_connection", a_proof_ends_with_the_connection),
+    ("who_can_read_a_pin_is_found", who_can_read_a_pin_is_found),
 ];
 /// Cases with a broker that has no rules at all.
 pub const ALONE: &[Case] = &[("a_broker_without_rules_is_found_open", a_broker_without_rules_is_found_open)];
@@ -31,6 +32,12 @@ const FORGETTING: &str = "user hushgate\ntopic readwrite #\n\nuser homeassistant
 /// The bridge may write what it guards, but not read it.
 const DEAF: &str = "user hushgate\ntopic readwrite hushgate/#\ntopic readwrite homeassistant/#\ntopic write zigbee2mqtt/#\n\nuser homeassistant\ntopic \
                     readwrite hushgate/#\n\nuser guest\ntopic read weather/#\n";
+
+/// The guest may read what is answered, and Home Assistant may not.
+const LEAKING: &str = "user hushgate\ntopic readwrite #\n\nuser homeassistant\ntopic readwrite hushgate/gate/#\ntopic read \
+                       hushgate/home_assistant/#\n\nuser guest\ntopic read hushgate/confirm/#\n";
+/// A channel with TOTP, beside those of the house.
+const CODED: &str = "channels:\n  keypad: {kind: person, confirms: true, totp: GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ}\n";
 
 fn users(password: &str) -> String {
     format!(
@@ -129,4 +136,23 @@ fn a_proof_ends_with_the_connection(kind: Kind) {
     bridge.expect_log(&["not proven", "the connection to the broker was lost"]);
     broker.restart();
     bridge.expect_log(&["proven: the way around is shut", "on `zigbee2mqtt/door/set`"]);
+}
+
+fn who_can_read_a_pin_is_found(kind: Kind) {
+    let broker = Broker::with(kind, Access::Rules(LEAKING));
+    let house = House::on(&broker);
+    house.add(&users(PASSWORD));
+    let config = std::fs::read_to_string(house.config()).expect("it was just written");
+    std::fs::write(house.config(), config.replacen("channels:\n", CODED, 1)).expect("a writable temporary folder");
+    let mut owner = Client::connect(&broker, &["hushgate/log", "hushgate/health", "hushgate/home_assistant/problem"]);
+    let _bridge = house.run();
+    let record = owner.expect_where("hushgate/log", |record| record.json()["record"] == "channel_overheard").json();
+    let problem = "user `guest` can read what is answered on `hushgate/confirm/keypad/+`, the PIN or code with it";
+    assert_eq!((record["channel"].as_str(), record["problem"].as_str()), (Some("keypad"), Some(problem)), "{record}");
+    owner.expect_where("hushgate/health", |health| health.json()["problems"][0]["problem"] == problem);
+    let told = format!("the channel `keypad`: {problem}");
+    owner.expect_where("hushgate/home_assistant/problem", |state| state.json()["reasons"][0] == told.as_str());
+    let more = owner.received("hushgate/log");
+    let is_answer = |record: &Value| ["answer_refused", "refused"].iter().any(|name| record["record"] == *name);
+    assert!(!more.iter().any(|record| is_answer(&record.json())), "the canary is nobody's answer");
 }

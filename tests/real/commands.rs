@@ -25,13 +25,13 @@ const DOOR: &str = "zigbee2mqtt/door/set";
 const SWAPPED: &str = "`payload_lock` was `LOCK` and is `UNLOCK`";
 
 /// How a command ended and what it printed: exit code, standard output, standard error.
-fn said(output: &Output) -> (Option<i32>, String, String) {
+pub fn said(output: &Output) -> (Option<i32>, String, String) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status.code(), text(&output.stdout), text(&output.stderr))
 }
 
 /// Runs a command while a person at the phone answers the question that it causes.
-fn answered(broker: &Broker, house: &House, arguments: &[&str], answer: &str) -> Output {
+pub fn answered(broker: &Broker, house: &House, arguments: &[&str], answer: &str) -> Output {
     let mut phone = Client::connect(broker, &["hushgate/prompt/phone"]);
     std::thread::scope(|scope| {
         let command = scope.spawn(|| house.command(arguments));

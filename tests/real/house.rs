@@ -1,7 +1,7 @@
 //! A house for one test: a configuration, a folder of policies, and the built bridge run with them.
 
 use std::path::PathBuf;
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ use hushgate::model::time::At;
 use hushgate::shell::store::Store;
 use tempfile::TempDir;
 
-use crate::bridge::{Bridge, command};
+use crate::bridge::{Bridge, command, command_after};
 use crate::broker::Broker;
 use crate::client::{Client, PATIENCE};
 
@@ -137,9 +137,17 @@ impl House {
 
     /// Runs the bridge with further arguments.
     pub fn run_with(&self, arguments: &[&str]) -> Bridge {
-        let config = self.config();
-        let mut command = command();
-        command.arg("run").arg("--config").arg(config).args(arguments).stdout(Stdio::null()).stderr(Stdio::piped());
+        self.start(command(), arguments)
+    }
+
+    /// Runs the bridge in the place of a shell that has made a setting.
+    pub fn run_after(&self, setting: &str) -> Bridge {
+        self.start(command_after(setting), &[])
+    }
+
+    fn start(&self, mut command: Command, arguments: &[&str]) -> Bridge {
+        command.arg("run").arg("--config").arg(self.config()).args(arguments);
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the built program");
         let log = child.stderr.take().expect("piped");
         Bridge::reading(child, log, Arc::clone(&self.folder))

@@ -544,8 +544,8 @@ impl Oracle {
     /// The bridge is gone, and comes back: times move into the new run.
     pub(crate) fn restart(&mut self, saved: At, now: At) {
         let passed_ms = now.utc.duration_since(saved.utc).as_millis();
-        // A clock that went back, or on by more than a year, says nothing of how long it was.
-        let is_known = (-60_000..=365 * 86_400_000).contains(&passed_ms);
+        // A clock before its time, or that went back or on by more than a year, says nothing of how long it was.
+        let is_known = saved.utc.min(now.utc) >= At::UTC_MIN && (-60_000..=365 * 86_400_000).contains(&passed_ms);
         let away_ms = if is_known { u64::try_from(passed_ms).unwrap_or(0) } else { 0 };
         let moved = |time_ms: u64| (time_ms + now.monotonic_ms).saturating_sub(saved.monotonic_ms + away_ms);
         for pending in self.pendings.values_mut() {

@@ -110,6 +110,7 @@ pub(super) fn diagnose(config: &Config, survey: &Survey, canary: Option<Canary>)
         gap: survey.gap.clone(),
         next: String::new(),
     };
+    diagnosis.coverage.notes.extend(config.channel_remarks());
     diagnosis.next = next(config, &diagnosis);
     diagnosis
 }

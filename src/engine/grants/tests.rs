@@ -5,11 +5,17 @@ use std::rc::Rc;
 use super::*;
 use crate::config::{self, NoSecrets};
 use crate::engine::Setup;
+use crate::model::durable::Durable;
 use crate::model::event::{Effect, Event, PolicySource};
 
 const NOW: At = At { monotonic_ms: At::MONOTONIC_START_MS, utc: At::UTC_MIN };
 
 fn engine() -> Engine {
+    started(None, NOW).0
+}
+
+/// An engine with what an earlier run has left, and what it did with that.
+fn started(saved: Option<(Durable, At)>, at: At) -> (Engine, Vec<Entry>) {
     let text = "mode: enforce\ntime_zone: Europe/Berlin\nchannels: {phone: {kind: person, independent: true, confirms: true}, sitter: {kind: person}}";
     let policy =
         "//! Grants.\nconst ACTIONS = [\"hushgate.grant\"];\nfn on_request(request) { allow(\"as you like\") }\n";
@@ -19,9 +25,16 @@ fn engine() -> Engine {
         sources: vec![source],
         seed: [0; 32],
         stopwatch: None,
-        saved: None,
+        saved,
     };
-    Engine::start(setup, NOW, &mut Vec::new()).expect("an engine")
+    let mut effects = Vec::new();
+    let engine = Engine::start(setup, at, &mut effects).expect("an engine");
+    (engine, recorded(effects))
+}
+
+fn recorded(effects: Vec<Effect>) -> Vec<Entry> {
+    let entry = |effect| if let Effect::Record(record) = effect { Some(record.entry) } else { None };
+    effects.into_iter().filter_map(entry).collect()
 }
 
 fn asked(target: &str) -> Control {
@@ -32,8 +45,7 @@ fn asked(target: &str) -> Control {
 fn entries(engine: &mut Engine, control: Control) -> Vec<Entry> {
     let mut effects = Vec::new();
     engine.handle(NOW, Event::Control(control), &mut effects);
-    let entry = |effect| if let Effect::Record(record) = effect { Some(record.entry) } else { None };
-    effects.into_iter().filter_map(entry).collect()
+    recorded(effects)
 }
 
 fn refused(reason: &str) -> Vec<Entry> {
@@ -51,7 +63,7 @@ fn one_grant_more_than_can_stand_is_refused_until_one_is_revoked() {
     assert_eq!(entries(&mut engine, asked("one more")), full);
     // The table may have filled while the question was open.
     let mut effects = Vec::new();
-    let turn = &mut Turn { at: NOW, effects: &mut effects, publishes: 0 };
+    let turn = &mut Turn { at: NOW, config: Rc::clone(&engine.config), effects: &mut effects, publishes: 0 };
     let until = Some(Until::Utc(NOW.plus_ms(60_000).utc));
     let Control::Grant { channel, action, target, for_ms, .. } = asked("late") else { panic!("a grant") };
     engine.grant(turn, Control::Grant { channel, action, target, for_ms, until }, "d1");
@@ -100,4 +112,35 @@ fn what_is_granted_is_told_in_one_bounded_line() {
     );
     let asked = asked.terms.expect("terms").ask;
     assert!(asked.contains("on `door`?  Say yes.` without being asked") && !asked.contains('\n'), "{asked}");
+}
+
+#[test]
+fn after_a_restart_a_grant_stands_only_where_its_end_is_known() {
+    let end = NOW.plus_ms(60_000);
+    let later = |passed_ms: u64| At { monotonic_ms: NOW.monotonic_ms, ..NOW.plus_ms(passed_ms) };
+    let before = At { utc: jiff::Timestamp::UNIX_EPOCH, ..NOW };
+    for (case, channel, at, stands) in [
+        ("in time", "sitter", later(59_999), true),
+        ("over", "sitter", later(60_000), false),
+        ("a channel that is no more", "former", later(0), false),
+        ("a clock that cannot be right", "sitter", before, false),
+        ("a clock that has gone on by more than a year", "sitter", later(366 * 86_400_000), false),
+    ] {
+        let grant = Grant {
+            channel: channel.to_owned(),
+            action: "lock.unlock".to_owned(),
+            target: None,
+            until_ms: end.monotonic_ms,
+            until: end.utc,
+            by: "d1".to_owned(),
+        };
+        let mut durable = Durable::default();
+        durable.apply(Change::Grant { id: "d1".to_owned(), grant });
+        let (engine, entries) = started(Some((durable, NOW)), at);
+        let ends: Vec<&Entry> = entries.iter().filter(|entry| matches!(entry, Entry::Revoked { .. })).collect();
+        let revoked = Entry::Revoked { id: "d1".to_owned(), by: "restart".to_owned() };
+        assert_eq!(ends, if stands { vec![] } else { vec![&revoked] }, "{case}");
+        let end_ms = stands.then_some(at.monotonic_ms + 1);
+        assert_eq!((engine.is_granted("d1"), engine.next_deadline()), (stands, end_ms), "{case}");
+    }
 }

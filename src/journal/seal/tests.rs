@@ -53,6 +53,7 @@ fn decision() -> Decision {
             question: "Open for Bob?".to_owned(),
             until: Timestamp::UNIX_EPOCH,
             channels: vec!["phone".to_owned()],
+            joins: None,
         }),
         settles: None,
     }

@@ -115,7 +115,11 @@ async fn connect(probe: &Probe, user: Option<(usize, &Login)>) -> Result<Link, S
             }));
         }
     }
-    let client_id = format!("{CANARY_PAYLOAD}-{}-{suffix}", probe.name);
+    open(broker, format!("{CANARY_PAYLOAD}-{}-{suffix}", probe.name), subscriptions).await
+}
+
+/// Opens a connection of the canary's own, and waits until it stands.
+pub(super) async fn open(broker: Remote, client_id: String, subscriptions: Vec<Subscription>) -> Result<Link, String> {
     let mut link = link::open(LinkSettings { broker, client_id, will: None, subscriptions }, 0)?;
     loop {
         match link.next().await {

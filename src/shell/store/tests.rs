@@ -7,6 +7,7 @@ use std::task::Poll;
 use super::*;
 use crate::model::time::At;
 
+mod ends;
 mod faults;
 mod sequences;
 

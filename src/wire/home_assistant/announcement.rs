@@ -91,7 +91,13 @@ impl Device {
             {"topic": self.below("home_assistant/question"), "value_template": is_waiting},
         ]);
         let mut components = Parts::new();
+        let needs_code = self.config.channels.get(channel).is_some_and(|channel| channel.code.is_some());
         for (key, name, icon) in [("approve", "Approve", "mdi:check-bold"), ("reject", "Reject", "mdi:close-thick")] {
+            if key == "approve" && needs_code {
+                // A button cannot bring a code. So written, one of an earlier run is taken out of Home Assistant.
+                components.insert(key.to_owned(), json!({"platform": "button"}));
+                continue;
+            }
             let press = question.map_or_else(|| "none".to_owned(), |question| format!("{key} {}", question.token));
             let part = json!({
                 "icon": icon, "entity_category": "config", "command_topic": topic, "payload_press": press,

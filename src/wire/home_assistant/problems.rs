@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::cut;
 use crate::model::decision::Enforcement;
-use crate::model::event::{Entry, Record};
+use crate::model::event::{Entry, Overheard, Record};
 
 /// Guarded topics with a problem that are remembered. One more is told without its name, until the bridge starts again.
 const GUARDS_MAX: usize = 1_024;
@@ -28,12 +28,23 @@ pub(super) struct Problems {
     not_loaded: Option<String>,
     not_enforced: Option<String>,
     forged: VecDeque<(String, Timestamp)>,
+    /// By channel: as many as there are channels.
+    locked: BTreeMap<String, Timestamp>,
+    overheard: BTreeMap<String, String>,
     wrong_clock: Option<Timestamp>,
+    no_journal: Option<String>,
 }
 
 impl Problems {
     /// Takes in a record. Whether it changes anything here.
     pub(super) fn record(&mut self, record: &Record) -> bool {
+        let locked = self.locked.len();
+        // A lock that is over goes with the first record after its end.
+        self.locked.retain(|_, until| *until > record.at);
+        self.takes_in(record) || self.locked.len() != locked
+    }
+
+    fn takes_in(&mut self, record: &Record) -> bool {
         match &record.entry {
             Entry::Guarded { topic, problem, .. } => self.guarded(topic, problem.as_deref()),
             Entry::PolicyFailed { error } => {
@@ -57,6 +68,16 @@ impl Problems {
                 if self.forged.len() > FORGED_MAX {
                     self.forged.pop_front();
                 }
+            }
+            Entry::Journal { failure } => self.no_journal.clone_from(failure),
+            Entry::ChannelLocked { channel, until } => {
+                self.locked.insert(channel.clone(), *until);
+            }
+            Entry::ChannelOverheard { overheard: Overheard { channel, problem: Some(problem) } } => {
+                self.overheard.insert(channel.clone(), problem.clone());
+            }
+            Entry::ChannelOverheard { overheard: Overheard { channel, problem: None } } => {
+                self.overheard.remove(channel);
             }
             Entry::Clock { plausible, utc } => self.wrong_clock = (!plausible).then_some(*utc),
             _ => return false,
@@ -98,6 +119,9 @@ impl Problems {
     }
 
     fn reasons(&self) -> Vec<String> {
+        let journal = self.no_journal.iter();
+        let journal =
+            journal.map(|reason| format!("the journal cannot be written, so what is sensitive is denied: {reason}"));
         let enforced = self.not_enforced.iter().map(|reason| format!("the way around the bridge is open: {reason}"));
         let clock = self.wrong_clock.iter().map(|utc| format!("the clock cannot be right: it shows {utc}"));
         let loaded = self.not_loaded.iter().map(|error| format!("new policies were not loaded: {error}"));
@@ -106,7 +130,20 @@ impl Problems {
         let more = self.has_more_guards.then(|| "more guarded topics have changed than can be named".to_owned());
         let forged = self.forged.iter();
         let forged = forged.map(|(topic, at)| format!("another client wrote `{topic}` at {at}; it was put right"));
-        let all = enforced.chain(clock).chain(loaded).chain(failing).chain(guards).chain(more).chain(forged);
+        let locked = self.locked.iter();
+        let locked = locked
+            .map(|(channel, until)| format!("too many wrong codes: the channel `{channel}` is locked until {until}"));
+        let overheard = self.overheard.iter().map(|(channel, problem)| format!("the channel `{channel}`: {problem}"));
+        let all = journal
+            .chain(enforced)
+            .chain(locked)
+            .chain(overheard)
+            .chain(clock)
+            .chain(loaded)
+            .chain(failing)
+            .chain(guards)
+            .chain(more)
+            .chain(forged);
         all.map(|reason| cut(&reason).into_owned()).collect()
     }
 }

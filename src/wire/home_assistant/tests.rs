@@ -106,10 +106,16 @@ fn decided(decision: Decision) -> Entry {
 fn pending(id: &str, opened_ms: u64) -> Box<Pending> {
     Box::new(Pending {
         id: id.to_owned(),
-        first: Item { id: id.to_owned(), arrival: Arrival { request: request(), held: Held::Question, reply: None } },
+        first: Item {
+            id: id.to_owned(),
+            arrival: Arrival { request: request(), held: Held::Question, reply: None },
+            question: String::new(),
+            at_ms: opened_ms,
+        },
         joined: Vec::new(),
         terms: Terms::new(format!("Unlock for {id}?")),
         policies: Vec::new(),
+        channels: Vec::new(),
         ask_ms: None,
         noticed_ms: None,
         question: format!("Unlock for {id}?"),

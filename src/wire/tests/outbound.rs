@@ -33,10 +33,16 @@ fn request() -> Request {
 fn pending() -> Box<Pending> {
     Box::new(Pending {
         id: "p1".to_owned(),
-        first: Item { id: "p1".to_owned(), arrival: Arrival { request: request(), held: Held::Question, reply: None } },
+        first: Item {
+            id: "p1".to_owned(),
+            arrival: Arrival { request: request(), held: Held::Question, reply: None },
+            question: "Unlock?".to_owned(),
+            at_ms: 0,
+        },
         joined: Vec::new(),
         terms: Terms::new("Unlock?".to_owned()),
         policies: Vec::new(),
+        channels: vec!["phone".to_owned()],
         ask_ms: None,
         noticed_ms: None,
         question: "Unlock?".to_owned(),
@@ -459,7 +465,7 @@ fn every_field_stands_in_the_documents() {
             terms: Some(Terms { within_ms: 1, ..Terms::new("a".to_owned()) }),
         }],
         facts: vec![FactRead { entity: "a.b".to_owned(), attribute: Some("c".to_owned()), value: None, age_ms: None }],
-        confirm: Some(ConfirmBy { question: "q".to_owned(), until: UNTIL, channels: Vec::new() }),
+        confirm: Some(ConfirmBy { question: "q".to_owned(), until: UNTIL, channels: Vec::new(), joins: None }),
         settles: Some(Settlement {
             pending: "p".to_owned(),
             outcome: Outcome::Approved,

@@ -1,0 +1,54 @@
+//! What the journal says is over, though the file of the store does not know it yet.
+//!
+//! The journal is written before anything leaves, the store a moment later and on another thread. A bridge that is killed in
+//! between has answered for a held request that the store still holds, or taken back a grant that it still has. Such a
+//! request is not asked again, and such a grant is none.
+//!
+//! A journal that cannot be read ends nothing: what is held is then asked anew, which lets nothing go by itself.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+use crate::journal::ended::{Ended, ended};
+use crate::journal::line::{self, Body, LINE_BYTES_MAX};
+use crate::model::durable::Durable;
+use crate::shell::journal::segments::{self, SEGMENT_BYTES_MAX};
+
+/// Segments that are read, the newest first: what the store has missed stands at the end of the journal.
+const SEGMENTS_MAX: usize = 3;
+
+/// Takes out of what was kept in the folder `data` what is over by the journal there.
+pub(super) fn take_out(durable: &mut Durable, data: &Path) {
+    if durable.pendings.is_empty() && durable.grants.is_empty() {
+        return;
+    }
+    let segments = segments::list(&data.join(segments::FOLDER)).unwrap_or_default();
+    let mut ends = BTreeSet::new();
+    for segment in segments.iter().rev().take(SEGMENTS_MAX) {
+        read(&segment.path, &mut ends);
+    }
+    let is_over = |id: &str| ends.contains(&Ended::Held(id.to_owned()));
+    let pendings = std::mem::take(&mut durable.pendings);
+    durable.pendings = pendings.into_iter().filter_map(|(id, pending)| Some((id, pending.without(is_over)?))).collect();
+    durable.grants.retain(|id, _| !ends.contains(&Ended::Grant(id.clone())));
+}
+
+#[expect(clippy::disallowed_methods, reason = "the journal is read line by line")]
+fn read(segment: &Path, ends: &mut BTreeSet<Ended>) {
+    let Ok(file) = File::open(segment) else { return };
+    let mut reader = BufReader::new(file.take(2 * SEGMENT_BYTES_MAX));
+    let mut bytes = Vec::new();
+    while let Ok(count) = (&mut reader).take(LINE_BYTES_MAX as u64).read_until(b'\n', &mut bytes)
+        && count > 0
+    {
+        let text = std::str::from_utf8(bytes.trim_ascii_end()).unwrap_or_default();
+        if let Ok(line) = line::read(text)
+            && let Body::Whole(body) = line.body
+        {
+            ends.extend(ended(body));
+        }
+        bytes.clear();
+    }
+}
