@@ -4,7 +4,7 @@
 //! It decides nothing, and it does not listen for signals: who runs it says when to stop.
 
 use std::future::{Future, poll_fn};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -12,26 +12,34 @@ use std::time::Duration;
 
 use super::canary::Rounds;
 use super::clock::Clock;
+use super::files;
 use super::health::{self, Health};
 use super::journal::Journal;
 use super::journal::prune::Plan;
 use super::journal::records::Records;
-use super::link::{Lane, Link, LinkEvent, LinkSettings, Undelivered};
+use super::link::{Lane, Link, LinkEvent, Undelivered};
 use super::reload::PolicyWatch;
 use super::renewal::Renewal;
 use super::seed::Seeds;
 use super::store::{Opened, Store, Trouble};
-use super::{files, link};
 use crate::bridge::{Bridge, Output, Setup};
-use crate::config::{Broker, Config, Remote};
+use crate::config::{Broker, Config};
 use crate::journal::chain;
 use crate::journal::told;
 use crate::model::durable::Change;
 use crate::model::event::{Entry, Event, Record, Refusal};
 use crate::model::message::Message;
-use crate::model::mode::Mode;
 use crate::model::time::At;
 use crate::script::diagnostics::Diagnostic;
+
+mod held_back;
+mod start;
+
+use held_back::HeldBack;
+#[cfg(test)]
+pub(crate) use start::client_id;
+pub use start::loopback;
+use start::{connect, opening};
 
 /// How long the timer sleeps where nothing has a deadline.
 const NO_DEADLINE: Duration = Duration::from_secs(3_600);
@@ -74,6 +82,7 @@ pub struct Run {
     health: Health,
     renewal: Renewal,
     store: Store,
+    held_back: HeldBack,
     canary: Rounds,
     outputs: Vec<Output>,
     was_connected: bool,
@@ -137,6 +146,7 @@ impl Run {
             health,
             renewal: Renewal::default(),
             store,
+            held_back: HeldBack::default(),
             canary,
             outputs,
             was_connected: false,
@@ -314,6 +324,7 @@ impl Run {
             _ => None,
         });
         let mut recorded = self.write(records);
+        let ends_a_question = outputs.iter().any(|output| matches!(output, Output::Store(Change::Release { .. })));
         let mut lost = Vec::new();
         for output in outputs.drain(..) {
             match output {
@@ -323,6 +334,10 @@ impl Run {
                     let topic = permit.topic();
                     let is_recorded = if permit.needs_record() { self.records.surely(&mut recorded) } else { Ok(()) };
                     lost.extend(match is_recorded {
+                        Ok(()) if ends_a_question => {
+                            self.held_back.push(permit, &self.store);
+                            None
+                        }
                         Ok(()) => self.link.send(Lane::Forward, permit.into_message()).err(),
                         Err(reason) => Some(Undelivered { lane: Lane::Forward, topic: topic.to_owned(), reason }),
                     });
@@ -339,7 +354,17 @@ impl Run {
         for undelivered in lost {
             self.undelivered(undelivered);
         }
+        self.let_go();
         self.tell_journal();
+    }
+
+    /// Sends what was approved, and is no longer held as far as the store goes.
+    fn let_go(&mut self) {
+        while let Some(permit) = self.held_back.next(&self.store) {
+            if let Err(undelivered) = self.link.send(Lane::Forward, permit.into_message()) {
+                self.undelivered(undelivered);
+            }
+        }
     }
 
     /// Tells the bridge when the journal begins to fail, and when it works again. What the bridge says of it is written at
@@ -396,6 +421,7 @@ impl Run {
             tracing::error!("{problem}; the bridge goes on, and the next change is another attempt");
         }
         self.health.problem(STORE, problem.as_deref());
+        self.let_go();
     }
 
     fn send(&mut self, message: Message) {
@@ -459,6 +485,14 @@ impl Run {
 
     async fn end(mut self, ended: Ended) -> Ended {
         self.say();
+        while ended == Ended::Stopped && !self.held_back.is_empty() {
+            let written = self.store.next(|| self.clock.now()).await;
+            self.written(written);
+        }
+        while let Some(permit) = self.held_back.drop_next() {
+            let (topic, reason) = (permit.topic().to_owned(), "this bridge forwards nothing any more".to_owned());
+            self.record(Entry::Dropped { topic, reason });
+        }
         // After a takeover the retained status is the other bridge's.
         // Where there is no connection, the last will has said it.
         let says_farewell = ended == Ended::Stopped && self.link.is_up();
@@ -516,83 +550,4 @@ async fn if_ready<T>(future: impl Future<Output = T>) -> Option<T> {
         })
     })
     .await
-}
-
-/// The first line of the log: which program, how strict, by which rules, where.
-fn opening(config: &Config, policies: usize, revision: &str) -> String {
-    let mode = match config.mode {
-        Mode::Observe => "observe (it judges, and holds nothing back)",
-        Mode::Enforce => "enforce",
-    };
-    let (count, folder) = (if policies == 1 { "policy" } else { "policies" }, config.policies.display());
-    let version = env!("CARGO_PKG_VERSION");
-    format!(
-        "hushgate {version} starts: mode {mode}; {policies} {count} in `{folder}`, revision {revision}; broker {}",
-        config.broker
-    )
-}
-
-/// How a broker that listens on `address` is reached from here.
-pub fn loopback(address: SocketAddr) -> Remote {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip => ip,
-    };
-    Remote { host: ip.to_string(), port: address.port(), tls: None, username: None, password: None }
-}
-
-fn connect(config: &Config, bridge: &Bridge, broker: Remote, jitter: u64) -> Result<Link, String> {
-    let settings = LinkSettings {
-        client_id: client_id(&config.base),
-        will: Some(bridge.will()),
-        subscriptions: bridge.subscriptions(),
-        broker,
-    };
-    link::open(settings, jitter)
-}
-
-/// One identifier per base, so that a second bridge on the same base takes over instead of running beside.
-pub(crate) fn client_id(base: &str) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
-    format!("hushgate-{}", base.chars().map(plain).collect::<String>())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_client_identifier_is_made_of_what_every_broker_takes() {
-        for (base, expected) in [("hushgate", "hushgate-hushgate"), ("home/hush gate", "hushgate-home-hush-gate")] {
-            assert_eq!(client_id(base), expected);
-        }
-    }
-
-    #[test]
-    fn the_first_line_says_everything_but_the_password() {
-        let text = "broker: {url: mqtts://broker.lan, username: anna, password: tulip}\npolicies: rules";
-        let mut config = crate::config::parse("test.yaml", text, &files::SystemSecrets).unwrap();
-        let version = env!("CARGO_PKG_VERSION");
-        assert_eq!(
-            opening(&config, 1, "51ec"),
-            format!(
-                "hushgate {version} starts: mode observe (it judges, and holds nothing back); 1 policy in `rules`, \
-                 revision 51ec; broker mqtts://broker.lan:8883"
-            )
-        );
-        config.mode = Mode::Enforce;
-        config.broker = Broker::Embedded { listen: ([127, 0, 0, 1], 1883).into() };
-        let line = opening(&config, 4, "51ec");
-        assert!(line.contains("mode enforce; 4 policies"), "{line}");
-        assert!(line.ends_with("broker embedded://127.0.0.1:1883"), "{line}");
-    }
-
-    #[test]
-    fn a_broker_that_listens_everywhere_is_reached_on_this_machine() {
-        for (listen, host) in [("0.0.0.0:1883", "127.0.0.1"), ("[::]:1883", "::1"), ("192.168.1.2:1883", "192.168.1.2")]
-        {
-            assert_eq!(loopback(listen.parse().unwrap()).host, host);
-        }
-    }
 }
