@@ -6,10 +6,13 @@
 use std::rc::Rc;
 
 use bytes::Bytes;
+use jiff::Timestamp;
 
 pub use crate::engine::Setup;
 
+use crate::config::Config;
 use crate::engine::Engine;
+use crate::journal::told::{told, told_decision};
 use crate::model::durable::Change;
 use crate::model::event::{Effect, Entry, Event, Publication, Record};
 use crate::model::message::Message;
@@ -47,6 +50,7 @@ enum Unsaid {
 /// The core of Hushgate.
 #[derive(Debug)]
 pub struct Bridge {
+    config: Rc<Config>,
     engine: Engine,
     wire: Wire,
     policy_topics: Vec<TopicFilter>,
@@ -67,9 +71,9 @@ impl Bridge {
         let engine = Engine::start(setup, at, &mut effects)?;
         // Begins with the time, so that of two bridges on one base it can be told which one started later.
         let instance = format!("{:011x}-{}", at.utc.as_millisecond().max(0), engine.instance());
-        let wire = Wire::new(config, engine.registry(), &instance);
+        let wire = Wire::new(Rc::clone(&config), engine.registry(), &instance);
         let policy_topics = engine.topic_filters();
-        let mut bridge = Bridge { engine, wire, policy_topics, taken_over: false, unsaid: Vec::new(), effects };
+        let mut bridge = Bridge { config, engine, wire, policy_topics, taken_over: false, unsaid: Vec::new(), effects };
         bridge.drain(at, out);
         bridge.say(out);
         Ok(bridge)
@@ -101,7 +105,7 @@ impl Bridge {
     pub fn say(&mut self, out: &mut Vec<Output>) {
         for unsaid in self.unsaid.drain(..) {
             let messages = match unsaid {
-                Unsaid::Decision(record) => self.wire.record(&record),
+                Unsaid::Decision(record) => self.wire.record(&told(&record, &self.config.log)),
                 Unsaid::States { topic, payload } => self.wire.tell_states(&topic, &payload),
             };
             out.extend(messages.into_iter().map(Output::Send));
@@ -173,6 +177,11 @@ impl Bridge {
         self.wire.offline()
     }
 
+    /// Where the chain of the journal stands, to be sent. It is sent again on each new connection.
+    pub fn journal_head(&mut self, seq: u64, chain: &str, at: Timestamp) -> Message {
+        self.wire.journal_head(seq, chain, at)
+    }
+
     /// Another bridge has taken this base. From then on nothing is decided and nothing is forwarded.
     pub fn is_taken_over(&self) -> bool {
         self.taken_over
@@ -194,7 +203,9 @@ impl Bridge {
                     if lets_go && matches!(record.entry, Entry::Decision { .. }) {
                         self.unsaid.push(Unsaid::Decision(Rc::clone(&record)));
                     } else {
-                        sends.extend(self.wire.record(&record).into_iter().map(Output::Send));
+                        // On MQTT stands what may leave the house; the journal seals the rest.
+                        let told = told(&record, &self.config.log);
+                        sends.extend(self.wire.record(&told).into_iter().map(Output::Send));
                     }
                     out.push(Output::Journal(record));
                 }
@@ -209,6 +220,11 @@ impl Bridge {
                     let (topic, payload) = (permit.topic().to_owned(), permit.payload().clone());
                     self.unsaid.push(Unsaid::States { topic, payload });
                     forwards.push(Output::Forward(permit));
+                }
+                Effect::Publish(Publication::Bypass(decision)) => {
+                    let told = Box::new(told_decision(&decision, &self.config.log).into_owned());
+                    let publication = Publication::Bypass(told);
+                    sends.extend(self.wire.publication(publication).into_iter().map(Output::Send));
                 }
                 Effect::Publish(publication) => {
                     let needs_record = matches!(publication, Publication::Answer { needs_record: true, .. });
@@ -276,6 +292,40 @@ mod tests {
         let (mut bridge, mut out) = (start(), Vec::new());
         bridge.message(at, &command, &mut out);
         assert_eq!((out.len(), bridge.unsaid()), (5, 0));
+    }
+
+    #[test]
+    fn what_was_said_is_in_the_journal_and_leaves_only_where_the_owner_says_so() {
+        let commands = "commands: [{topic: say/set, action: assist_satellite.announce, text: '{payload}', data: {code: '1234'}}]\n";
+        for (log, leaves) in [("", false), ("log: {publish_text: true}\n", true)] {
+            let at = At { monotonic_ms: At::MONOTONIC_START_MS, utc: At::UTC_MIN };
+            let setup = Setup {
+                config: Rc::new(config::parse("test.yaml", &format!("{commands}{log}"), &NoSecrets).expect("valid")),
+                sources: Vec::new(),
+                seed: [0; 32],
+                stopwatch: None,
+                saved: None,
+            };
+            let mut out = Vec::new();
+            let mut bridge = Bridge::start(setup, at, &mut out).expect("a bridge");
+            out.clear();
+            bridge.message(at, &Message::live("hushgate/gate/say/set", "come home"), &mut out);
+            let holds = |bytes: &[u8], words: &str| String::from_utf8_lossy(bytes).contains(words);
+            let (mut is_written, mut is_decided) = (false, false);
+            for output in &out {
+                match output {
+                    Output::Journal(record) => is_written |= format!("{record:?}").contains("come home"),
+                    Output::Send(message) => {
+                        is_decided |= message.topic.starts_with("hushgate/decision/");
+                        let is_text = holds(&message.payload, "come home");
+                        assert!(leaves || !is_text, "{message:?}");
+                        assert!(!holds(&message.payload, "1234"), "a code never leaves: {message:?}");
+                    }
+                    _ => {}
+                }
+            }
+            assert!(is_written && is_decided);
+        }
     }
 
     #[test]

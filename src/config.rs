@@ -23,6 +23,7 @@ mod entries;
 pub mod error;
 mod home_assistant;
 pub mod keys;
+mod log;
 mod node;
 mod outgoing;
 pub mod pattern;
@@ -397,7 +398,7 @@ impl Default for Log {
             publish_text: false,
             ordinary_ms: 90 * 86_400_000,
             sensitive_ms: 2 * 365 * 86_400_000,
-            size_bytes: 2 * 1024 * 1024 * 1024,
+            size_bytes: 2_000_000_000,
             sync_sensitive: false,
         }
     }

@@ -33,6 +33,7 @@ mod facts;
 mod grants;
 mod guards;
 mod ids;
+mod journal;
 mod judge;
 mod mutes;
 mod prompts;
@@ -91,6 +92,7 @@ pub struct Engine {
     /// Something that is said to speakers or to the owner is carried out by Home Assistant.
     speaks_by_acts: bool,
     proof: proof::Proof,
+    journal: journal::Journal,
     /// While there is no connection: speakers whose mute has ended meanwhile, to be told when there is one.
     unmutes_owed: Option<BTreeSet<String>>,
 }
@@ -104,6 +106,7 @@ impl std::fmt::Debug for Engine {
 /// One call of `handle`: its time, and what it has caused so far.
 struct Turn<'a> {
     at: At,
+    config: Rc<Config>,
     effects: &'a mut Vec<Effect>,
     /// Publishes of policies so far. One event may not fan out without end.
     publishes: usize,
@@ -145,9 +148,10 @@ impl Engine {
             sources: sources::Sources::default(),
             watched: traces::Watched::default(),
             proof: proof::Proof::default(),
+            journal: journal::Journal::default(),
             unmutes_owed: Some(BTreeSet::new()),
         };
-        let turn = &mut Turn { at, effects, publishes: 0 };
+        let turn = &mut Turn { at, config: Rc::clone(&engine.config), effects, publishes: 0 };
         engine.observe_clock(turn);
         let restored = setup.saved.is_some();
         if let Some((mut durable, saved)) = setup.saved {
@@ -171,7 +175,8 @@ impl Engine {
     /// Takes in one event. Whatever was due before it ends first.
     pub fn handle(&mut self, at: At, event: Event, effects: &mut Vec<Effect>) {
         let before = effects.len();
-        let turn = &mut Turn { at, effects, publishes: 0 };
+        let turn = &mut Turn { at, config: Rc::clone(&self.config), effects, publishes: 0 };
+        self.begin_journal(turn.at, &event);
         self.observe_clock(turn);
         self.end_what_is_due(turn);
         match event {
@@ -192,7 +197,8 @@ impl Engine {
             Event::Canary(canary) => self.look(turn, canary),
             Event::Overheard(overheard) => turn.record(Entry::ChannelOverheard { overheard }),
             Event::Reload(sources) => self.reload(turn, sources),
-            Event::Journal(_) | Event::Tick => {}
+            Event::Journal(written) => self.journal_changed(turn, written.err()),
+            Event::Tick => {}
         }
         if self.speaks_by_acts {
             self.note_said(at, turn.effects.get(before..).unwrap_or_default());
@@ -252,6 +258,7 @@ impl Engine {
 
     /// Makes one durable change, and tells the store.
     fn change(&mut self, turn: &mut Turn<'_>, change: Change) {
+        self.note_loosening(&change);
         let is_prompt = matches!(change, Change::Prompt { .. } | Change::Prompted { .. });
         self.world.borrow_mut().durable.apply(change.clone());
         turn.effects.push(Effect::Durable(change));

@@ -7,3 +7,4 @@ pub mod ended;
 pub mod line;
 pub mod retention;
 pub mod seal;
+pub mod told;

@@ -19,6 +19,9 @@ mod twin;
 
 use std::rc::Rc;
 
+use jiff::Timestamp;
+use serde_json::json;
+
 use crate::config::Config;
 use crate::model::event::{Event, Publication, Record, Refusal};
 use crate::model::message::Message;
@@ -128,6 +131,12 @@ impl Wire {
         self.own.status("online")
     }
 
+    /// Where the chain of the journal stands, to be stored: who keeps it can tell whether the journal was shortened.
+    pub fn journal_head(&mut self, seq: u64, chain: &str, at: Timestamp) -> Message {
+        let body = json!({"seq": seq, "chain": chain, "at": at});
+        self.own.store(Message::retained(self.in_base("journal"), body.to_string()))
+    }
+
     /// To be sent before the connection is closed on purpose.
     pub fn offline(&self) -> Message {
         self.own.status("offline")
@@ -205,7 +214,7 @@ impl Wire {
         }
         let Some(below) = self.below_base(topic) else { return false };
         match below.split_once('/') {
-            None => matches!(below, "status" | "info" | "mode" | "relay" | "act"),
+            None => matches!(below, "status" | "info" | "mode" | "relay" | "act" | "journal"),
             Some(("pending" | "state" | "home_assistant", _)) => true,
             Some(("policy" | "mute", name)) => !name.contains('/'),
             Some(("grant", id)) => id != "set" && !id.contains('/'),

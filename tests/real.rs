@@ -47,6 +47,8 @@ mod grants;
 mod kills;
 #[path = "real/life.rs"]
 mod life;
+#[path = "real/logged.rs"]
+mod logged;
 #[path = "real/login.rs"]
 mod login;
 #[path = "real/mirror.rs"]
@@ -76,6 +78,7 @@ const ANY_BROKER: &[Cases] = &[
     ("life", life::CASES),
     ("crash", crash::CASES),
     ("store", store::CASES),
+    ("logged", logged::CASES),
     ("mirror", mirror::CASES),
     ("commands", commands::CASES),
     ("grants", grants::CASES),

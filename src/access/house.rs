@@ -20,7 +20,7 @@ pub(super) struct House<'a> {
 }
 
 /// What Home Assistant reads of the bridge, below the base. Neither tokens nor what others command.
-const TOLD: [&str; 17] = [
+const TOLD: [&str; 18] = [
     "homeassistant/#",
     "home_assistant/#",
     "state/#",
@@ -38,6 +38,7 @@ const TOLD: [&str; 17] = [
     "notice",
     "answer/+",
     "act",
+    "journal",
 ];
 /// What Home Assistant writes: commands to be judged, questions, switches of the bridge, and a device that it deletes.
 const ASKED: [&str; 11] = [

@@ -21,6 +21,7 @@ pub const ROOT: &[&str] = &[
     "floor",
     "home_assistant",
     "data",
+    "log",
 ];
 pub const BROKER: &[&str] = &["url", "username", "password", "ca_file"];
 pub const COMMAND: &[&str] =
@@ -51,6 +52,8 @@ pub const HOME_ASSISTANT: &[&str] =
     &["discovery", "gate", "twins", "eventstream", "channel", "settle", "revert_covers", "canary"];
 pub const CANARY: &[&str] = &["home_assistant", "unprivileged"];
 pub const LOGIN: &[&str] = &["username", "password"];
+pub const LOG: &[&str] = &["text", "publish_text", "ordinary", "sensitive", "size", "sync"];
+pub const LOG_TEXT: &[&str] = &["default", "voice", "person", "automation", "agent", "policy", "unknown"];
 
 /// All sections, with the name that the documents give them.
 pub const SECTIONS: &[(&str, &[&str])] = &[
@@ -70,4 +73,6 @@ pub const SECTIONS: &[(&str, &[&str])] = &[
     ("home_assistant", HOME_ASSISTANT),
     ("home_assistant.canary", CANARY),
     ("home_assistant.canary.home_assistant", LOGIN),
+    ("log", LOG),
+    ("log.text", LOG_TEXT),
 ];

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use super::reader::{Cursor, Fields, Reader};
 use super::{
     BASE_DEFAULT, Broker, Carrier, Config, HomeAssistant, Log, Remote, STALE_AFTER_DEFAULT_MS, Secret, Tls, checks,
-    devices, entries, home_assistant, keys,
+    devices, entries, home_assistant, keys, log,
 };
 use crate::model::action::FLOOR_DEFAULT;
 use crate::model::glob::Glob;
@@ -62,7 +62,7 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &Cursor<'_>) -> Config {
             .get("home_assistant")
             .map_or_else(HomeAssistant::default, |cursor| home_assistant::read(reader, cursor)),
         data: read_text(reader, &fields, "data").map_or_else(|| PathBuf::from(DATA_DEFAULT), PathBuf::from),
-        log: Log::default(),
+        log: fields.get("log").map_or_else(Log::default, |cursor| log::read(reader, cursor)),
         base,
     };
     let carried = config.home_assistant.channel.as_ref().and_then(|name| config.channels.get_mut(name));

@@ -102,6 +102,13 @@ impl Engine {
         if let Some(reason) = self.wrong_with(answer, &pending) {
             return Err(refusal(reason.to_owned()));
         }
+        // It stays held, and can be approved when the journal works again.
+        let unrecordable = || pending.items().find_map(|item| self.unrecordable(&item.arrival.request));
+        if answer.says == Says::Approve
+            && let Some(reason) = unrecordable()
+        {
+            return Err(refusal(reason));
+        }
         // Last of all: a wrong code counts, and only whoever has the token can bring one.
         if answer.says == Says::Approve {
             self.check_code(turn, &answer.channel, answer.code.as_ref()).map_err(refusal)?;

@@ -104,7 +104,7 @@ impl Engine {
         };
         let (question, asked) = (terms.ask.clone(), channels.clone());
         decision.confirm = Some(ConfirmBy { question: question.clone(), until, channels: asked, joins });
-        let waiting = answer(&decision, arrival.reply.clone(), Some(until));
+        let waiting = answer(turn, &decision, arrival.reply.clone(), Some(until));
         let (id, at_ms) = (decision.id.clone(), turn.at.monotonic_ms);
         let policies = decision.deciding.clone();
         let gathers = can_join(&arrival, &terms);

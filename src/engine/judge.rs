@@ -6,6 +6,7 @@ use std::rc::Rc;
 use jiff::Timestamp;
 
 use super::combine::{self, Combined};
+use super::journal::needs_record;
 use super::{Engine, Turn};
 use crate::model::action::Class;
 use crate::model::decision::{Decision, Enforcement, FactRead, Grade, Opinion, Settlement, Terms, Verdict};
@@ -62,6 +63,11 @@ impl Engine {
 
     /// Lets a request go, stop or wait, as it was judged.
     fn act(&mut self, turn: &mut Turn<'_>, request: &Request, mut judgement: Judgement, arrival: Arrival) {
+        if judgement.applied.verdict != Verdict::Deny
+            && let Some(reason) = self.unrecordable(request)
+        {
+            refuse(&mut judgement, reason);
+        }
         let channels = self.fit_channels(request, &judgement);
         if let (Verdict::Confirm, Some(terms)) = (judgement.applied.verdict, &judgement.applied.terms)
             && let Some(reason) = self.cannot_hold(turn, &arrival, terms, &channels)
@@ -172,6 +178,11 @@ impl Engine {
     /// Lets an allowed request happen, `held_ms` after it came. The record stands before the forward.
     pub(super) fn release(&mut self, turn: &mut Turn<'_>, mut decision: Decision, arrival: Arrival, held_ms: u64) {
         let Arrival { request, held, reply } = arrival;
+        if let Some(reason) = self.unrecordable(&request) {
+            (decision.verdict, decision.applied, decision.reason) = (Verdict::Deny, Verdict::Deny, reason);
+            conclude(turn, decision, reply);
+            return;
+        }
         match held {
             Held::Question | Held::Seen { .. } => conclude(turn, decision, reply),
             Held::Control(control) => {
@@ -182,7 +193,7 @@ impl Engine {
             Held::Command(command) => match self.fresh(command, held_ms) {
                 Some(command) => {
                     let id = decision.id.clone();
-                    let answer = answer(&decision, reply, None);
+                    let answer = answer(turn, &decision, reply, None);
                     record(turn, decision);
                     self.cancel_contrary(turn, &request, &command, &id);
                     self.forward(turn, command, &id, &request);
@@ -202,7 +213,7 @@ impl Engine {
     pub(super) fn forward(&mut self, turn: &mut Turn<'_>, command: Command, decision: &str, request: &Request) {
         self.note_act(turn.at, &command.topic, &command.payload);
         self.await_state(turn, &command, decision, request);
-        let needs_record = request.sensitive && !self.config.is_floor(&request.action);
+        let needs_record = needs_record(&self.config, self.mode(), request);
         turn.effects.push(Effect::Forward(Permit::grant(command, decision, needs_record)));
     }
 
@@ -222,7 +233,7 @@ impl Engine {
 
 /// Records a decision after which nothing is forwarded, and answers whoever waits.
 pub(super) fn conclude(turn: &mut Turn<'_>, decision: Decision, reply: Option<Reply>) {
-    let answer = answer(&decision, reply, None);
+    let answer = answer(turn, &decision, reply, None);
     record(turn, decision);
     turn.effects.extend(answer);
 }
@@ -232,7 +243,12 @@ pub(super) fn record(turn: &mut Turn<'_>, decision: Decision) {
 }
 
 /// The answer to a question. `until` is set while it waits for a confirmation.
-pub(super) fn answer(decision: &Decision, reply: Option<Reply>, until: Option<Timestamp>) -> Option<Effect> {
+pub(super) fn answer(
+    turn: &Turn<'_>,
+    decision: &Decision,
+    reply: Option<Reply>,
+    until: Option<Timestamp>,
+) -> Option<Effect> {
     let reply = reply?;
     let answer = AnswerBody {
         ask: reply.ask.clone(),
@@ -244,7 +260,8 @@ pub(super) fn answer(decision: &Decision, reply: Option<Reply>, until: Option<Ti
         is_final: until.is_none(),
         until,
     };
-    let needs_record = decision.applied == Verdict::Allow && decision.request.sensitive;
+    let needs_record =
+        decision.applied == Verdict::Allow && needs_record(&turn.config, decision.mode, &decision.request);
     Some(Effect::Publish(Publication::Answer { reply, answer, needs_record }))
 }
 
@@ -256,6 +273,14 @@ pub(super) fn deny(judgement: &mut Judgement, reason: &str) {
         judgement.all.verdict = Verdict::Deny;
         judgement.all.reason = format!("{}; {reason}", judgement.all.reason);
     }
+}
+
+/// Turns a judgement into a denial, whatever all opinions say: the request cannot be put on record.
+fn refuse(judgement: &mut Judgement, reason: String) {
+    judgement.applied = Applied { verdict: Verdict::Deny, terms: None };
+    judgement.all.verdict = Verdict::Deny;
+    judgement.all.reason = reason;
+    judgement.all.deciding.clear();
 }
 
 /// How strong a door is.

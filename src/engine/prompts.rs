@@ -145,7 +145,7 @@ mod tests {
     fn each_question_and_each_answer_is_told() {
         let (mut engine, at) = engine("base: h");
         let mut effects = Vec::new();
-        let turn = &mut Turn { at, effects: &mut effects, publishes: 0 };
+        let turn = &mut Turn { at, config: Rc::clone(&engine.config), effects: &mut effects, publishes: 0 };
         engine.change(turn, prompt(at.monotonic_ms, &[], None));
         engine.change(turn, Change::Prompted { id: at.monotonic_ms.to_string(), outcome: Outcome::Approved, at_ms: 0 });
         let told = effects.into_iter().filter_map(|effect| match effect {

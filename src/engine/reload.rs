@@ -48,17 +48,22 @@ impl Engine {
     pub(super) fn restore(&mut self, turn: &mut Turn<'_>) {
         // Before anything that is due ends: silence while nobody could object is no yes.
         self.drop_windows(turn);
-        let mode = self.world.borrow().durable.mode;
-        if mode.is_some_and(|switch| switch.value < self.config.mode) {
-            self.set_mode(turn, self.config.mode, None, "restart");
-        }
-        self.end_loosened_policies(turn, "restart");
-        let is_released = self.world.borrow().durable.relay.is_some_and(|switch| !switch.value);
-        if is_released {
-            self.set_relay(turn, true, None, "restart");
-        }
+        self.end_loosened(turn, "restart");
         self.restore_grants(turn);
         self.end_what_is_due(turn);
         self.judge_pendings_again(turn, "the bridge was restarted", true);
+    }
+
+    /// What stands looser than the configuration falls back to it. What is held is judged again by the caller.
+    pub(super) fn end_loosened(&mut self, turn: &mut Turn<'_>, by: &str) {
+        let mode = self.world.borrow().durable.mode;
+        if mode.is_some_and(|switch| switch.value < self.config.mode) {
+            self.set_mode(turn, self.config.mode, None, by);
+        }
+        self.end_loosened_policies(turn, by);
+        let is_released = self.world.borrow().durable.relay.is_some_and(|switch| !switch.value);
+        if is_released {
+            self.set_relay(turn, true, None, by);
+        }
     }
 }

@@ -10,13 +10,14 @@ use crate::config::Log;
 use crate::model::action::Class;
 
 /// Records about who may do what, besides decisions: they are kept as long as sensitive ones.
-const OF_CONTROL: [&str; 18] = [
+const OF_CONTROL: [&str; 19] = [
     "answer_refused",
     "asked_anew",
     "channel_locked",
     "gap",
     "granted",
     "guarded",
+    "journal",
     "mode_set",
     "muted",
     "noticed",

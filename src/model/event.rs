@@ -427,6 +427,11 @@ pub enum Entry {
     Stopped {
         reason: String,
     },
+    /// The journal cannot be written, for this reason; `None`: it can again.
+    Journal {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<String>,
+    },
     /// Records that could not be written, and are lost.
     Gap {
         lost: u64,

@@ -19,6 +19,9 @@ pub const INTERVAL_S: u64 = 60;
 const SAMPLES_MAX: usize = 4_096;
 /// Problems that are told at one time. Where there are more, the last one says so.
 pub const PROBLEMS_MAX: usize = 64;
+/// What a problem of the journal is about.
+const JOURNAL: &str = "the journal";
+const NOT_WRITTEN: &str = "it cannot be written, so what is sensitive is denied";
 /// Nobody has looked yet.
 const NOT_LOOKED: &str = "nobody has looked yet";
 
@@ -126,6 +129,10 @@ impl Health {
             Entry::Canary { enforcement, reason } => {
                 self.canary = Some(Canary { enforcement: *enforcement, reason: reason.clone() });
                 self.has_news = true;
+            }
+            Entry::Journal { failure } => {
+                let problem = failure.as_ref().map(|reason| format!("{NOT_WRITTEN}: {reason}"));
+                self.problem(JOURNAL, problem.as_deref());
             }
             Entry::Guarded { topic, problem, .. } => self.problem(topic, problem.as_deref()),
             Entry::ChannelLocked { channel, until } => self.locked(channel, *until),
@@ -295,6 +302,10 @@ mod tests {
         health.recorded(AT, &Entry::Canary { enforcement: Enforcement::Proven, reason: "r".to_owned() });
         assert_eq!(report(&health).enforcement, Enforcement::Proven);
         assert!(health.take_news() && !health.take_news());
+        for (failure, told) in [(Some("full"), 1), (None, 0)] {
+            health.recorded(AT, &Entry::Journal { failure: failure.map(str::to_owned) });
+            assert_eq!((health.problems().len(), health.take_news()), (told, true));
+        }
         health.recorded(AT, &guarded("a", None));
         assert!(!health.take_news(), "a topic that is guarded and as it should be is no news");
         for index in 0..PROBLEMS_MAX {

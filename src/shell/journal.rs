@@ -1,6 +1,17 @@
-//! The owner's log, in this form: each record is one line of the program's own log, and nothing is kept on disk.
+//! The owner's log: on disk, where it is kept (`writer`), and as lines of the program's own log.
 //!
-//! For people the line says what happened; for machines the record's JSON stands beside it, whole.
+//! Of those, the line for people says what happened; for machines the record's JSON stands beside it. Neither says more
+//! than what may leave the house (`journal::told`): whoever calls `Journal::write` sees to that.
+
+pub mod disk;
+pub mod prune;
+pub(super) mod records;
+pub mod segments;
+pub mod upkeep;
+mod waiting;
+pub mod writer;
+
+pub use waiting::{WAITING_BYTES_MAX, WAITING_MAX};
 
 use crate::model::event::Record;
 use crate::shell::lines::{self, Palette};
@@ -8,7 +19,7 @@ use crate::shell::lines::{self, Palette};
 /// The field with a record's JSON, which is sent as a text.
 pub const RECORD_FIELD: &str = "record";
 
-/// Writes records.
+/// Writes records into the program's own log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Journal {
     /// One line for people.

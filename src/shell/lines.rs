@@ -262,6 +262,11 @@ pub fn record(record: &Record, palette: &Palette, zone: Option<&TimeZone>) -> (b
             format!("hushgate {} starts, mode {}, revision {}", harmless(version), mode.name(), harmless(revision)),
         ),
         Entry::Stopped { reason } => (false, format!("hushgate ends: {}", harmless(reason))),
+        Entry::Journal { failure: Some(reason) } => {
+            let reason = harmless(reason);
+            (true, format!("the journal cannot be written{SEPARATOR}{reason}; what is sensitive is denied"))
+        }
+        Entry::Journal { failure: None } => (false, "the journal can be written again".to_owned()),
         Entry::Gap { lost, since, reason } => {
             let what = format!("{lost} records since {}", moment(since, zone));
             (true, about("lost", &what, reason))

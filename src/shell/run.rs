@@ -14,6 +14,8 @@ use super::canary::Rounds;
 use super::clock::Clock;
 use super::health::{self, Health};
 use super::journal::Journal;
+use super::journal::prune::Plan;
+use super::journal::records::Records;
 use super::link::{Lane, Link, LinkEvent, LinkSettings, Undelivered};
 use super::reload::PolicyWatch;
 use super::renewal::Renewal;
@@ -22,6 +24,8 @@ use super::store::{Opened, Store, Trouble};
 use super::{files, link};
 use crate::bridge::{Bridge, Output, Setup};
 use crate::config::{Broker, Config, Remote};
+use crate::journal::chain;
+use crate::journal::told;
 use crate::model::durable::Change;
 use crate::model::event::{Entry, Event, Record, Refusal};
 use crate::model::message::Message;
@@ -66,6 +70,7 @@ pub struct Run {
     link: Link,
     watch: PolicyWatch,
     journal: Journal,
+    records: Records,
     health: Health,
     renewal: Renewal,
     store: Store,
@@ -118,6 +123,7 @@ impl Run {
             Broker::Remote(remote) => remote.clone(),
             Broker::Embedded { .. } => return Err(StartError::Configuration(NO_BROKER.to_owned())),
         };
+        let records = Records::new(&config, seeds);
         let canary = Rounds::new(remote.clone(), &config, seeds.jitter);
         let link = connect(&config, &bridge, remote, seeds.jitter).map_err(StartError::Configuration)?;
         Ok(Run {
@@ -127,6 +133,7 @@ impl Run {
             link,
             watch,
             journal,
+            records,
             health,
             renewal: Renewal::default(),
             store,
@@ -153,9 +160,12 @@ impl Run {
         let (mut armed_ms, mut is_armed) = (None, false);
         let mut health = tokio::time::interval(Duration::from_secs(health::INTERVAL_S));
         let mut is_health_soon = false;
+        let (revision, mode) = (self.bridge.engine().revision().to_owned(), self.bridge.engine().mode());
+        self.record(Entry::Started { version: env!("CARGO_PKG_VERSION").to_owned(), revision, mode });
         let mut at_once = 0;
         // The bridge has told the state of everything before there was a link.
         self.carry_out();
+        self.tell_head();
         loop {
             // Commands first: one that has come is judged, and what it lets go leaves, before anything is said of it.
             if at_once < MESSAGES_AT_ONCE_MAX
@@ -203,6 +213,7 @@ impl Run {
                     // A day may have ended in a quiet house.
                     self.tell(Event::Tick);
                     self.store.pass_time(self.clock.now());
+                    self.look_after_journal();
                     self.tell_health();
                     None
                 }
@@ -212,6 +223,10 @@ impl Run {
                 }
                 found = self.canary.next(|| self.bridge.engine().registry().guarded_topics()) => {
                     self.tell(found);
+                    None
+                }
+                plan = self.records.upkeep.next(|| self.clock.now().utc) => {
+                    self.pruned(plan);
                     None
                 }
                 () = stop.as_mut() => Some(Ended::Stopped),
@@ -294,19 +309,77 @@ impl Run {
     /// with records and publications alone, so this ends.
     fn carry_out(&mut self) {
         let mut outputs = std::mem::take(&mut self.outputs);
+        let records = outputs.iter().filter_map(|output| match output {
+            Output::Journal(record) => Some(&**record),
+            _ => None,
+        });
+        let mut recorded = self.write(records);
         let mut lost = Vec::new();
         for output in outputs.drain(..) {
             match output {
-                Output::Journal(record) => self.write(&record),
+                Output::Journal(_) => {}
                 Output::Store(change) => self.keep(change),
-                Output::Forward(permit) => lost.extend(self.link.send(Lane::Forward, permit.into_message()).err()),
-                Output::Send(message) | Output::SendRecorded(message) => self.send(message),
+                Output::Forward(permit) => {
+                    let topic = permit.topic();
+                    let is_recorded = if permit.needs_record() { self.records.surely(&mut recorded) } else { Ok(()) };
+                    lost.extend(match is_recorded {
+                        Ok(()) => self.link.send(Lane::Forward, permit.into_message()).err(),
+                        Err(reason) => Some(Undelivered { lane: Lane::Forward, topic: topic.to_owned(), reason }),
+                    });
+                }
+                Output::Send(message) => self.send(message),
+                Output::SendRecorded(message) => match self.records.surely(&mut recorded) {
+                    Ok(()) => self.send(message),
+                    Err(reason) => lost.push(Undelivered { lane: Lane::Publication, topic: message.topic, reason }),
+                },
             }
         }
         // The allocation is kept for the next message.
         self.outputs = outputs;
         for undelivered in lost {
             self.undelivered(undelivered);
+        }
+        self.tell_journal();
+    }
+
+    /// Tells the bridge when the journal begins to fail, and when it works again. What the bridge says of it is written at
+    /// once; where that turns the tide, it is told the next time.
+    fn tell_journal(&mut self) {
+        if let Some(event) = self.records.news() {
+            self.tell(event);
+            self.records.told();
+        }
+    }
+
+    /// Once a minute: what could not be written is tried again, and at a new day the head of the chain is told.
+    fn look_after_journal(&mut self) {
+        // Whether it fails is told from what the writer then says of itself.
+        self.records.writer.retry(self.clock.now().utc).unwrap_or_default();
+        self.tell_journal();
+        if self.records.is_new_day(self.clock.now().utc) {
+            self.tell_head();
+        }
+    }
+
+    fn tell_head(&mut self) {
+        if let Some(head) = self.records.writer.head() {
+            let message = self.bridge.journal_head(head.seq, &chain::hexadecimal(&head.chain), head.at);
+            self.send(message);
+        }
+    }
+
+    /// Old records were taken out. Segments go only when the journal says so.
+    fn pruned(&mut self, plan: Result<Plan, String>) {
+        match plan {
+            Ok(plan) => {
+                if let Some(entry) = plan.entry() {
+                    self.record(entry);
+                }
+                if !plan.remove.is_empty() && self.records.writer.failure().is_none() {
+                    self.records.upkeep.remove(plan.remove);
+                }
+            }
+            Err(error) => tracing::error!("{error}; the next attempt is tomorrow"),
         }
     }
 
@@ -354,12 +427,22 @@ impl Run {
 
     fn record(&mut self, entry: Entry) {
         let record = Record { at: self.clock.now().utc, entry };
-        self.write(&record);
+        // Nothing waits for this record; the bridge is told after the next batch that the journal fails.
+        self.write([&record]).unwrap_or_default();
     }
 
-    fn write(&mut self, record: &Record) {
-        self.health.recorded(record.at, &record.entry);
-        self.journal.write(record);
+    /// Writes records down, with one write, and tells of them in the program's own log.
+    fn write<'r>(&mut self, records: impl IntoIterator<Item = &'r Record, IntoIter: Clone>) -> Result<(), String> {
+        let records = records.into_iter();
+        if records.clone().next().is_none() {
+            return Ok(());
+        }
+        let written = self.records.writer.write(self.clock.now().utc, records.clone());
+        for record in records {
+            self.health.recorded(record.at, &record.entry);
+            self.journal.write(&told::told(record, &self.config.log));
+        }
+        written
     }
 
     fn tell_health(&mut self) {
@@ -379,6 +462,15 @@ impl Run {
         // After a takeover the retained status is the other bridge's.
         // Where there is no connection, the last will has said it.
         let says_farewell = ended == Ended::Stopped && self.link.is_up();
+        let reason = match &ended {
+            Ended::Stopped => "it was asked to",
+            Ended::Refused { reason, .. } => reason,
+            Ended::TakenOver => "another bridge has taken this base",
+        };
+        self.record(Entry::Stopped { reason: reason.to_owned() });
+        if says_farewell {
+            self.tell_head();
+        }
         let last = if says_farewell { vec![self.bridge.offline()] } else { Vec::new() };
         // The folder may be the other bridge's by now, and the times of its run are not those of this one.
         let keeps = ended != Ended::TakenOver;
@@ -391,7 +483,9 @@ impl Run {
             let record = Record { at: self.clock.now().utc, entry };
             self.health.recorded(record.at, &record.entry);
             self.journal.write(&record);
+            self.records.writer.write(record.at, [&record]).unwrap_or_default();
         }
+        self.records.writer.sync().unwrap_or_default();
         ended
     }
 }

@@ -6,6 +6,8 @@ use crate::engine::BootSeed;
 #[expect(missing_debug_implementations, reason = "the boot seed is a secret: confirmation tokens are derived from it")]
 pub struct Seeds {
     pub boot: BootSeed,
+    /// For the salts of the journal.
+    pub salts: [u8; 32],
     /// For the jitter of reconnections; no secret, and independent of the boot seed.
     pub jitter: u64,
 }
@@ -15,7 +17,7 @@ pub struct Seeds {
 /// # Errors
 /// The system has no entropy to give. Without it confirmation tokens could be guessed, so the bridge must not start.
 pub fn draw() -> Result<Seeds, String> {
-    Ok(Seeds { boot: bytes()?, jitter: u64::from_le_bytes(bytes()?) })
+    Ok(Seeds { boot: bytes()?, salts: bytes()?, jitter: u64::from_le_bytes(bytes()?) })
 }
 
 /// Random bytes: for a salt, or for a new secret.

@@ -31,7 +31,7 @@ pub struct Subscription {
 
 /// The bridge's own topics that others write, or might forge. `info` first: whether another bridge has taken the base
 /// must be known before this one announces itself.
-const OWN: [&str; 17] = [
+const OWN: [&str; 18] = [
     "info",
     "gate/#",
     "ask/#",
@@ -44,6 +44,7 @@ const OWN: [&str; 17] = [
     "grant/#",
     "pending/#",
     "act",
+    "journal",
     "state/#",
     "twin/#",
     "homeassistant/#",

@@ -48,6 +48,14 @@ impl Engine {
         let pending = self.world.borrow().durable.pendings.get(id).cloned();
         let Some(pending) = pending else { return };
         let mut judged: Vec<Judged> = pending.items().map(|item| self.judge_item_again(turn, item, afresh)).collect();
+        // It stays held while the journal fails: what would let it go now may do so later.
+        let cannot_go = |judged: &Judged| {
+            judged.judgement.applied.verdict == Verdict::Allow
+                && self.unrecordable(&judged.item.arrival.request).is_some()
+        };
+        if judged.iter().any(cannot_go) {
+            return;
+        }
         let mut together = together(&judged);
         if together.as_ref().is_some_and(|(_, channels)| channels.is_empty()) {
             together = None;

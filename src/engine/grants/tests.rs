@@ -63,7 +63,7 @@ fn one_grant_more_than_can_stand_is_refused_until_one_is_revoked() {
     assert_eq!(entries(&mut engine, asked("one more")), full);
     // The table may have filled while the question was open.
     let mut effects = Vec::new();
-    let turn = &mut Turn { at: NOW, effects: &mut effects, publishes: 0 };
+    let turn = &mut Turn { at: NOW, config: Rc::clone(&engine.config), effects: &mut effects, publishes: 0 };
     let until = Some(Until::Utc(NOW.plus_ms(60_000).utc));
     let Control::Grant { channel, action, target, for_ms, .. } = asked("late") else { panic!("a grant") };
     engine.grant(turn, Control::Grant { channel, action, target, for_ms, until }, "d1");

@@ -32,6 +32,7 @@ pub(super) struct Problems {
     locked: BTreeMap<String, Timestamp>,
     overheard: BTreeMap<String, String>,
     wrong_clock: Option<Timestamp>,
+    no_journal: Option<String>,
 }
 
 impl Problems {
@@ -68,6 +69,7 @@ impl Problems {
                     self.forged.pop_front();
                 }
             }
+            Entry::Journal { failure } => self.no_journal.clone_from(failure),
             Entry::ChannelLocked { channel, until } => {
                 self.locked.insert(channel.clone(), *until);
             }
@@ -117,6 +119,9 @@ impl Problems {
     }
 
     fn reasons(&self) -> Vec<String> {
+        let journal = self.no_journal.iter();
+        let journal =
+            journal.map(|reason| format!("the journal cannot be written, so what is sensitive is denied: {reason}"));
         let enforced = self.not_enforced.iter().map(|reason| format!("the way around the bridge is open: {reason}"));
         let clock = self.wrong_clock.iter().map(|utc| format!("the clock cannot be right: it shows {utc}"));
         let loaded = self.not_loaded.iter().map(|error| format!("new policies were not loaded: {error}"));
@@ -129,7 +134,8 @@ impl Problems {
         let locked = locked
             .map(|(channel, until)| format!("too many wrong codes: the channel `{channel}` is locked until {until}"));
         let overheard = self.overheard.iter().map(|(channel, problem)| format!("the channel `{channel}`: {problem}"));
-        let all = enforced
+        let all = journal
+            .chain(enforced)
             .chain(locked)
             .chain(overheard)
             .chain(clock)
