@@ -132,6 +132,8 @@ fn records_are_chosen_by_what_they_are() {
     ] {
         assert_eq!(numbers(&arguments), expected, "{arguments:?}");
     }
+    let (code, _, error) = failed(&journal, &["--record", "mute"]);
+    assert_eq!((code, error.contains("did you mean `muted`?")), (Some(2), true), "{error}");
     let (code, _, error) = failed(&journal, &["--since", "someday"]);
     assert_eq!(code, Some(2));
     assert!(error.contains("expected a moment, found `someday`") && error.contains("help: write `1d`"), "{error}");

@@ -135,6 +135,8 @@ impl Example {
                 target: None,
                 policies: Vec::new(),
                 outcome: serde_json::from_value(json!(outcome)).expect("an outcome"),
+                joined: Vec::new(),
+                ended_ms: None,
             };
             world.durable.apply(Change::Prompt { prompt });
         }

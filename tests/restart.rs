@@ -1,7 +1,7 @@
 //! What outlives the process, through the file and back: random states, random absences, clocks that are right and wrong.
 //!
 //! `HUSHGATE_SEED` chooses another run.
-#![expect(clippy::expect_used, clippy::panic, reason = "a test fails by a panic, also in the functions that help it")]
+#![expect(clippy::expect_used, reason = "a test fails by a panic, also in the functions that help it")]
 #![expect(clippy::disallowed_methods, reason = "the seed comes from the environment")]
 
 use std::collections::BTreeMap;
@@ -10,9 +10,9 @@ use std::rc::Rc;
 use fastrand::Rng;
 use hushgate::bridge::{Bridge, Output, Setup};
 use hushgate::config::{self, Config, NoSecrets};
-use hushgate::model::decision::Outcome;
+use hushgate::model::decision::{Outcome, Verdict};
 use hushgate::model::durable::{Away, Change, Codes, Durable, Grant, Memory, Mute, Prompt, Switch};
-use hushgate::model::event::{Event, PolicySource};
+use hushgate::model::event::{Entry, Event, PolicySource};
 use hushgate::model::message::Message;
 use hushgate::model::mode::Mode;
 use hushgate::model::time::At;
@@ -57,9 +57,13 @@ impl House {
     }
 
     fn start(&mut self, saved: Option<(Durable, At)>, now: At) -> Run {
+        self.start_with(RULE, saved, now)
+    }
+
+    fn start_with(&mut self, rule: &str, saved: Option<(Durable, At)>, now: At) -> Run {
         self.runs = self.runs.wrapping_add(1);
         let sources =
-            vec![PolicySource { name: "rule".to_owned(), file: "rule.rhai".to_owned(), text: RULE.to_owned() }];
+            vec![PolicySource { name: "rule".to_owned(), file: "rule.rhai".to_owned(), text: rule.to_owned() }];
         let config = Rc::clone(&self.config);
         let setup = Setup { config, sources, seed: [self.runs; 32], stopwatch: None, saved };
         let mut out = Vec::new();
@@ -117,8 +121,10 @@ fn change(random: &mut Rng, now: At) -> Change {
                 asker: "kitchen".to_owned(),
                 action: "lock.unlock".to_owned(),
                 target: None,
+                joined: Vec::new(),
                 policies: Vec::new(),
                 outcome: random.bool().then_some(Outcome::Rejected),
+                ended_ms: random.bool().then_some(now.monotonic_ms),
             };
             Change::Prompt { prompt }
         }
@@ -244,4 +250,31 @@ fn whatever_the_clock_shows_nothing_leaves_and_no_mute_ends_early() {
         assert_eq!(forwards(&run.out), 0, "{context}: silence is no yes after a restart");
         assert!(run.bridge.engine().durable().pendings.is_empty(), "{context}");
     }
+}
+
+#[test]
+fn what_the_rules_allow_now_does_not_go_by_itself() {
+    let mut house = House::new();
+    let (saved, mut out) = (at(0, 0), Vec::new());
+    let mut run = house.start(None, saved);
+    run.bridge.message(saved, &Message::live("hushgate/gate/kitchen/unlock/front", "now"), &mut out);
+    let kept = run.bridge.engine().durable();
+    assert_eq!(kept.pendings.len(), 1);
+    let rule = "const ACTIONS = [\"lock.*\"];\nfn on_request(request) { allow(\"anybody may\") }";
+    let mut run = house.start_with(rule, Some((kept, saved)), at(5, 1));
+    let told = |output: &Output| match output {
+        Output::Journal(record) => match &record.entry {
+            Entry::Decision { decision } => Some((decision.applied, decision.reason.clone())),
+            _ => None,
+        },
+        _ => None,
+    };
+    let decisions: Vec<(Verdict, String)> = run.out.iter().filter_map(told).collect();
+    let reason =
+        "the bridge was restarted: anybody may; nobody knows what became of it before, so it does not go by itself";
+    assert_eq!(decisions, [(Verdict::Deny, reason.to_owned())]);
+    assert_eq!(forwards(&run.out), 0);
+    // What is asked from now on is judged as the rules say.
+    run.bridge.message(at(6, 1), &Message::live("hushgate/gate/kitchen/unlock/front", "now"), &mut run.out);
+    assert_eq!(forwards(&run.out), 1);
 }

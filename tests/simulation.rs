@@ -14,6 +14,8 @@
 mod house;
 #[path = "simulation/oracle.rs"]
 mod oracle;
+#[path = "simulation/questions.rs"]
+mod questions;
 #[path = "simulation/rules.rs"]
 mod rules;
 #[path = "simulation/watch.rs"]

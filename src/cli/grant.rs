@@ -120,9 +120,9 @@ async fn grant(arguments: &GrantArguments, config: &Config) -> Exit {
     visitor.leave().await;
     match told {
         Ok(Told::Granted { id, until }) => {
-            let (channel, action) = (harmless(&arguments.channel), harmless(&arguments.action));
-            let until = moment(&until, Some(&TimeZone::system()));
-            terminal::print_line(&format!("granted to {channel}: {action} until {until}"));
+            let GrantArguments { channel, action, target, .. } = arguments;
+            let granted = granted(channel, action, target.as_deref(), &until, &TimeZone::system());
+            terminal::print_line(&format!("granted to {granted}"));
             terminal::say(&format!("`hushgate revoke {}` ends it before", harmless(&id)));
             Exit::Done
         }
@@ -222,10 +222,14 @@ fn standing(config: &Config, stored: &[Message]) -> Vec<Standing> {
 }
 
 fn line(grant: &Standing, zone: &TimeZone) -> String {
-    let target = grant.target.as_ref().map(|target| format!(" {}", harmless(target))).unwrap_or_default();
-    let (channel, action) = (harmless(&grant.channel), harmless(&grant.action));
-    let until = moment(&grant.until, Some(zone));
-    format!("{}  {channel}: {action}{target} until {until}", harmless(&grant.id))
+    let Standing { id, channel, action, target, until } = grant;
+    format!("{}  {}", harmless(id), granted(channel, action, target.as_deref(), until, zone))
+}
+
+/// Who may do what until when.
+fn granted(channel: &str, action: &str, target: Option<&str>, until: &Timestamp, zone: &TimeZone) -> String {
+    let target = target.map(|target| format!(" {}", harmless(target))).unwrap_or_default();
+    format!("{}: {}{target} until {}", harmless(channel), harmless(action), moment(until, Some(zone)))
 }
 
 #[cfg(test)]

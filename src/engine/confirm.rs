@@ -98,7 +98,10 @@ impl Engine {
         let own_until = turn.at.plus_ms(terms.within_ms);
         let until = open.as_ref().map_or(own_until.utc, |open| open.until);
         let joins = open.as_ref().map(|open| open.id.clone());
-        let channels = open.as_ref().map_or_else(|| channels.clone(), |open| common(&open.channels, &channels));
+        let channels = match &open {
+            Some(open) => common(&open.channels, &channels),
+            None => channels,
+        };
         let (question, asked) = (terms.ask.clone(), channels.clone());
         decision.confirm = Some(ConfirmBy { question: question.clone(), until, channels: asked, joins });
         let waiting = answer(turn, &decision, arrival.reply.clone(), Some(until));

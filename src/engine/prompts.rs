@@ -85,7 +85,19 @@ mod tests {
     fn prompt(at_ms: u64, policies: &[&str], outcome: Option<Outcome>) -> Change {
         let (id, asker, action) = (at_ms.to_string(), String::new(), "lock.unlock".to_owned());
         let policies = policies.iter().map(|policy| (*policy).to_owned()).collect();
-        Change::Prompt { prompt: Prompt { id, at_ms, asker, action, target: None, policies, outcome } }
+        Change::Prompt {
+            prompt: Prompt {
+                id,
+                at_ms,
+                asker,
+                action,
+                target: None,
+                joined: Vec::new(),
+                policies,
+                outcome,
+                ended_ms: None,
+            },
+        }
     }
 
     #[test]
@@ -135,7 +147,7 @@ mod tests {
         let mut effects = Vec::new();
         let turn = &mut Turn { at, config: Rc::clone(&engine.config), effects: &mut effects, publishes: 0 };
         engine.change(turn, prompt(at.monotonic_ms, &[], None));
-        engine.change(turn, Change::Prompted { id: at.monotonic_ms.to_string(), outcome: Outcome::Approved });
+        engine.change(turn, Change::Prompted { id: at.monotonic_ms.to_string(), outcome: Outcome::Approved, at_ms: 0 });
         let told = effects.into_iter().filter_map(|effect| match effect {
             Effect::Publish(Publication::Prompts(counts)) => Some((counts.today, counts.approval_rate)),
             _ => None,

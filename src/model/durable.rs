@@ -291,9 +291,14 @@ pub enum Change {
     Revoke {
         id: String,
     },
-    /// A question is put to people, or others have joined it.
+    /// A question is put to people.
     Prompt {
         prompt: Prompt,
+    },
+    /// A request for another target has joined it.
+    PromptJoined {
+        id: String,
+        target: String,
     },
     /// It is over.
     Prompted {
@@ -357,8 +362,13 @@ impl Durable {
                 self.grants.remove(&id);
             }
             Change::Prompt { prompt } => self.remember_prompt(prompt),
+            Change::PromptJoined { id, target } => {
+                if let Some(prompt) = self.latest_prompt(&id) {
+                    prompt.joined.push(target);
+                }
+            }
             Change::Prompted { id, outcome, at_ms } => {
-                if let Some(prompt) = self.prompts.iter_mut().rev().find(|prompt| prompt.id == id) {
+                if let Some(prompt) = self.latest_prompt(&id) {
                     (prompt.outcome, prompt.ended_ms) = (Some(outcome), Some(at_ms));
                 }
             }
@@ -368,12 +378,12 @@ impl Durable {
         }
     }
 
+    fn latest_prompt(&mut self, id: &str) -> Option<&mut Prompt> {
+        self.prompts.iter_mut().rev().find(|prompt| prompt.id == id)
+    }
+
     /// What is older than anybody asks for goes first, then the oldest.
     fn remember_prompt(&mut self, prompt: Prompt) {
-        if let Some(known) = self.prompts.iter_mut().rev().find(|known| known.id == prompt.id) {
-            *known = prompt;
-            return;
-        }
         let since_ms = prompt.at_ms.saturating_sub(PROMPTS_KEPT_MS);
         while self.prompts.front().is_some_and(|oldest| oldest.at_ms < since_ms || self.prompts.len() >= PROMPTS_MAX) {
             self.prompts.pop_front();
@@ -470,8 +480,8 @@ mod tests {
         let request = serde_json::json!({"action": "lock.unlock", "source": {"kind": "voice"}, "door": "gate"});
         let arrival = serde_json::json!({"request": request, "held": "question", "reply": null});
         let value = serde_json::json!({
-            "id": "1", "first": {"id": "1", "arrival": arrival}, "terms": Terms::new("?".to_owned()), "question": "?",
-            "tokens": {}, "round": 0, "opened_ms": at_ms, "asked_ms": at_ms, "expires_ms": at_ms, "ask_ms": at_ms,
+            "id": "1", "first": {"id": "1", "arrival": arrival, "question": "?", "at_ms": at_ms}, "terms": Terms::new("?".to_owned()), "question": "?",
+            "channels": [], "tokens": {}, "round": 0, "opened_ms": at_ms, "asked_ms": at_ms, "expires_ms": at_ms, "ask_ms": at_ms,
             "noticed_ms": at_ms, "until": At::UTC_MIN,
         });
         serde_json::from_value(value).expect("a pending")
@@ -485,7 +495,7 @@ mod tests {
         let mute = Mute { until_ms, until, reason: text(), by: text() };
         let grant = Grant { channel: text(), action: text(), target: None, until_ms, until, by: text() };
         let memory = Memory { counters: [(text(), [at_ms].into())].into(), values: BTreeMap::new() };
-        let prompt = serde_json::json!({"id": "1", "at_ms": at_ms, "asker": "a", "action": "a"});
+        let prompt = serde_json::json!({"id": "1", "at_ms": at_ms, "asker": "a", "action": "a", "ended_ms": at_ms});
         Durable {
             pendings: [(text(), pending(at_ms))].into(),
             mutes: [(text(), mute)].into(),

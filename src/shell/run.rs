@@ -506,7 +506,9 @@ impl Run {
             self.tell_head();
         }
         let last = if says_farewell { vec![self.bridge.offline()] } else { Vec::new() };
-        if let Err(problem) = self.store.close(self.clock.now()).await {
+        // The folder may be the other bridge's by now, and the times of its run are not those of this one.
+        let keeps = ended != Ended::TakenOver;
+        if keeps && let Err(problem) = self.store.close(self.clock.now()).await {
             tracing::error!("{problem}");
         }
         let link = self.link;

@@ -40,7 +40,7 @@ fn the_sitter_gets_in_for_a_while(kind: Kind) {
 
     let (code, granted, error) = said(&answered(&broker, &house, &grant, "approve"));
     assert_eq!(code, Some(0), "{error}");
-    assert!(granted.starts_with("granted to panel: lock.unlock until "), "{granted}");
+    assert!(granted.starts_with("granted to panel: lock.unlock door until "), "{granted}");
     // The request itself lies there too, on `grant/set`.
     let state = panel.expect_where("hushgate/grant/+", |message| !message.topic.ends_with("/set"));
     let id = state.topic.rsplit('/').next().expect("an id").to_owned();

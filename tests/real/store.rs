@@ -27,6 +27,7 @@ fn a_damaged_file_is_put_aside_and_told(kind: Kind) {
     let mut owner = Client::connect(&broker, &["hushgate/health", "lights/+/set"]);
     let mut bridge = house.open(&broker);
     bridge.expect_log(&["ERROR", "state.db` is damaged", "counts as accepted"]);
+    bridge.expect_log(&["WARN", "put aside", "state.db", "is damaged"]);
     let health = owner.expect_where("hushgate/health", |health| !health.retain).json();
     let problem = health["problems"][0]["problem"].as_str().expect("a text");
     assert!(problem.contains("is damaged") && problem.contains("hushgate doctor"), "{problem}");

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use hushgate::bridge::{Bridge, Output, Setup};
 use hushgate::config::{self, Config, Secrets};
+use hushgate::model::control::Says;
 use hushgate::model::durable::Durable;
 use hushgate::model::event::{Event, PolicySource};
 use hushgate::model::message::{self, Message, Qos};
@@ -24,7 +25,7 @@ const STREAM: &str = "home_assistant: {eventstream: events}\n";
 const ENTITIES: &str = "commands:\n  - {topic: \"entities/{name}/set\", action: light.turn_on, target: \"x.{name}\"}\n";
 /// How often the durable state is held against the one rebuilt from its changes.
 const MIRROR_EVERY_STEPS: u64 = 64;
-const LETTERS: &[u8] = b"acdepxxx";
+const LETTERS: &[u8] = b"acdepggwwxxx";
 const CHANNELS: &[&str] = &["phone", "panel", "kitchen", "bedroom", "doorbell"];
 
 struct NoSecrets;
@@ -131,9 +132,12 @@ impl House {
         format!("{letter}{}", self.trace.step)
     }
 
+    /// A command for the opposite of what waits, or for something new.
     fn gate(&mut self) {
+        let waiting = if self.random.u32(0..6) == 0 { self.opposite() } else { None };
         let target = self.target();
         let (topic, payload) = match self.random.u32(0..9) {
+            _ if let Some(opposite) = waiting => opposite,
             0 | 1 => (format!("locks/{target}/set"), "UNLOCK"),
             2 => (format!("locks/{target}/set"), "LOCK"),
             3 => (format!("lights/{target}/set"), "ON"),
@@ -153,12 +157,30 @@ impl House {
             return self.message(&message, &Cause::Inert);
         }
         let expires_ms = expiry_s.map(|expiry_s| self.at.monotonic_ms + u64::from(expiry_s) * 1_000);
-        self.oracle.commands.insert(topic, Command::new(payload, expires_ms));
-        self.message(&message, &Cause::Gate);
+        self.oracle.commands.insert(topic.clone(), Command::new(payload, expires_ms));
+        self.message(&message, &Cause::Gate { topic });
+    }
+
+    /// A command on another topic of a target of which something waits.
+    fn opposite(&mut self) -> Option<(String, &'static str)> {
+        let items: Vec<_> = self.oracle.pendings.values().flat_map(|pending| &pending.items).collect();
+        let item = items.get(self.random.usize(0..items.len().max(1)))?;
+        let (topic, payload) = match item.action.as_str() {
+            "lock.unlock" => (format!("locks/{}/set", item.target), "LOCK"),
+            "light.toggle" => (format!("lights/{}/set", item.target), "ON"),
+            "light.turn_on" => (format!("kitchen/light/{}", item.target), "now"),
+            _ => return None,
+        };
+        (!self.oracle.commands.contains_key(&topic) && !item.target.contains('.')).then_some((topic, payload))
     }
 
     fn ask(&mut self) {
-        let target = self.target();
+        // Often the same, so that somebody has enough of it.
+        let target = match self.random.u32(0..4) {
+            0 => "c-again".to_owned(),
+            1 => "x-again".to_owned(),
+            _ => self.target(),
+        };
         let action = ["lock.unlock", "light.turn_on", "notify.send_message"][self.random.usize(0..3)];
         let channel = ["", "/panel", "/assistant", "/kitchen"][self.random.usize(0..4)];
         let id = self.trace.step;
@@ -211,21 +233,23 @@ impl House {
                 self.message(&Message::live("events", sentence), &Cause::Other);
                 self.message(&Message::live("events", call(&format!("x.{target}"))), &Cause::Other);
                 self.oracle.commands.insert(topic.clone(), Command::new("ON", None));
-                self.message(&Message::live(format!("hushgate/gate/{topic}"), "ON"), &Cause::Gate);
+                self.message(&Message::live(format!("hushgate/gate/{topic}"), "ON"), &Cause::Gate { topic });
             }
         }
     }
 
     fn answer(&mut self) {
-        let approve = self.random.u32(0..3) > 0;
-        let word = if approve { "approve" } else { "reject" };
+        let says = [Says::Approve, Says::Approve, Says::Reject, Says::Seen][self.random.usize(0..4)];
+        let word = says.name();
         let open = self.oracle.pendings.len();
         let (pending, channel, token, right) = if open > 0 && self.random.u32(0..4) > 0 {
             let index = self.random.usize(0..open);
             let (id, pending) = self.oracle.pendings.iter().nth(index).expect("within its length");
-            let index = self.random.usize(0..pending.tokens.len());
-            let (channel, token) = pending.tokens.iter().nth(index).expect("within its length");
+            let index = self.random.usize(0..pending.tokens.len().max(1));
+            let (nobody, nothing) = ("phone".to_owned(), "0".repeat(32));
+            let (channel, token) = pending.tokens.iter().nth(index).unwrap_or((&nobody, &nothing));
             match self.random.u32(0..8) {
+                _ if pending.tokens.is_empty() => (id.clone(), nobody, nothing, false),
                 0 => (id.clone(), channel.clone(), "0".repeat(32), false),
                 1 => {
                     let other = CHANNELS[self.random.usize(0..CHANNELS.len())];
@@ -246,7 +270,7 @@ impl House {
         }
         self.old_tokens.push((pending.clone(), channel.clone(), token.clone()));
         let message = Message::live(format!("hushgate/confirm/{channel}/{pending}"), format!("{word} {token}"));
-        self.message(&message, &Cause::Answer { pending, approve, right });
+        self.message(&message, &Cause::Answer { pending, says, right });
     }
 
     fn fact(&mut self) {

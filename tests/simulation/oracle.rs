@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hushgate::model::control::Says;
 use hushgate::model::decision::{Decision, Enforcement, Grade, Outcome, Settlement, Verdict};
 use hushgate::model::event::{Entry, Record};
 use hushgate::model::message::Message;
@@ -12,6 +13,7 @@ use hushgate::model::permit::Permit;
 use hushgate::model::request::Door;
 use hushgate::model::time::At;
 
+use super::questions::{Item, Pending, Prompts, evidence, is_contrary, joinable};
 use super::rules;
 use super::watch::{Seen, Trace};
 
@@ -25,11 +27,13 @@ const REVERT_WINDOW_MS: u64 = 10 * 60_000;
 /// What is being done to the bridge.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Cause {
-    Gate,
+    Gate {
+        topic: String,
+    },
     /// `right`: it must count.
     Answer {
         pending: String,
-        approve: bool,
+        says: Says,
         right: bool,
     },
     Mute {
@@ -65,19 +69,6 @@ impl Command {
     }
 }
 
-/// A held request.
-#[derive(Debug)]
-pub(crate) struct Pending {
-    /// Where a command is held, and not a question or a control.
-    topic: Option<String>,
-    asker: String,
-    action: String,
-    target: String,
-    panel_may_answer: bool,
-    until_ms: u64,
-    pub(crate) tokens: BTreeMap<String, String>,
-}
-
 #[derive(Debug)]
 pub(crate) struct Oracle {
     pub(crate) mode: Mode,
@@ -85,6 +76,7 @@ pub(crate) struct Oracle {
     switches: BTreeMap<String, bool>,
     pub(crate) commands: BTreeMap<String, Command>,
     pub(crate) pendings: BTreeMap<String, Pending>,
+    prompts: Prompts,
     pub(crate) muted: BTreeMap<String, u64>,
     /// There is no connection. What a speaker is told now is lost, so it must be told again.
     away: bool,
@@ -102,6 +94,8 @@ pub(crate) struct Oracle {
     told_muted: BTreeSet<String>,
     asked_anew: BTreeSet<String>,
     settled: BTreeSet<String>,
+    /// Commands that were let go: action and target.
+    left: Vec<(String, String)>,
     refused_answers: usize,
     connected: bool,
     has_forwarded: bool,
@@ -116,6 +110,7 @@ impl Oracle {
             switches: BTreeMap::new(),
             commands: BTreeMap::new(),
             pendings: BTreeMap::new(),
+            prompts: Prompts::default(),
             muted: BTreeMap::new(),
             away: true,
             owed: BTreeSet::new(),
@@ -128,6 +123,7 @@ impl Oracle {
             told_muted: BTreeSet::new(),
             asked_anew: BTreeSet::new(),
             settled: BTreeSet::new(),
+            left: Vec::new(),
             refused_answers: 0,
             connected: false,
             has_forwarded: false,
@@ -150,6 +146,7 @@ impl Oracle {
         self.told_muted.clear();
         self.asked_anew.clear();
         self.settled.clear();
+        self.left.clear();
         (self.refused_answers, self.connected, self.has_forwarded, self.has_decided) = (0, false, false, false);
     }
 
@@ -159,18 +156,24 @@ impl Oracle {
             trace.check(command.granted.is_none(), || format!("`{topic}` was allowed and never left"));
         }
         for (id, pending) in &self.pendings {
-            trace.check(pending.until_ms > at.monotonic_ms, || {
-                format!("the time of `{id}` is over, and it still waits")
-            });
-            trace.check(!pending.tokens.is_empty(), || format!("`{id}` waits, and nobody was asked"));
+            let wrong = pending.check(at.monotonic_ms).err();
+            trace.check(wrong.is_none(), || format!("`{id}`: {wrong:?}"));
+            for (action, target) in &self.left {
+                let waits = |item: &Item| item.target == *target && is_contrary(action, &item.action);
+                trace
+                    .check(!pending.items.iter().any(waits), || format!("`{id}` waits for the opposite of `{action}`"));
+            }
         }
         for (speaker, until_ms) in &self.muted {
             trace
                 .check(*until_ms > at.monotonic_ms, || format!("the mute of `{speaker}` is over, and it still stands"));
         }
-        if let Cause::Answer { pending, right, .. } = cause {
+        if let Cause::Answer { pending, says, right } = cause {
             let settled = self.settled.contains(pending);
-            trace.check(settled == *right, || format!("an answer to `{pending}`: right {right}, settled {settled}"));
+            let ends = *right && *says != Says::Seen;
+            trace.check(settled == ends, || format!("an answer to `{pending}`: right {right}, settled {settled}"));
+            let is_noticed = self.pendings.get(pending).is_none_or(|pending| pending.noticed_ms.is_some());
+            trace.check(is_noticed || ends || !right, || format!("`{pending}` was seen, and nobody noticed"));
             let refused = self.refused_answers;
             trace.check(refused == usize::from(!right), || format!("{refused} answers refused, right: {right}"));
         }
@@ -219,18 +222,37 @@ impl Oracle {
                 trace.check(is_broken, || format!("a good set was refused: {errors:?}"));
                 self.seen.count("reload refused");
             }
-            Entry::AskedAnew { pending, .. } => {
-                self.asked_anew.insert(pending.clone());
-                if let Some(pending) = self.pendings.get_mut(pending) {
+            Entry::AskedAnew { pending: id, reason, .. } => {
+                let (mode, on) = (self.mode, self.on());
+                if let Some(pending) = self.pendings.get_mut(id) {
                     pending.tokens.clear();
+                    pending.noticed_ms = None;
+                    if reason.ends_with("joined it") {
+                        return self.seen.count("joined what was asked");
+                    }
+                    let is_window = |item: &Item| rules::is_window(&on, &item.action, &item.target);
+                    pending.is_window = mode == Mode::Enforce && pending.items.iter().all(is_window);
+                    (pending.must_drop, pending.ask_ms) = (false, None);
                 }
+                self.asked_anew.insert(id.clone());
                 self.seen.count("asked anew");
+            }
+            Entry::Noticed { pending: id, .. } => {
+                let is_seen =
+                    matches!(cause, Cause::Answer { pending, says: Says::Seen, right: true } if pending == id);
+                let pending = self.pendings.get_mut(id).filter(|pending| is_seen && pending.noticed_ms.is_none());
+                let Some(pending) = pending else { trace.fail(&format!("`{id}` was noticed by nobody")) };
+                pending.noticed_ms = Some(at.monotonic_ms);
+                self.seen.count("noticed");
             }
             Entry::Published { topic, applied: true, .. } => {
                 trace.check(topic == "house/said", || format!("a policy's publish to `{topic}` was no request"));
             }
             Entry::Connected => (self.connected, self.away) = (true, false),
-            Entry::Disconnected { .. } => self.away = true,
+            Entry::Disconnected { .. } => {
+                self.away = true;
+                self.pendings.values_mut().for_each(|pending| pending.noticed_ms = None);
+            }
             Entry::Ghost { .. } => self.seen.count("ghost"),
             Entry::Forged { .. } => self.seen.count("forged"),
             Entry::Refused { .. } => self.seen.count("refused"),
@@ -285,13 +307,10 @@ impl Oracle {
         let panel_may_answer = channel.is_some_and(|name| name != "panel");
         let topic = match request.door {
             Door::Gate => {
-                trace.check(*cause == Cause::Gate, || "a command was judged that nobody sent".to_owned());
-                self.commands
-                    .iter()
-                    .find(|(topic, _)| {
-                        topic.split('/').any(|part| part == target || target.strip_prefix("x.") == Some(part))
-                    })
-                    .map(|(topic, _)| topic.clone())
+                let Cause::Gate { topic } = cause else { trace.fail("a command was judged that nobody sent") };
+                let is_about = |part: &str| part == target || target.strip_prefix("x.") == Some(part);
+                trace.check(topic.split('/').any(is_about), || format!("`{topic}` was read as {decision:?}"));
+                Some(topic.clone())
             }
             Door::Policy => {
                 trace.check(self.acts("sender"), || "a policy sent a command, though it does not act".to_owned());
@@ -307,37 +326,88 @@ impl Oracle {
         let mut predicted = self.predicted(&request.action, &target, panel_may_answer);
         // Of one channel, or of nobody known by one door.
         let asker = channel.map_or_else(|| format!("{:?}", request.door), str::to_owned);
+        let now_ms = at.monotonic_ms;
+        let evidence = evidence(request, &asker);
+        let is_group = rules::is_group(&self.on(), &request.action, &target);
+        let joins = decision.confirm.as_ref().and_then(|confirm| confirm.joins.clone());
+        let open: Vec<String> =
+            joinable(&self.pendings, &evidence, now_ms).filter(|_| is_group).map(str::to_owned).collect();
         let of_asker = self.pendings.values().filter(|pending| pending.asker == asker).count();
         let is_full = self.pendings.len() >= PENDINGS_MAX || of_asker >= PENDINGS_PER_ASKER_MAX;
-        if predicted == Verdict::Confirm && is_full {
+        let refusal = match () {
+            () if self.prompts.is_refused(now_ms, &asker, &target) => Some("refused often enough"),
+            () if !open.is_empty() => None,
+            () if self.prompts.is_too_often(now_ms, &asker) => Some("asked often enough"),
+            () if is_full => Some("table full"),
+            () => None,
+        };
+        if let (Verdict::Confirm, Some(what)) = (predicted, refusal) {
             predicted = Verdict::Deny;
-            self.seen.count("table full");
+            self.seen.count(what);
         }
         trace.check(decision.applied == predicted, || {
             format!("expected {predicted:?}, applied {:?}: {decision:?}", decision.applied)
         });
         match (decision.applied, topic) {
-            (Verdict::Allow, topic) => self.grant(topic.as_deref(), &decision.id, "allowed at once"),
+            (Verdict::Allow, topic) => {
+                if topic.is_some() {
+                    self.left.push((request.action.clone(), target));
+                }
+                self.grant(topic.as_deref(), &decision.id, "allowed at once");
+            }
             (Verdict::Deny, topic) => {
                 topic.map(|topic| self.commands.remove(&topic));
                 self.seen.count("denied at once");
             }
             (Verdict::Confirm, topic) => {
-                let Some(confirm) = &decision.confirm else { trace.fail("held, but it does not say until when") };
-                let within_ms = confirm.until.duration_since(decision.at).as_millis();
-                let pending = Pending {
-                    topic,
-                    action: request.action.clone(),
-                    asker,
-                    target,
-                    panel_may_answer,
-                    until_ms: at.monotonic_ms + u64::try_from(within_ms).unwrap_or(0),
-                    tokens: BTreeMap::new(),
-                };
-                self.pendings.insert(decision.id.clone(), pending);
-                self.seen.count("held");
+                let item = Item { id: decision.id.clone(), topic, action: request.action.clone(), target };
+                let is_right = joins.as_ref().map_or(open.is_empty(), |id| open.contains(id));
+                trace.check(is_right, || format!("expected to join one of {open:?}: {decision:?}"));
+                match joins {
+                    Some(id) => self.join(now_ms, &id, item),
+                    None => self.open(at, decision, (asker, evidence), (is_group, panel_may_answer), item, trace),
+                }
             }
         }
+    }
+
+    fn join(&mut self, now_ms: u64, id: &str, item: Item) {
+        self.prompts.joined(id, &item.target);
+        if let Some(pending) = self.pendings.get_mut(id) {
+            pending.join(now_ms, item);
+        }
+        self.seen.count("joined");
+    }
+
+    fn open(
+        &mut self,
+        at: At,
+        decision: &Decision,
+        (asker, evidence): (String, String),
+        (is_group, panel_may_answer): (bool, bool),
+        item: Item,
+        trace: &Trace,
+    ) {
+        let Some(confirm) = &decision.confirm else { trace.fail("held, but it does not say until when") };
+        let within_ms = confirm.until.duration_since(decision.at).as_millis();
+        self.prompts.asked(at.monotonic_ms, &decision.id, &asker, &item.target);
+        let mut pending = Pending {
+            asker,
+            evidence,
+            panel_may_answer,
+            is_group,
+            is_window: rules::is_window(&self.on(), &item.action, &item.target),
+            must_drop: false,
+            opened_ms: at.monotonic_ms,
+            until_ms: at.monotonic_ms + u64::try_from(within_ms).unwrap_or(0),
+            ask_ms: None,
+            noticed_ms: None,
+            tokens: BTreeMap::new(),
+            items: vec![item],
+        };
+        pending.gather(at.monotonic_ms);
+        self.pendings.insert(decision.id.clone(), pending);
+        self.seen.count("held");
     }
 
     /// Something has happened already. Nothing is held, and at most what undoes it leaves.
@@ -384,35 +454,64 @@ impl Oracle {
 
     /// A held request ended.
     fn ended(&mut self, at: At, cause: &Cause, decision: &Decision, settlement: &Settlement, trace: &Trace) {
-        let Some(pending) = self.pendings.remove(&settlement.pending) else {
+        let holds = |pending: &Pending| pending.items.iter().position(|item| item.id == settlement.pending);
+        let held = self.pendings.iter().find_map(|(id, pending)| Some((id.clone(), holds(pending)?)));
+        let Some((id, pending, index)) = held.and_then(|(id, index)| {
+            let pending = self.pendings.remove(&id)?;
+            Some((id, pending, index))
+        }) else {
             trace.fail(&format!("`{}` ended, but it did not wait", settlement.pending))
         };
-        self.settled.insert(settlement.pending.clone());
-        let answered = |wanted: bool| {
-            matches!(cause, Cause::Answer { pending, approve, right: true }
-                if *pending == settlement.pending && *approve == wanted)
-        };
+        let mut pending = pending;
+        let item = pending.items.remove(index);
+        self.settled.insert(id.clone());
+        let answered = |wanted: Says| matches!(cause, Cause::Answer { pending, says, right: true } if *pending == id && *says == wanted);
+        let now_ms = at.monotonic_ms;
         let (expected, what) = match settlement.outcome {
             Outcome::Approved => {
-                trace.check(answered(true), || format!("approved by nobody: {decision:?}"));
+                trace.check(answered(Says::Approve), || format!("approved by nobody: {decision:?}"));
                 (Verdict::Allow, "approved")
             }
             Outcome::Rejected => {
-                trace.check(answered(false), || format!("rejected by nobody: {decision:?}"));
+                trace.check(answered(Says::Reject), || format!("rejected by nobody: {decision:?}"));
                 (Verdict::Deny, "rejected")
             }
-            Outcome::Unopposed | Outcome::Cancelled => trace.fail(&format!("nobody asked for that: {decision:?}")),
+            Outcome::Unopposed => {
+                let is_right = pending.until_ms <= now_ms && pending.goes_by_silence(self.mode);
+                trace.check(is_right, || format!("silence was no yes: {decision:?}"));
+                (Verdict::Allow, "unopposed")
+            }
+            Outcome::Cancelled => {
+                let goes_against =
+                    |(action, target): &(String, String)| *target == item.target && is_contrary(action, &item.action);
+                trace.check(self.left.iter().any(goes_against), || format!("nothing was contrary: {decision:?}"));
+                (Verdict::Deny, "cancelled")
+            }
             Outcome::Expired => {
-                trace.check(pending.until_ms <= at.monotonic_ms, || format!("expired too early: {decision:?}"));
+                let is_right = pending.until_ms <= now_ms && !pending.goes_by_silence(self.mode);
+                trace.check(is_right, || format!("expired too early, or silence was a yes: {decision:?}"));
                 (Verdict::Deny, "expired")
             }
+            Outcome::JudgedAgain if pending.must_drop => {
+                self.seen.count("veto window dropped");
+                (Verdict::Deny, "judged again")
+            }
             Outcome::JudgedAgain => {
-                let verdict = self.said(&pending.action, &pending.target, pending.panel_may_answer);
+                let verdict = self.said(&item.action, &item.target, pending.panel_may_answer);
                 self.seen.count("judged again");
+                // After a restart nothing goes by itself.
+                let verdict = if matches!(cause, Cause::Restart) { Verdict::Deny } else { verdict };
                 (verdict, "released by a reload or a mode")
             }
         };
-        let topic = pending.topic.as_deref();
+        if pending.items.is_empty() {
+            if matches!(settlement.outcome, Outcome::Rejected | Outcome::Expired) {
+                self.prompts.refused(now_ms, &id);
+            }
+        } else {
+            self.pendings.insert(id, pending);
+        }
+        let topic = item.topic.as_deref();
         let expires_ms = topic.and_then(|topic| self.commands.get(topic)).and_then(|command| command.expires_ms);
         // Less than a whole second cannot be written on a message.
         let is_old = expires_ms.is_some_and(|expires_ms| expires_ms < at.monotonic_ms + 1_000);
@@ -426,6 +525,9 @@ impl Oracle {
             format!("expected {expected:?} at the end of a wait: {decision:?}")
         });
         if expected == Verdict::Allow {
+            if topic.is_some() {
+                self.left.push((item.action.clone(), item.target.clone()));
+            }
             self.grant(topic, &decision.id, what);
         } else {
             topic.map(|topic| self.commands.remove(topic));
@@ -533,8 +635,13 @@ impl Oracle {
         if asked_anew {
             let until: jiff::Timestamp = until.parse().unwrap_or_default();
             let within_ms = u64::try_from(until.duration_since(at.utc).as_millis()).unwrap_or(0);
-            pending.until_ms = at.monotonic_ms + within_ms;
+            (pending.opened_ms, pending.until_ms) = (at.monotonic_ms, at.monotonic_ms + within_ms);
         }
+        if pending.ask_ms.is_some_and(|ask_ms| ask_ms <= at.monotonic_ms) {
+            (pending.ask_ms, pending.tokens) = (None, BTreeMap::new());
+            self.seen.count("asked what has gathered");
+        }
+        trace.check(pending.ask_ms.is_none(), || format!("`{id}` was asked while it gathers"));
         let known = pending.tokens.insert(channel.to_owned(), token.to_owned());
         // At a restart it can be asked anew twice: a switch falls, then the tokens of the old run are void.
         let same = asked_anew || known.is_none_or(|known| known == token);
@@ -544,14 +651,18 @@ impl Oracle {
     /// The bridge is gone, and comes back: times move into the new run.
     pub(crate) fn restart(&mut self, saved: At, now: At) {
         let passed_ms = now.utc.duration_since(saved.utc).as_millis();
-        // A clock before its time, or that went back or on by more than a year, says nothing of how long it was.
-        let is_known = saved.utc.min(now.utc) >= At::UTC_MIN && (-60_000..=365 * 86_400_000).contains(&passed_ms);
+        // A clock that went back, or on by more than a year, says nothing of how long it was.
+        let is_possible = saved.utc >= At::UTC_MIN && now.utc >= At::UTC_MIN;
+        let is_known = is_possible && (-60_000..=365 * 86_400_000).contains(&passed_ms);
         let away_ms = if is_known { u64::try_from(passed_ms).unwrap_or(0) } else { 0 };
         let moved = |time_ms: u64| (time_ms + now.monotonic_ms).saturating_sub(saved.monotonic_ms + away_ms);
         for pending in self.pendings.values_mut() {
-            pending.until_ms = if is_known { moved(pending.until_ms) } else { now.monotonic_ms };
-            pending.tokens.clear();
+            pending.restart(moved);
+            if !is_known {
+                pending.until_ms = now.monotonic_ms;
+            }
         }
+        self.prompts.restart(moved);
         self.muted.values_mut().for_each(|until_ms| *until_ms = moved(*until_ms));
         self.away = true;
         self.owed.clear();

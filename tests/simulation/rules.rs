@@ -17,6 +17,8 @@ fn on_request(request) {
     if request.target.starts_with("d") { deny("d") }
     else if request.target.starts_with("c") { confirm("c?") }
     else if request.target.starts_with("p") { confirm(#{ ask: "p?", within: "20s", from: ["panel"] }) }
+    else if request.target.starts_with("g") { confirm(#{ ask: "g?", group: "g" }) }
+    else if request.target.starts_with("w") { confirm(#{ ask: "w?", within: "30s", otherwise: "allow" }) }
     else if request.target.starts_with("a") { allow("a") }
 }"#,
         true,
@@ -99,6 +101,21 @@ pub(crate) fn sources(note: u64, mut wanted: impl FnMut(&str) -> bool) -> Vec<Po
         .collect()
 }
 
+fn is_lettered(on: &BTreeMap<String, bool>, action: &str, target: &str, letter: char) -> bool {
+    let concerned = action.starts_with("lock.") || action.starts_with("light.");
+    concerned && target.starts_with(letter) && on.get("letters") == Some(&true)
+}
+
+/// Whether a confirmation of this joins others of its group.
+pub(crate) fn is_group(on: &BTreeMap<String, bool>, action: &str, target: &str) -> bool {
+    is_lettered(on, action, target, 'g')
+}
+
+/// Whether silence lets this go: where it is ordinary, and the rule says so.
+pub(crate) fn is_window(on: &BTreeMap<String, bool>, action: &str, target: &str) -> bool {
+    is_lettered(on, action, target, 'w') && action != "lock.unlock"
+}
+
 /// What the enforced rules say on a request, as the oracle reads them. `on`: the loaded policies and their switches.
 /// `panel_may_answer`: it is known who asks, and it is not the panel.
 pub(crate) fn verdict(on: &BTreeMap<String, bool>, action: &str, target: &str, panel_may_answer: bool) -> Verdict {
@@ -111,7 +128,7 @@ pub(crate) fn verdict(on: &BTreeMap<String, bool>, action: &str, target: &str, p
     if concerned && is_on("letters") {
         said.extend(match letter {
             'd' => Some(Deny),
-            'c' => Some(Confirm),
+            'c' | 'g' | 'w' => Some(Confirm),
             'p' => Some(if panel_may_answer { Confirm } else { Deny }),
             'a' => Some(Allow),
             _ => None,

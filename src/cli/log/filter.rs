@@ -8,6 +8,8 @@ use serde_json::Value;
 use super::{Stop, moment, usage};
 use crate::model::decision::Verdict;
 use crate::model::request::SourceKind;
+use crate::script::nearest::did_you_mean_one_of;
+use crate::shell::log::outline::KINDS;
 use crate::shell::log::select::{NamePattern, Selection};
 
 /// Names are patterns with `*`, or words of the name: `kitchen` fits `kitchen_echo`. Several are divided by commas.
@@ -70,6 +72,10 @@ impl FilterArguments {
         let moment = |text: &Option<String>| {
             text.as_ref().map(|text| moment::parse(text, now, zone).map_err(|error| usage(&error))).transpose()
         };
+        if let Some(kind) = self.record.iter().find(|kind| !KINDS.contains(&kind.as_str())) {
+            let help = did_you_mean_one_of(kind, KINDS.iter().copied()).unwrap_or_default();
+            return Err(usage(&format!("expected a kind of record, found `{kind}`\nhelp: {help}")));
+        }
         Ok(Selection {
             since: moment(&self.since)?,
             until: moment(&self.until)?,

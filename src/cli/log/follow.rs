@@ -44,7 +44,14 @@ pub(super) fn execute(arguments: &FollowArguments) -> Result<Exit, Stop> {
     let reading = open(&place.data)?;
     let (changed, changes) = sync_channel(1);
     // One change that waits is enough: all that was written before it is read then.
-    let mut watcher = notify::recommended_watcher(move |_| changed.try_send(()).unwrap_or(())).map_err(watch_failed)?;
+    let tell = move |event: notify::Result<notify::Event>| {
+        // Reading is an event too, and must not wake up the reader.
+        if event.is_ok_and(|event| event.kind.is_access()) {
+            return;
+        }
+        changed.try_send(()).unwrap_or(());
+    };
+    let mut watcher = notify::recommended_watcher(tell).map_err(watch_failed)?;
     watcher.watch(&folder, RecursiveMode::NonRecursive).map_err(watch_failed)?;
     let mut tail = Tail::at_end(&folder)?;
     let (mut records, mut searched) = (Records::new(&place.data), Records::new(&place.data));

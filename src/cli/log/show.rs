@@ -20,7 +20,8 @@ use crate::shell::log::segments::Place;
 use crate::shell::log::select::Selection;
 
 /// Where the ids of decisions stand in a record: its own, or the one that it is about.
-const IDS: [&str; 5] = ["/decision/id", "/decision/settles/pending", "/pending", "/id", "/by"];
+const IDS: [&str; 6] =
+    ["/decision/id", "/decision/settles/pending", "/decision/confirm/joins", "/pending", "/id", "/by"];
 /// Records that belong to one decision. Those beyond are left out, and that is said.
 const RECORDS_MAX: usize = 1_000;
 

@@ -3,6 +3,9 @@
 //! Now denied: dropped. Now allowed: goes. Still to be confirmed: what was asked stands if nothing of it ended, every
 //! channel that was asked may still answer, and silence means no more than it did. Otherwise, or where the tokens are
 //! lost, the rest is asked anew. What was asked as one question stays one, on the strictest terms of all.
+//!
+//! After a restart nothing goes by itself: what is allowed now is denied, silence is a no, and the time that was said at
+//! first is not prolonged.
 
 use std::rc::Rc;
 
@@ -13,6 +16,9 @@ use crate::model::decision::{Otherwise, Outcome, Settlement, Terms, Verdict};
 use crate::model::durable::{Item, Pending};
 use crate::model::event::{Entry, Publication};
 use crate::model::mode::Mode;
+
+/// Why what the rules allow now is denied after a restart: it may have been refused, or let go, just before the end.
+const RESTARTED: &str = "nobody knows what became of it before, so it does not go by itself";
 
 /// One request of a question, as it was judged again.
 struct Judged {
@@ -41,7 +47,7 @@ impl Engine {
     pub(in crate::engine) fn judge_pending_again(&mut self, turn: &mut Turn<'_>, id: &str, why: &str, afresh: bool) {
         let pending = self.world.borrow().durable.pendings.get(id).cloned();
         let Some(pending) = pending else { return };
-        let mut judged: Vec<Judged> = pending.items().map(|item| self.judge_item_again(turn, item)).collect();
+        let mut judged: Vec<Judged> = pending.items().map(|item| self.judge_item_again(turn, item, afresh)).collect();
         // It stays held while the journal fails: what would let it go now may do so later.
         let cannot_go = |judged: &Judged| {
             judged.judgement.applied.verdict == Verdict::Allow
@@ -66,7 +72,10 @@ impl Engine {
                     && pending.channels.iter().all(is_asked)
                     && terms.otherwise <= pending.terms.otherwise;
                 if !stands {
-                    self.ask_anew(turn, pending, left, (terms, channels), why);
+                    let end_ms = turn.at.monotonic_ms.saturating_add(terms.within_ms);
+                    // A bridge that starts again and again does not keep a question open for ever.
+                    let end_ms = if afresh { end_ms.min(pending.expires_ms) } else { end_ms };
+                    self.ask_anew(turn, Pending { expires_ms: end_ms, ..pending }, left, (terms, channels), why);
                 }
             }
             None => self.close(turn, &pending, Outcome::JudgedAgain),
@@ -84,7 +93,7 @@ impl Engine {
         }
     }
 
-    fn judge_item_again(&self, turn: &mut Turn<'_>, item: &Item) -> Judged {
+    fn judge_item_again(&self, turn: &mut Turn<'_>, item: &Item, afresh: bool) -> Judged {
         let mut item = item.clone();
         let request = Rc::new(item.arrival.request.clone());
         // A house that now observes holds back nothing that comes from now on. That is no yes to what is held already.
@@ -96,9 +105,12 @@ impl Engine {
                 deny(&mut judgement, NO_CHANNEL);
             }
         }
+        if afresh && judgement.applied.verdict == Verdict::Allow {
+            deny(&mut judgement, RESTARTED);
+        }
         if let Some(terms) = &mut judgement.applied.terms {
-            // Silence is a yes only in a house that enforces.
-            if self.mode() == Mode::Observe {
+            // Silence is a yes only in a house that enforces, and where it was one from the beginning.
+            if afresh || self.mode() == Mode::Observe {
                 terms.otherwise = Otherwise::Deny;
             }
             item.question.clone_from(&terms.ask);
@@ -106,7 +118,7 @@ impl Engine {
         Judged { item, judgement, channels }
     }
 
-    /// Still to be confirmed, but not by what was asked: earlier tokens are void.
+    /// Still to be confirmed, but not by what was asked: earlier tokens are void. It is open until it `expires_ms`.
     fn ask_anew(
         &mut self,
         turn: &mut Turn<'_>,
@@ -124,12 +136,10 @@ impl Engine {
         for channel in pending.channels.iter().filter(|asked| was_asked && !channels.contains(asked)) {
             turn.publish(Publication::PromptOver { channel: channel.clone(), id: pending.id.clone() });
         }
-        let until = turn.at.plus_ms(terms.within_ms);
         let anew = Pending {
             round: pending.round.saturating_add(1),
             opened_ms: turn.at.monotonic_ms,
-            expires_ms: until.monotonic_ms,
-            until: until.utc,
+            until: turn.at.plus_ms(pending.expires_ms.saturating_sub(turn.at.monotonic_ms)).utc,
             noticed_ms: None,
             channels,
             terms,

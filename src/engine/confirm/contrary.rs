@@ -31,7 +31,7 @@ impl Engine {
         let reason = format!("cancelled: the contrary `{}` on the same target was allowed by `{by}`", request.action);
         for pending in pendings {
             let (ended, left): (Vec<Item>, Vec<Item>) = pending.items().cloned().partition(goes_against);
-            self.shrink(turn, pending, left);
+            self.shrink(turn, &pending, left);
             for item in ended {
                 let settlement = Settlement { pending: item.id.clone(), outcome: Outcome::Cancelled, channel: None };
                 self.refuse_item(turn, item, reason.clone(), settlement);
@@ -40,9 +40,9 @@ impl Engine {
     }
 
     /// Some requests of a question ended. A yes to the longer list is a yes to the shorter one, so the tokens stand.
-    fn shrink(&mut self, turn: &mut Turn<'_>, pending: Pending, left: Vec<Item>) {
+    fn shrink(&mut self, turn: &mut Turn<'_>, pending: &Pending, left: Vec<Item>) {
         let Some(pending) = with_items(pending.clone(), left) else {
-            self.close(turn, &pending, Outcome::Cancelled);
+            self.close(turn, pending, Outcome::Cancelled);
             return;
         };
         self.show(turn, pending.clone());

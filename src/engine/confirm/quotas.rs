@@ -68,12 +68,10 @@ impl Engine {
 
     /// Something has joined a question: what is remembered of it names that target too.
     pub(super) fn note_joined(&mut self, turn: &mut Turn<'_>, id: &str, request: &Request) {
-        let known = self.world.borrow().durable.prompts.iter().rev().find(|prompt| prompt.id == id).cloned();
-        if let (Some(mut prompt), Some(target)) = (known, &request.target)
-            && !is_about(&prompt, request)
-        {
-            prompt.joined.push(target.clone());
-            self.change(turn, Change::Prompt { prompt });
+        let is_new = |prompt: &Prompt| prompt.id == id && !is_about(prompt, request);
+        let is_new = self.world.borrow().durable.prompts.iter().rev().any(is_new);
+        if let Some(target) = request.target.clone().filter(|_| is_new) {
+            self.change(turn, Change::PromptJoined { id: id.to_owned(), target });
         }
     }
 }

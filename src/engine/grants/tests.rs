@@ -118,7 +118,7 @@ fn what_is_granted_is_told_in_one_bounded_line() {
 fn after_a_restart_a_grant_stands_only_where_its_end_is_known() {
     let end = NOW.plus_ms(60_000);
     let later = |passed_ms: u64| At { monotonic_ms: NOW.monotonic_ms, ..NOW.plus_ms(passed_ms) };
-    let before = At { utc: jiff::Timestamp::UNIX_EPOCH, ..NOW };
+    let before = At { utc: Timestamp::UNIX_EPOCH, ..NOW };
     for (case, channel, at, stands) in [
         ("in time", "sitter", later(59_999), true),
         ("over", "sitter", later(60_000), false),

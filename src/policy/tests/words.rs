@@ -257,7 +257,17 @@ fn a_policy_counts_how_people_have_answered() {
     let view = view();
     let prompt = |action: &str, ago_ms: u64, outcome: Option<Outcome>| {
         let (id, asker, action, at_ms) = (String::new(), String::new(), action.to_owned(), NOW_MS - ago_ms);
-        let prompt = Prompt { id, at_ms, asker, action, target: None, policies: Vec::new(), outcome };
+        let prompt = Prompt {
+            id,
+            at_ms,
+            asker,
+            action,
+            target: None,
+            joined: Vec::new(),
+            policies: Vec::new(),
+            outcome,
+            ended_ms: None,
+        };
         apply(&view, Change::Prompt { prompt });
     };
     prompt("lock.open", 600_001, Some(Outcome::Approved));

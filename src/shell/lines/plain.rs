@@ -170,7 +170,6 @@ fn consequence(record: &Record, zone: &TimeZone) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::decision::ConfirmBy;
 
     fn told(change: impl FnOnce(&mut Decision), following: &[Entry]) -> String {
         let at: Timestamp = "2026-11-22T22:14:00Z".parse().unwrap();
@@ -240,6 +239,7 @@ mod tests {
                         question: "?".to_owned(),
                         until: "2026-11-22T22:15:00Z".parse().unwrap(),
                         channels,
+                        joins: None,
                     });
                 },
                 "held until 23:15 and asked on `phone`, `panel`",

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
 use super::index::{self, Failure, Index};
-use super::{index_file, journal_folder};
+use super::{index_file, journal_folder, segments};
 
 /// From the first record that is not indexed until it is: many come together, and each commit costs.
 const GATHER: Duration = Duration::from_millis(500);
@@ -79,6 +79,10 @@ fn follow(data: &Path, woken: &Receiver<()>, stopped: &Receiver<()>) {
 }
 
 fn catch_up(index: &mut Option<Index>, data: &Path) -> Result<(), Failure> {
+    // Where nothing was ever written, nothing is made.
+    if index.is_none() && segments::list(&journal_folder(data))?.is_empty() {
+        return Ok(());
+    }
     let open = match index.take() {
         Some(open) => open,
         None => Index::open(&index_file(data))?,

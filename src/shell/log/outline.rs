@@ -12,6 +12,48 @@ use crate::journal::line::{Body, Line};
 use crate::model::decision::Verdict;
 use crate::model::request::SourceKind;
 
+/// The kinds of records, as they stand in `record`.
+pub const KINDS: &[&str] = &[
+    "announced",
+    "answer_refused",
+    "asked_anew",
+    "canary",
+    "channel_locked",
+    "clock",
+    "connected",
+    "decision",
+    "disconnected",
+    "dropped",
+    "event",
+    "forged",
+    "full",
+    "gap",
+    "ghost",
+    "granted",
+    "guarded",
+    "mode_set",
+    "muted",
+    "notice",
+    "noticed",
+    "policy_failed",
+    "policy_set",
+    "pruned",
+    "published",
+    "refused",
+    "relay_set",
+    "reload_refused",
+    "reloaded",
+    "reverted",
+    "revoked",
+    "started",
+    "state_lost",
+    "stopped",
+    "torn",
+    "unconfirmed",
+    "unmuted",
+    "wish_refused",
+];
+
 /// The outline of one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outline {
@@ -65,6 +107,7 @@ struct DecisionFields<'a> {
     deciding: Vec<String>,
     opinions: Vec<PolicyField>,
     settles: Option<SettlesField>,
+    confirm: Option<ConfirmField>,
 }
 
 #[derive(Deserialize)]
@@ -95,6 +138,12 @@ struct PolicyField {
 #[derive(Deserialize)]
 struct SettlesField {
     pending: String,
+}
+
+#[derive(Deserialize)]
+struct ConfirmField {
+    /// The question that it joined, where it is not its own.
+    joins: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -132,7 +181,11 @@ fn of_decision(seq: u64, at_ms: i64, record: String, decision: DecisionFields<'_
         source: Some(source.kind),
         policies,
         own: Some(key(&decision.id)),
-        about: decision.settles.map(|settles| key(&settles.pending)),
+        about: decision
+            .settles
+            .map(|settles| settles.pending)
+            .or(decision.confirm.and_then(|confirm| confirm.joins))
+            .map(|id| key(&id)),
     }
 }
 
@@ -191,6 +244,7 @@ pub fn time_of(id: &str) -> Option<Timestamp> {
 mod tests {
     use super::*;
     use crate::journal::chain;
+    use crate::model::event::Record;
 
     fn outline(body: &str) -> Option<Outline> {
         of(&Line { seq: 7, link: chain::genesis(), body: Body::Whole(body), open: "" })
@@ -212,6 +266,20 @@ mod tests {
         assert_eq!((outline.speaker.as_deref(), outline.source), (Some("kitchen"), Some(SourceKind::Voice)));
         assert_eq!(outline.policies, ["night"]);
         assert_eq!(outline.own, outline.about.map(|about| about + 1));
+    }
+
+    #[test]
+    fn what_joins_a_question_is_about_the_decision_that_opened_it() {
+        let decision = |confirm: &str| {
+            let body = format!(
+                r#"{{"at":"2026-11-22T23:14:00Z","record":"decision","decision":{{"id":"1-2-1","verdict":"confirm",
+                "applied":"confirm","deciding":[],"opinions":[],"request":{{"action":"a.b","source":{{"kind":"agent"}}}},
+                "confirm":{{"question":{{"sealed":"00"}}{confirm}}}}}}}"#
+            );
+            outline(&body).unwrap().about
+        };
+        assert_eq!(decision(r#","joins":"1-1-1""#), Some(key("1-1-1")));
+        assert_eq!(decision(""), None);
     }
 
     #[test]
@@ -256,6 +324,15 @@ mod tests {
             );
             assert_eq!(found.about.is_some(), is_about, "{body}");
         }
+    }
+
+    #[test]
+    fn every_kind_of_record_is_named() {
+        let error = serde_json::from_str::<Record>(r#"{"at":"2026-11-22T22:14:00Z","record":"none"}"#).unwrap_err();
+        let text = error.to_string();
+        let mut kinds: Vec<&str> = text.split('`').skip(3).step_by(2).collect();
+        kinds.sort_unstable();
+        assert_eq!(kinds, KINDS);
     }
 
     #[test]

@@ -7,14 +7,13 @@
 //! A journal that cannot be read ends nothing: what is held is then asked anew, which lets nothing go by itself.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use crate::journal::ended::{Ended, ended};
-use crate::journal::line::{self, Body, LINE_BYTES_MAX};
+use crate::journal::line::{self, Body};
 use crate::model::durable::Durable;
-use crate::shell::journal::segments::{self, SEGMENT_BYTES_MAX};
+use crate::shell::log::JOURNAL_FOLDER;
+use crate::shell::log::segments::{self, Found, Lines};
 
 /// Segments that are read, the newest first: what the store has missed stands at the end of the journal.
 const SEGMENTS_MAX: usize = 3;
@@ -24,7 +23,7 @@ pub(super) fn take_out(durable: &mut Durable, data: &Path) {
     if durable.pendings.is_empty() && durable.grants.is_empty() {
         return;
     }
-    let segments = segments::list(&data.join(segments::FOLDER)).unwrap_or_default();
+    let segments = segments::list(&data.join(JOURNAL_FOLDER)).unwrap_or_default();
     let mut ends = BTreeSet::new();
     for segment in segments.iter().rev().take(SEGMENTS_MAX) {
         read(&segment.path, &mut ends);
@@ -35,20 +34,20 @@ pub(super) fn take_out(durable: &mut Durable, data: &Path) {
     durable.grants.retain(|id, _| !ends.contains(&Ended::Grant(id.clone())));
 }
 
-#[expect(clippy::disallowed_methods, reason = "the journal is read line by line")]
 fn read(segment: &Path, ends: &mut BTreeSet<Ended>) {
-    let Ok(file) = File::open(segment) else { return };
-    let mut reader = BufReader::new(file.take(2 * SEGMENT_BYTES_MAX));
-    let mut bytes = Vec::new();
-    while let Ok(count) = (&mut reader).take(LINE_BYTES_MAX as u64).read_until(b'\n', &mut bytes)
-        && count > 0
-    {
-        let text = std::str::from_utf8(bytes.trim_ascii_end()).unwrap_or_default();
-        if let Ok(line) = line::read(text)
-            && let Body::Whole(body) = line.body
-        {
-            ends.extend(ended(body));
+    let Ok(mut lines) = Lines::open(segment, 0) else { return };
+    // A torn end is the last thing that is found.
+    while let Ok(Some(found)) = lines.next_line() {
+        match found {
+            Found::Line { text, .. } => {
+                if let Ok(line) = line::read(text)
+                    && let Body::Whole(body) = line.body
+                {
+                    ends.extend(ended(body));
+                }
+            }
+            Found::Unreadable { .. } => {}
+            Found::Torn { .. } => return,
         }
-        bytes.clear();
     }
 }

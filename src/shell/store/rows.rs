@@ -89,7 +89,7 @@ impl Kept {
     pub(super) fn apply(&mut self, change: Change, changed: &mut BTreeSet<Key>) {
         match &change {
             Change::Prompt { .. } => return self.apply_prompt(change, changed),
-            Change::Prompted { id, .. } => {
+            Change::Prompted { id, .. } | Change::PromptJoined { id, .. } => {
                 let place = self.durable.prompts.iter().rposition(|prompt| prompt.id == *id);
                 changed.extend(place.map(|place| Key::Prompt(self.first_prompt + place as u64)));
             }
@@ -177,7 +177,7 @@ fn key_of(change: &Change) -> Option<Key> {
         Change::Guard { topic, .. } => Key::Guard(topic.clone()),
         Change::Grant { id, .. } | Change::Revoke { id } => Key::Grant(id.clone()),
         Change::Codes { channel, .. } => Key::Codes(channel.clone()),
-        Change::Prompt { .. } | Change::Prompted { .. } => return None,
+        Change::Prompt { .. } | Change::PromptJoined { .. } | Change::Prompted { .. } => return None,
     })
 }
 

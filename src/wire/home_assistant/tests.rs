@@ -1,6 +1,7 @@
 //! What Home Assistant is shown, told by told.
 
 mod announcing;
+mod codes;
 
 use serde_json::{Value, json};
 

@@ -181,6 +181,21 @@ fn the_thread_follows_what_is_written() {
     drop(indexer);
 }
 
+#[test]
+fn the_thread_makes_nothing_where_nothing_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let indexer = Indexer::start(&folder.path().join("data")).unwrap();
+    let mut house = House::new();
+    let other = Indexer::start(house.data()).unwrap();
+    house.write([Entry::Connected], false);
+    other.wake();
+    while !house.index().exists() {
+        std::thread::yield_now();
+    }
+    drop((indexer, other));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
 #[cfg(unix)]
 #[test]
 fn only_the_owner_can_read_the_index() {

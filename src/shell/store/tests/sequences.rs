@@ -23,11 +23,11 @@ fn pending(random: &mut Rng) -> Pending {
         "door": "gate", "data": {"state": "UNLOCK", "n": 1.5}, "text": name(random),
     });
     let held = json!({"command": {"topic": "z/set", "payload": [1, 0, 255], "qos": "at_least_once", "expiry_s": 5}});
-    let item = json!({"id": id, "arrival": {"request": request, "held": held, "reply": null}});
+    let item = json!({"id": id, "arrival": {"request": request, "held": held, "reply": null}, "question": "?", "at_ms": time_ms});
     let value = json!({
         "id": id, "first": item, "joined": vec![item.clone(); random.usize(0..3)],
         "terms": {"ask": "?", "within_ms": 60_000, "from": ["phone"], "otherwise": "allow"},
-        "policies": ["p"], "question": "?", "tokens": {"phone": "ab"}, "round": random.u32(..), "opened_ms": time_ms,
+        "policies": ["p"], "question": "?", "channels": ["phone"], "tokens": {"phone": "ab"}, "round": random.u32(..), "opened_ms": time_ms,
         "expires_ms": time_ms + 60_000, "until": "2026-11-22T22:00:00Z", "ask_ms": null, "noticed_ms": time_ms,
     });
     serde_json::from_value(value).unwrap()
@@ -40,7 +40,9 @@ fn prompt(random: &mut Rng) -> Prompt {
         asker: "kitchen".to_owned(),
         action: "lock.unlock".to_owned(),
         target: random.bool().then(|| "lock.front".to_owned()),
+        joined: vec![name(random); random.usize(0..2)],
         policies: vec![name(random)],
+        ended_ms: random.bool().then(|| random.u64(0..1_000)),
         outcome: random.bool().then_some(Outcome::Approved),
     }
 }
@@ -60,7 +62,7 @@ fn codes(random: &mut Rng) -> Codes {
 
 fn change(random: &mut Rng) -> Change {
     let (policy, key, until) = (name(random), name(random), at(random.i64(0..10_000_000_000)).utc);
-    match random.u32(0..18) {
+    match random.u32(0..19) {
         0 => Change::Hold { pending: Box::new(pending(random)) },
         1 => Change::Release { id: key },
         2 => {
@@ -85,7 +87,8 @@ fn change(random: &mut Rng) -> Change {
         }
         13 => Change::Revoke { id: key },
         14 | 15 => Change::Prompt { prompt: prompt(random) },
-        16 => Change::Prompted { id: key, outcome: Outcome::Expired },
+        16 => Change::Prompted { id: key, outcome: Outcome::Expired, at_ms: random.u64(0..1_000) },
+        17 => Change::PromptJoined { id: key, target: name(random) },
         _ => Change::Codes { channel: key, codes: codes(random) },
     }
 }
@@ -182,7 +185,7 @@ async fn the_oldest_questions_go_where_there_are_too_many() {
     (0..PROMPTS_MAX).for_each(|number| store.keep(question(number)));
     assert_eq!(written(&mut store, 1).await, Ok(()));
     (PROMPTS_MAX..PROMPTS_MAX + 3).for_each(|number| store.keep(question(number)));
-    store.keep(Change::Prompted { id: "3".to_owned(), outcome: Outcome::Rejected });
+    store.keep(Change::Prompted { id: "3".to_owned(), outcome: Outcome::Rejected, at_ms: 0 });
     assert_eq!(written(&mut store, 2).await, Ok(()));
     let prompts = kept_in(folder.path()).0.prompts;
     assert_eq!(prompts, store.kept.durable.prompts);
