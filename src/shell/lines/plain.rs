@@ -170,6 +170,7 @@ fn consequence(record: &Record, zone: &TimeZone) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::decision::ConfirmBy;
 
     fn told(change: impl FnOnce(&mut Decision), following: &[Entry]) -> String {
         let at: Timestamp = "2026-11-22T22:14:00Z".parse().unwrap();
