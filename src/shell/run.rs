@@ -463,7 +463,7 @@ impl Run {
         if records.clone().next().is_none() {
             return Ok(());
         }
-        let written = self.records.writer.write(self.clock.now().utc, records.clone());
+        let written = self.records.write(self.clock.now().utc, records.clone());
         for record in records {
             self.health.recorded(record.at, &record.entry);
             self.journal.write(&told::told(record, &self.config.log));

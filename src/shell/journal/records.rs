@@ -9,7 +9,8 @@ use super::upkeep::Upkeep;
 use super::writer::Writer;
 use crate::config::Config;
 use crate::journal::seal::Salts;
-use crate::model::event::Event;
+use crate::model::event::{Event, Record};
+use crate::shell::log::indexer::Indexer;
 use crate::shell::seed::Seeds;
 
 /// What the loop has of the journal.
@@ -17,6 +18,8 @@ use crate::shell::seed::Seeds;
 pub(in crate::shell) struct Records {
     pub(in crate::shell) writer: Writer<Files>,
     pub(in crate::shell) upkeep: Upkeep,
+    /// `None`: it could not be started. Whoever asks reads the journal itself then.
+    indexer: Option<Indexer>,
     sync_sensitive: bool,
     /// The bridge was told that it fails.
     is_told: bool,
@@ -31,8 +34,25 @@ impl Records {
     pub(in crate::shell) fn new(config: &Config, seeds: &Seeds) -> Records {
         let writer = Writer::new(&config.data, config.log.clone(), Salts::new(seeds.salts), Files::default());
         let upkeep = Upkeep::new(writer.folder().to_owned(), config.log.clone());
+        let indexer = Indexer::start(&config.data).inspect_err(|error| tracing::warn!("{error}")).ok();
         let sync_sensitive = config.log.sync_sensitive;
-        Records { writer, upkeep, sync_sensitive, is_told: false, is_telling: false, day: None }
+        Records { writer, upkeep, indexer, sync_sensitive, is_told: false, is_telling: false, day: None }
+    }
+
+    /// Writes a batch, and wakes up who indexes it. Nobody waits for the index.
+    ///
+    /// # Errors
+    /// As for `Writer::write`.
+    pub(in crate::shell) fn write<'r>(
+        &mut self,
+        now: Timestamp,
+        records: impl IntoIterator<Item = &'r Record>,
+    ) -> Result<(), String> {
+        let written = self.writer.write(now, records);
+        if let Some(indexer) = &self.indexer {
+            indexer.wake();
+        }
+        written
     }
 
     /// Whether a batch is in the journal, as surely as the owner wants it of what is sensitive. `recorded`: whether it was
