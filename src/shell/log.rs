@@ -14,14 +14,12 @@ pub mod verify;
 
 use std::path::{Path, PathBuf};
 
-/// The folder of the segments, in the folder of the data.
-pub const JOURNAL_FOLDER: &str = "journal";
 /// The index, in the folder of the data. It can be made again from the segments at any time.
 pub const INDEX_FILE: &str = "index.db";
 
 /// Where the segments lie.
 pub fn journal_folder(data: &Path) -> PathBuf {
-    data.join(JOURNAL_FOLDER)
+    data.join(super::journal::segments::FOLDER)
 }
 
 /// Where the index lies.

@@ -32,10 +32,8 @@ use crate::model::message::Message;
 use crate::model::time::At;
 use crate::script::diagnostics::Diagnostic;
 
-mod held_back;
 mod start;
 
-use held_back::HeldBack;
 #[cfg(test)]
 pub(crate) use start::client_id;
 pub use start::loopback;
@@ -82,7 +80,6 @@ pub struct Run {
     health: Health,
     renewal: Renewal,
     store: Store,
-    held_back: HeldBack,
     canary: Rounds,
     outputs: Vec<Output>,
     was_connected: bool,
@@ -146,13 +143,19 @@ impl Run {
             health,
             renewal: Renewal::default(),
             store,
-            held_back: HeldBack::default(),
             canary,
             outputs,
             was_connected: false,
             #[cfg(feature = "embedded-broker")]
             broker,
         })
+    }
+
+    /// The same without a journal, for the benchmark that says what the journal costs. The program has no way to it.
+    #[must_use]
+    pub fn without_journal(mut self) -> Run {
+        self.records.is_kept = false;
+        self
     }
 
     /// Where the embedded broker listens, if there is one.
@@ -324,7 +327,6 @@ impl Run {
             _ => None,
         });
         let mut recorded = self.write(records);
-        let ends_a_question = outputs.iter().any(|output| matches!(output, Output::Store(Change::Release { .. })));
         let mut lost = Vec::new();
         for output in outputs.drain(..) {
             match output {
@@ -334,10 +336,6 @@ impl Run {
                     let topic = permit.topic();
                     let is_recorded = if permit.needs_record() { self.records.surely(&mut recorded) } else { Ok(()) };
                     lost.extend(match is_recorded {
-                        Ok(()) if ends_a_question => {
-                            self.held_back.push(permit, &self.store);
-                            None
-                        }
                         Ok(()) => self.link.send(Lane::Forward, permit.into_message()).err(),
                         Err(reason) => Some(Undelivered { lane: Lane::Forward, topic: topic.to_owned(), reason }),
                     });
@@ -354,17 +352,7 @@ impl Run {
         for undelivered in lost {
             self.undelivered(undelivered);
         }
-        self.let_go();
         self.tell_journal();
-    }
-
-    /// Sends what was approved, and is no longer held as far as the store goes.
-    fn let_go(&mut self) {
-        while let Some(permit) = self.held_back.next(&self.store) {
-            if let Err(undelivered) = self.link.send(Lane::Forward, permit.into_message()) {
-                self.undelivered(undelivered);
-            }
-        }
     }
 
     /// Tells the bridge when the journal begins to fail, and when it works again. What the bridge says of it is written at
@@ -421,7 +409,6 @@ impl Run {
             tracing::error!("{problem}; the bridge goes on, and the next change is another attempt");
         }
         self.health.problem(STORE, problem.as_deref());
-        self.let_go();
     }
 
     fn send(&mut self, message: Message) {
@@ -485,14 +472,6 @@ impl Run {
 
     async fn end(mut self, ended: Ended) -> Ended {
         self.say();
-        while ended == Ended::Stopped && !self.held_back.is_empty() {
-            let written = self.store.next(|| self.clock.now()).await;
-            self.written(written);
-        }
-        while let Some(permit) = self.held_back.drop_next() {
-            let (topic, reason) = (permit.topic().to_owned(), "this bridge forwards nothing any more".to_owned());
-            self.record(Entry::Dropped { topic, reason });
-        }
         // After a takeover the retained status is the other bridge's.
         // Where there is no connection, the last will has said it.
         let says_farewell = ended == Ended::Stopped && self.link.is_up();

@@ -38,10 +38,6 @@ pub struct Store {
     folder: PathBuf,
     kept: Kept,
     changed: BTreeSet<Key>,
-    /// Changes that were taken note of, those that the latest batch has in it, and those whose writing has ended.
-    noted: u64,
-    handed: u64,
-    tried: u64,
     /// What is on the disk is not known to be what was kept before: the next batch is everything.
     is_everything: bool,
     /// There is something to write, and a reason to try.
@@ -100,9 +96,6 @@ impl Store {
             folder: folder.to_owned(),
             kept: Kept::default(),
             changed: BTreeSet::new(),
-            noted: 0,
-            handed: 0,
-            tried: 0,
             is_everything: true,
             is_due: false,
             has_failed: false,
@@ -138,18 +131,6 @@ impl Store {
     pub fn keep(&mut self, change: Change) {
         self.kept.apply(change, &mut self.changed);
         self.is_due |= !self.changed.is_empty();
-        self.noted += 1;
-    }
-
-    /// How many changes it was told.
-    pub fn noted(&self) -> u64 {
-        self.noted
-    }
-
-    /// Whether so many changes are on the disk, as far as they can be: their writing has ended, or there was nothing to
-    /// write.
-    pub fn has_tried(&self, noted: u64) -> bool {
-        noted <= self.tried || (!self.is_due && matches!(self.place, Place::Here(_)))
     }
 
     /// Time has passed: what could not be written is tried again, and the two sides of the clock are saved anew where they
@@ -188,7 +169,6 @@ impl Store {
     /// Hands what has changed to another thread.
     fn write(&mut self, saved: At) -> Result<(), String> {
         self.is_due = false;
-        self.handed = self.noted;
         let is_everything = std::mem::take(&mut self.is_everything);
         let changed = std::mem::take(&mut self.changed);
         let keys = if is_everything { self.kept.keys() } else { changed };
@@ -214,7 +194,6 @@ impl Store {
             }
         };
         self.place = Place::Here(disk);
-        self.tried = self.handed;
         self.has_failed = written.is_err();
         let Err(Failure { reason, is_new }) = written else {
             self.saved = saved;

@@ -10,7 +10,10 @@ use crate::broker::{Access, Broker, CHANNELS, GUEST, HOME_ASSISTANT, Kind};
 use crate::client::{Client, Received};
 use crate::house::House;
 
-pub const CASES: &[Case] = &[("no_cheat_opens_the_door", no_cheat_opens_the_door)];
+pub const CASES: &[Case] = &[
+    ("no_cheat_opens_the_door", no_cheat_opens_the_door),
+    ("no_guess_no_flood_and_no_old_rule_opens_it", no_guess_no_flood_and_no_old_rule_opens_it),
+];
 /// Cases that need a broker with rules.
 pub const RULED: &[Case] =
     &[("nobody_else_reads_questions_or_answers_them", nobody_else_reads_questions_or_answers_them)];
@@ -136,7 +139,10 @@ fn house_on(broker: &Broker) -> House {
 
 impl Scene {
     fn open(broker: &Broker) -> Scene {
-        let house = house_on(broker);
+        Scene::of(&house_on(broker), broker)
+    }
+
+    fn of(house: &House, broker: &Broker) -> Scene {
         let bridge = house.open(broker);
         Scene {
             _bridge: bridge,
@@ -158,6 +164,12 @@ impl Scene {
 
     fn decided(&mut self, verdict: &str) -> Value {
         self.owner.expect(&format!("hushgate/decision/{verdict}/lock.unlock")).json()
+    }
+
+    /// The reason of the next refusal of an answer.
+    fn refused(&mut self) -> Value {
+        let is_refused = |told: &Received| told.json()["record"] == REFUSED;
+        self.owner.expect_where("hushgate/log", is_refused).json()["reason"].take()
     }
 
     fn answer(&self, question: &Asked, word: &str) {
@@ -205,12 +217,64 @@ fn no_cheat_opens_the_door(kind: Kind) {
     scene.answer(&phone, "approve");
     assert_eq!(scene.decided("allow")["reason"], "approved on `phone`");
     scene.answer(&phone, "approve");
-    let late = scene.owner.expect_where("hushgate/log", |told| told.json()["record"] == REFUSED).json();
-    assert_eq!(late["reason"], "it was approved already");
+    assert_eq!(scene.refused(), "it was approved already");
     assert_eq!(scene.device.expect("kitchen/#").topic, "kitchen/unlock/front");
     // The other question is answered last, so whatever a cheat had let out would have come before.
     scene.answer(&other, "approve");
     assert_eq!(scene.device.expect("kitchen/#").topic, "kitchen/unlock/cellar");
+    assert!(scene.device.received("kitchen/#").is_empty());
+}
+
+/// The PIN of the panel is 4711.
+const PIN: &str = "$argon2id$v=19$m=64,t=1,p=1$dGVzdHMtcGhvbmUtc2FsdA$KL4h54t5l8LZ0AqsmL9tGEN1iYs4nxIndHQFuuFlpqI";
+const PANEL: &str = "panel: { kind: person, confirms: true";
+
+fn no_guess_no_flood_and_no_old_rule_opens_it(kind: Kind) {
+    let broker = Broker::start(kind);
+    let house = house_on(&broker);
+    let text = std::fs::read_to_string(house.config()).expect("it was just written");
+    let text = text.replace(PANEL, &format!("{PANEL}, pin: \"{PIN}\""));
+    std::fs::write(house.config(), text).expect("a writable temporary folder");
+    house.add("home_assistant: { eventstream: events }\n");
+    let mut scene = Scene::of(&house, &broker);
+
+    // The PIN is guessed with the right token; the right one comes too late.
+    let (phone, panel) = scene.ask("front");
+    let wrong = ["0000", "1111", "2222", "3333", "4444"].map(|code| (code, "the PIN is wrong"));
+    for (code, reason) in wrong.into_iter().chain([("4711", "this channel is locked after too many wrong codes")]) {
+        let topic = format!("hushgate/confirm/panel/{}", panel.id);
+        scene.panel.publish(&topic, &format!("approve {} {code}", panel.token));
+        assert_eq!(scene.refused(), reason, "{code}");
+    }
+    let is_lock = |told: &Received| told.json()["record"] == "channel_locked";
+    assert_eq!(scene.owner.expect_where("hushgate/log", is_lock).json()["channel"], "panel");
+
+    // What an event of Home Assistant says is no answer. What comes after it shows that it was heard.
+    let event = serde_json::json!({"event_type": "hushgate_confirm", "event_data": {
+        "id": phone.id, "channel": "phone", "answer": "approve", "token": phone.token}});
+    scene.owner.publish("events", &event.to_string());
+
+    // The rule changes: what was asked under the old one is asked anew, and its token is void.
+    let strict = "const ACTIONS = [\"lock.unlock\"];\n\nfn on_request(request) {\n    confirm(#{ ask: \"Really?\", from:                   \"phone\" })\n}\n";
+    house.policy("strict", strict);
+    let again = asked(&mut scene.phone);
+    assert!(again.id == phone.id && again.token != phone.token);
+    scene.answer(&phone, "approve");
+    assert_eq!(scene.refused(), "the token is wrong");
+    scene.answer(&again, "reject");
+    assert_eq!(scene.decided("deny")["reason"], "rejected on `phone`");
+
+    // A flood of one asker is denied without asking; nobody else is locked out by it.
+    for number in 0..13 {
+        scene.owner.publish(&format!("hushgate/gate/kitchen/unlock/door-{number}"), "now");
+    }
+    let reason = scene.decided("deny")["reason"].take();
+    let full = "Really?; it needs a confirmation, but 12 requests of this asker are waiting already";
+    assert_eq!(reason, full);
+    scene.owner.publish("hushgate/gate/zigbee2mqtt/other/set", r#"{"state":"UNLOCK"}"#);
+    let of_other = |decision: &Received| decision.json()["request"]["target"] == "other";
+    scene.owner.expect_where("hushgate/decision/confirm/lock.unlock", of_other);
+    assert!(scene.owner.received("hushgate/decision/allow/#").is_empty());
     assert!(scene.device.received("kitchen/#").is_empty());
 }
 

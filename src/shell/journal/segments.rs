@@ -20,7 +20,9 @@ pub const WRITER_LOCK: &str = "writer";
 pub const UPKEEP_LOCK: &str = "lock";
 /// A segment of this size is closed, and a new one begun. One batch of records can go beyond it.
 pub const SEGMENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
-const ENDING: &str = ".log";
+/// Digits of the number in a segment's name.
+const NAME_DIGITS: usize = 12;
+const NAME_ENDING: &str = ".log";
 /// How much of a segment's end is read to find its last line: that line, and one before it.
 const TAIL_BYTES_MAX: u64 = 2 * LINE_BYTES_MAX as u64;
 
@@ -32,9 +34,27 @@ pub struct Segment {
     pub path: PathBuf,
 }
 
+impl Segment {
+    /// Its name without the folder, for messages.
+    pub fn name(&self) -> String {
+        self.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+    }
+}
+
+/// The name of the segment that begins with this record.
+pub fn file_name(first: u64) -> String {
+    format!("{first:0NAME_DIGITS$}{NAME_ENDING}")
+}
+
 /// The segment that begins with this record.
 pub fn path(folder: &Path, first: u64) -> PathBuf {
-    folder.join(format!("{first:012}{ENDING}"))
+    folder.join(file_name(first))
+}
+
+fn first_of(name: &str) -> Option<u64> {
+    let digits = name.strip_suffix(NAME_ENDING)?;
+    let is_name = digits.len() == NAME_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if is_name { digits.parse().ok() } else { None }
 }
 
 /// All segments of a folder, oldest first. Other files are left out.
@@ -50,8 +70,7 @@ pub fn list(folder: &Path) -> io::Result<Vec<Segment>> {
     let mut segments = Vec::new();
     for entry in entries {
         let entry = entry?;
-        let name = entry.file_name();
-        let first = name.to_str().and_then(|name| name.strip_suffix(ENDING)).and_then(|first| first.parse().ok());
+        let first = entry.file_name().to_str().and_then(first_of);
         segments.extend(first.map(|first| Segment { first, path: entry.path() }));
     }
     segments.sort();

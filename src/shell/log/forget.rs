@@ -4,16 +4,15 @@
 //! bridge may go on writing behind them. Copies, backups and old blocks of the disk are out of reach.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use super::outline;
 use super::segments::{self, Found, Lines};
 use super::select::Selection;
 use crate::journal::line;
+use crate::shell::journal::segments::{self as journal, UPKEEP_LOCK};
 
-/// Held while segments are changed in place or rewritten.
-pub const LOCK_FILE: &str = "lock";
 /// Spaces that are written at once.
 const SPACES: [u8; 4096] = [b' '; 4096];
 
@@ -93,15 +92,12 @@ fn writable(path: &Path) -> Result<File, String> {
 
 /// Waits for nobody: pruning takes its time, and the owner can ask again.
 fn lock(folder: &Path) -> Result<File, String> {
-    let path = folder.join(LOCK_FILE);
-    let file = OpenOptions::new().create(true).append(true).open(&path).map_err(|error| failed(&path, &error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => {
-            Err("the journal is being pruned or forgotten from just now\nhelp: try again in a minute".to_owned())
+    journal::lock(folder, UPKEEP_LOCK).map_err(|error| match error.kind() {
+        ErrorKind::WouldBlock => {
+            "the journal is being pruned or forgotten from just now\nhelp: try again in a minute".to_owned()
         }
-        Err(std::fs::TryLockError::Error(error)) => Err(failed(&path, &error)),
-    }
+        _ => failed(&folder.join(UPKEEP_LOCK), &error),
+    })
 }
 
 fn failed(path: &Path, error: &std::io::Error) -> String {

@@ -15,6 +15,7 @@ use super::segments::{self, Found, Lines, Segment};
 use crate::journal::line;
 use crate::model::decision::Verdict;
 use crate::model::request::SourceKind;
+use crate::shell::journal::disk::private;
 
 /// Lines that are indexed in one transaction: readers wait for none of it, and a crash loses no more.
 const BATCH_LINES_MAX: usize = 20_000;
@@ -116,7 +117,7 @@ impl Index {
 
     fn try_open(file: &Path) -> Result<Index, Failure> {
         // SQLite gives its other files the same rights. If this fails, so does the opening.
-        private(OpenOptions::new().create(true).append(true)).open(file).ok();
+        private(OpenOptions::new().create(true).append(true), file).ok();
         let mut connection = Connection::open(file)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "NORMAL")?;
@@ -414,18 +415,6 @@ pub fn remove(file: &Path) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// Files that only their owner can read.
-#[cfg(unix)]
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
-    use std::os::unix::fs::OpenOptionsExt;
-    options.mode(0o600)
-}
-
-#[cfg(not(unix))]
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
-    options
 }
 
 /// SQLite's numbers have a sign. None of ours is that large.

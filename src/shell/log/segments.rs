@@ -2,66 +2,23 @@
 //!
 //! Nothing is believed of a file but its name; what its lines say is `verify`'s affair.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use crate::journal::line::LINE_BYTES_MAX;
+use crate::shell::journal::segments;
+pub use crate::shell::journal::segments::{Segment, file_name};
 
-/// Digits of the number in a segment's name.
-const NAME_DIGITS: usize = 12;
-/// The ending of a segment's name.
-const NAME_ENDING: &str = ".log";
 /// What is read at once.
 const BUFFER_BYTES: usize = 256 * 1024;
-
-/// One file of the journal.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Segment {
-    /// The number of its first line, as its name says.
-    pub first: u64,
-    pub path: PathBuf,
-}
-
-impl Segment {
-    /// Its name without the folder, for messages.
-    pub fn name(&self) -> String {
-        self.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
-    }
-}
-
-/// The name of the segment that begins with this number.
-pub fn file_name(first: u64) -> String {
-    format!("{first:0NAME_DIGITS$}{NAME_ENDING}")
-}
 
 /// The segments of a folder, in order. Other files are passed over. A folder that is not there has none.
 ///
 /// # Errors
 /// The folder cannot be read.
-#[expect(clippy::disallowed_methods, reason = "the folder of the journal is read where its reader needs it")]
 pub fn list(folder: &Path) -> Result<Vec<Segment>, String> {
-    let failed = |error: std::io::Error| format!("the folder `{}` cannot be read: {error}", folder.display());
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(failed(error)),
-    };
-    let mut segments = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(failed)?.path();
-        if let Some(first) = path.file_name().and_then(|name| name.to_str()).and_then(first_of) {
-            segments.push(Segment { first, path });
-        }
-    }
-    segments.sort_by_key(|segment| segment.first);
-    Ok(segments)
-}
-
-fn first_of(name: &str) -> Option<u64> {
-    let digits = name.strip_suffix(NAME_ENDING)?;
-    let is_name = digits.len() == NAME_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
-    if is_name { digits.parse().ok() } else { None }
+    segments::list(folder).map_err(|error| format!("the folder `{}` cannot be read: {error}", folder.display()))
 }
 
 /// What stands at one place of a segment.
@@ -205,6 +162,8 @@ impl Fetcher {
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "tests write the files that are read")]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

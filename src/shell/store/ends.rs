@@ -12,7 +12,7 @@ use std::path::Path;
 use crate::journal::ended::{Ended, ended};
 use crate::journal::line::{self, Body};
 use crate::model::durable::Durable;
-use crate::shell::log::JOURNAL_FOLDER;
+use crate::shell::log::journal_folder;
 use crate::shell::log::segments::{self, Found, Lines};
 
 /// Segments that are read, the newest first: what the store has missed stands at the end of the journal.
@@ -23,7 +23,7 @@ pub(super) fn take_out(durable: &mut Durable, data: &Path) {
     if durable.pendings.is_empty() && durable.grants.is_empty() {
         return;
     }
-    let segments = segments::list(&data.join(JOURNAL_FOLDER)).unwrap_or_default();
+    let segments = segments::list(&journal_folder(data)).unwrap_or_default();
     let mut ends = BTreeSet::new();
     for segment in segments.iter().rev().take(SEGMENTS_MAX) {
         read(&segment.path, &mut ends);
