@@ -49,6 +49,9 @@ impl Records {
         records: impl IntoIterator<Item = &'r Record>,
     ) -> Result<(), String> {
         let written = self.writer.write(now, records);
+        if self.writer.take_filled() {
+            self.upkeep.hurry();
+        }
         if let Some(indexer) = &self.indexer {
             indexer.wake();
         }
