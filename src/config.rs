@@ -379,8 +379,8 @@ pub struct Log {
     pub sync_sensitive: bool,
 }
 
-/// What is kept of a text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What is kept of a text. The order is from the most to the least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Keep {
     /// All of it, until it is forgotten.
     Keep,

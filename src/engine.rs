@@ -84,6 +84,7 @@ pub struct Engine {
     clock: clock::Clock,
     recent: confirm::Recent,
     wrong: codes::Wrong,
+    left: answers::Left,
     overflows: facts::Overflows,
     reverts: seen::Reverts,
     settling: settling::Settling,
@@ -142,6 +143,7 @@ impl Engine {
             clock: clock::Clock::since(setup.saved.as_ref().map(|(_, saved)| *saved)),
             recent: confirm::Recent::default(),
             wrong: codes::Wrong::default(),
+            left: answers::Left::default(),
             overflows: facts::Overflows::default(),
             reverts: seen::Reverts::default(),
             settling: settling::Settling::default(),
@@ -259,6 +261,7 @@ impl Engine {
     /// Makes one durable change, and tells the store.
     fn change(&mut self, turn: &mut Turn<'_>, change: Change) {
         self.note_loosening(&change);
+        self.note_left(turn.at, &change);
         let is_prompt = matches!(change, Change::Prompt { .. } | Change::Prompted { .. });
         self.world.borrow_mut().durable.apply(change.clone());
         turn.effects.push(Effect::Durable(change));

@@ -4,6 +4,8 @@
 //! the command never confirms it; where nobody knows who asked, only channels count that share nothing with any asker, or
 //! that want a code. What comes without an id or a token, from a button, answers the only question that is open there.
 
+use std::collections::BTreeMap;
+
 use super::codes::spoken;
 use super::ids::is_token;
 use super::judge::Judgement;
@@ -11,14 +13,18 @@ use super::{Engine, Turn};
 use crate::config::Carrier;
 use crate::model::control::{Answer, Says};
 use crate::model::decision::{Outcome, Settlement, Terms};
-use crate::model::durable::Pending;
+use crate::model::durable::{Change, Pending};
 use crate::model::event::Entry;
 use crate::model::request::{Request, SourceKind};
 use crate::model::time::At;
 
-/// How long a question must be open before an answer without id and token counts: who presses a button sooner has not
-/// seen it, and means another one.
+/// How long a question must be open, and the only one, before an answer without id and token counts: who presses a button
+/// sooner has not seen it, or means the one that has just gone.
 pub(super) const UNNAMED_AFTER_MS: u64 = 1_000;
+
+/// When each channel last lost a question. No more channels than the configuration has.
+#[derive(Debug, Default)]
+pub(super) struct Left(BTreeMap<String, u64>);
 
 /// Why an answer does not count.
 struct Refusal {
@@ -77,6 +83,20 @@ impl Engine {
         text
     }
 
+    /// Notes which channels lose a question by a change that is about to be made: it ends, or its tokens become void.
+    pub(super) fn note_left(&mut self, at: At, change: &Change) {
+        let (id, tokens) = match change {
+            Change::Hold { pending } => (&pending.id, Some(&pending.tokens)),
+            Change::Release { id } => (id, None),
+            _ => return,
+        };
+        if let Some(before) = self.world.borrow().durable.pendings.get(id) {
+            let is_left = |channel: &&String| tokens.is_none_or(|tokens| !tokens.contains_key(*channel));
+            let channels = before.tokens.keys().filter(is_left);
+            self.left.0.extend(channels.map(|channel| (channel.clone(), at.monotonic_ms)));
+        }
+    }
+
     /// Somebody answers. Whatever is not exactly right is recorded and has no effect.
     pub(super) fn answer(&mut self, turn: &mut Turn<'_>, answer: &Answer) {
         let pending = match self.weigh(turn, answer) {
@@ -132,13 +152,20 @@ impl Engine {
             }
             (None, None) => {
                 let mut open = pendings.values().filter(|pending| pending.tokens.contains_key(&answer.channel));
+                let left_ms = self.left.0.get(&answer.channel);
+                let is_new = |since_ms: u64| at.monotonic_ms < since_ms.saturating_add(UNNAMED_AFTER_MS);
+                let is_left = left_ms.is_some_and(|left_ms| is_new(*left_ms));
                 match (open.next(), open.next()) {
                     (None, _) => Err("no question is open on this channel"),
                     (Some(_), Some(_)) => {
                         Err("more than one question is open on this channel: it is not clear which is meant")
                     }
-                    (Some(only), None) if at.monotonic_ms < only.asked_ms.saturating_add(UNNAMED_AFTER_MS) => {
+                    (Some(only), None) if is_new(only.asked_ms) => {
                         Err("the question is so new that another one may be meant")
+                    }
+                    // A moment ago there were two. Whoever pressed may have meant the other one.
+                    (Some(_), None) if answer.says != Says::Reject && is_left => {
+                        Err("another question has only just gone, and may be meant")
                     }
                     (Some(only), None) => Ok(only),
                 }
@@ -154,6 +181,13 @@ impl Engine {
         let unfit = |request: &Request| self.unfit(&answer.channel, request, &pending.terms);
         if let Some(reason) = pending.items().find_map(|item| unfit(&item.arrival.request)) {
             return Some(reason);
+        }
+        // A code speaks for whoever approves. Without one, a channel that may itself have asked is no witness: its word
+        // would open a veto window.
+        let independent = self.config.channels.get(&answer.channel).is_some_and(|channel| channel.independent);
+        let is_unknown = pending.items().any(|item| item.arrival.request.source.channel.is_none());
+        if answer.says == Says::Seen && is_unknown && !independent {
+            return Some("it is not known who asked, and this channel is not independent");
         }
         match (pending.tokens.get(&answer.channel), &answer.token) {
             _ if pending.ask_ms.is_some() => Some("this channel was not asked yet"),

@@ -150,7 +150,13 @@ fn strictest_terms<'a>(request: &Request, deciding: impl Iterator<Item = &'a Opi
             });
         }
     }
-    let ask = if asked.is_empty() { question(request) } else { asked.join(" ") };
+    let mut ask = asked.join(" ");
+    if asked.is_empty() {
+        ask = question(request);
+    } else if meaning(request).is_some() {
+        // What loosens the bridge is said before the words of a rule, which cannot know how far it goes.
+        ask = format!("{} {ask}", question(request));
+    }
     let ask = in_one_line(&ask, QUESTION_CHARACTERS_MAX);
     let within_ms = if within_ms == u64::MAX { CONFIRM_WITHIN_DEFAULT_MS } else { within_ms };
     let from = match from {
@@ -283,6 +289,20 @@ mod tests {
             let asked = combine(&request, Class::Sensitive, false, [].iter()).terms.expect("terms").ask;
             assert!(asked.starts_with(expected), "{asked}");
         }
+    }
+
+    #[test]
+    fn no_rule_words_away_what_would_be_loosened() {
+        let data = [("action", "lock.*"), ("until", "2027-01-01T23:00:00+01:00")];
+        let data = data.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect();
+        let (action, target) = (GRANT.to_owned(), Some("sitter".to_owned()));
+        let grant = Request { action, target, data, ..request() };
+        let said = |ask: &str| Opinion { terms: Some(Terms::new(ask.to_owned())), ..opinion("p", Verdict::Confirm) };
+        let asked = |ask: &str| combine(&grant, Class::Sensitive, false, [said(ask)].iter()).terms.expect("terms").ask;
+        let meant = "Allow `hushgate.grant` for `sitter` (`sitter` may do `lock.*` without being asked until 23:00)? \
+                     Asked by: voice (`kitchen`).";
+        assert_eq!(asked("Let them in?"), format!("{meant} Let them in?"));
+        assert!(asked(&"x".repeat(QUESTION_CHARACTERS_MAX)).starts_with(meant), "nor push it out of sight");
     }
 
     #[test]

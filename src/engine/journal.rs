@@ -68,11 +68,14 @@ impl Engine {
         }
         let fails_now = self.journal.failure.is_none();
         self.journal.failure.clone_from(&failure);
-        turn.record(Entry::Journal { failure });
+        turn.record(Entry::Journal { failure: failure.clone() });
         if fails_now {
             self.take_back(turn);
             self.end_loosened(turn, "journal");
             self.judge_pendings_again(turn, "the journal cannot be written", false);
+        } else if failure.is_none() {
+            // What could not go was left as it was, whatever the rules had come to say of the rest of its group.
+            self.judge_pendings_again(turn, "the journal can be written again", false);
         }
     }
 

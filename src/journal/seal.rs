@@ -13,13 +13,35 @@ use sha2::{Digest, Sha256};
 use super::chain::{self, Link};
 use crate::config::{Keep, Log};
 use crate::model::event::{Entry, Record};
+use crate::model::request::SourceKind;
 
 /// Random bytes that make a short text as hard to guess as a long one.
 pub type Salt = [u8; SALT_BYTES];
 const SALT_BYTES: usize = 16;
 
-/// Names of fields that hold what only its owner may know. They are left out of every record, at any depth, in any case.
-pub const CODE_KEYS: [&str; 4] = ["code", "password", "pin", "token"];
+/// Names of fields that hold what only its owner may know. They are left out of every record, at any depth, in any case,
+/// with or without `_` and `-`. Keypads call what was typed `action_code`, and locks theirs `pin_code` or `user_code`.
+pub const CODE_KEYS: [&str; 16] = [
+    "accesscode",
+    "actioncode",
+    "alarmcode",
+    "code",
+    "lockcode",
+    "otp",
+    "passcode",
+    "passwd",
+    "password",
+    "pin",
+    "pincode",
+    "secret",
+    "token",
+    "totp",
+    "usercode",
+    "accesstoken",
+];
+
+/// Why a decision was made.
+const REASON: &str = "/decision/reason";
 
 /// What a reader is shown in place of a text that was forgotten.
 pub const FORGOTTEN: &str = "(forgotten)";
@@ -94,7 +116,8 @@ enum Holds {
 pub fn seal(record: &Record, log: &Log, salts: &mut Salts) -> Result<Sealed, String> {
     let keep = match &record.entry {
         Entry::Decision { decision } => log.keep(decision.request.source.kind),
-        _ => log.text_default,
+        // An event tells what a microphone has heard, or may do so.
+        _ => log.text_default.max(log.keep(SourceKind::Voice)),
     };
     let mut value = serde_json::to_value(record).map_err(|error| format!("a record has no form in JSON: {error}"))?;
     let mut open = String::new();
@@ -194,7 +217,11 @@ pub fn remove_codes(value: &mut Value) {
 
 /// Whether a field of this name holds what only its owner may know.
 pub fn is_code(key: &str) -> bool {
-    CODE_KEYS.iter().any(|code| key.eq_ignore_ascii_case(code))
+    let is_it = |code: &&str| {
+        let letters = key.bytes().filter(|byte| !matches!(byte, b'_' | b'-')).map(|byte| byte.to_ascii_lowercase());
+        letters.eq(code.bytes())
+    };
+    CODE_KEYS.iter().any(|code| is_it(&code))
 }
 
 /// JSON pointers of all that can be erased in a record.
@@ -210,9 +237,19 @@ fn erasable(record: &Value) -> Vec<(String, Holds)> {
         Some("notice" | "announced") => &[("/text", Holds::Words)],
         _ => &[],
     };
-    let opinions = record.pointer("/decision/opinions").and_then(Value::as_array).map_or(0, Vec::len);
-    let asks = (0..opinions).map(|index| (format!("/decision/opinions/{index}/terms/ask"), Holds::Words));
-    fixed.iter().map(|(pointer, holds)| ((*pointer).to_owned(), *holds)).chain(asks).collect()
+    let mut all: Vec<(String, Holds)> = fixed.iter().map(|(pointer, holds)| ((*pointer).to_owned(), *holds)).collect();
+    let opinions = record.pointer("/decision/opinions").and_then(Value::as_array);
+    let asks = |opinion: &Value| opinion.get("terms").is_some_and(Value::is_object);
+    let asking = opinions.into_iter().flatten().enumerate().filter(|(_, opinion)| asks(opinion));
+    for (index, _) in asking {
+        // Why a rule asks is its question again, and that may quote what was said.
+        let fields = ["terms/ask", "reason"].map(|field| format!("/decision/opinions/{index}/{field}"));
+        all.extend(fields.map(|pointer| (pointer, Holds::Words)));
+        if !all.iter().any(|(pointer, _)| pointer == REASON) {
+            all.push((REASON.to_owned(), Holds::Words));
+        }
+    }
+    all
 }
 
 fn is_empty(field: &Value) -> bool {

@@ -349,10 +349,11 @@ impl Run {
         }
         // The allocation is kept for the next message.
         self.outputs = outputs;
+        // First of all: what was loosened in this very instant is taken back, and nothing else may begin another one.
+        self.tell_journal();
         for undelivered in lost {
             self.undelivered(undelivered);
         }
-        self.tell_journal();
     }
 
     /// Tells the bridge when the journal begins to fail, and when it works again. What the bridge says of it is written at

@@ -88,7 +88,7 @@ impl Output {
     }
 
     fn json(&mut self, kept: Kept) -> io::Result<()> {
-        writeln!(self.writer, "{}", numbered(kept))
+        writeln!(self.writer, "{}", json_line(kept))
     }
 
     fn csv(&mut self, kept: &Kept) -> io::Result<()> {
@@ -139,8 +139,19 @@ impl Output {
     }
 }
 
+/// The record's JSON, with its number, in one line of characters that no terminal obeys: JSON leaves those from
+/// U+007F to U+009F as they are. They stand in texts alone, where the escape means the same.
+pub(super) fn json_line(kept: Kept) -> String {
+    let text = numbered(kept).to_string();
+    if !text.contains(char::is_control) {
+        return text;
+    }
+    let escaped = |c: char| if c.is_control() { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
+    text.chars().map(escaped).collect()
+}
+
 /// The record's JSON, with its number.
-pub(super) fn numbered(kept: Kept) -> Value {
+fn numbered(kept: Kept) -> Value {
     let mut value = kept.opened.value;
     if let Value::Object(fields) = &mut value {
         fields.insert("number".to_owned(), kept.place.seq.into());
@@ -216,6 +227,13 @@ mod tests {
         let expected = "7,2026-11-22T22:14:00Z,decision,deny,deny,'=cmd|' /C calc'!A0,'+1,voice,'@x,a; b,\"no, \
                         \"\"never\"\"\\u{a}now\",,'-1\n";
         assert_eq!(text, format!("{head}{expected}"));
+    }
+
+    #[test]
+    fn no_terminal_obeys_what_stands_in_json() {
+        let value = serde_json::json!({"record": "refused", "topic": "a\u{9b}2J\u{7f}\n"});
+        let line = json_line(kept(value));
+        assert_eq!(line, r#"{"number":7,"record":"refused","topic":"a\u009b2J\u007f\n"}"#);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::Value;
 
 use super::list::open;
-use super::output::{Output, numbered};
+use super::output::{Output, json_line};
 use super::place::PlaceArguments;
 use super::{Format, Stop};
 use crate::cli::Exit;
@@ -51,7 +51,7 @@ pub(super) fn execute(arguments: &ShowArguments) -> Result<Exit, Stop> {
     let mut output = Output::new(Format::Human, place.zone.clone());
     for kept in found.into_values() {
         if arguments.format == crate::cli::Format::Json {
-            output.line(&numbered(kept).to_string());
+            output.line(&json_line(kept));
             continue;
         }
         let seq = kept.place.seq;

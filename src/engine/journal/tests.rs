@@ -144,18 +144,39 @@ fn what_is_held_stays_held_until_the_journal_works_again() {
     let refused = Entry::AnswerRefused { pending: id.clone(), channel: channel.clone(), reason: REASON.to_owned() };
     assert_eq!(entries(effects(&mut engine, 2, answer(Says::Approve))), [refused]);
     assert!(engine.durable().pendings.contains_key(&id));
-    let reloaded = vec![PolicySource {
-        name: "doors".to_owned(),
-        file: "doors.rhai".to_owned(),
-        text: POLICY.replace("lock.open", "lock.*"),
-    }];
-    effects(&mut engine, 3, Event::Reload(Ok(reloaded)));
-    assert!(engine.durable().pendings.contains_key(&id), "new rules would let it go, and it has no record");
-    effects(&mut engine, 4, Event::Journal(Ok(())));
+    assert_eq!(entries(effects(&mut engine, 4, Event::Journal(Ok(())))), [Entry::Journal { failure: None }]);
     let done = effects(&mut engine, 5, answer(Says::Approve));
     assert!(done.iter().any(|effect| matches!(effect, Effect::Forward(permit) if permit.needs_record())));
     let [Entry::Decision { decision }] = &entries(done)[..] else { panic!("one decision") };
     assert_eq!(decision.settles.as_ref().map(|settles| settles.outcome), Some(Outcome::Approved));
+}
+
+#[test]
+fn what_the_rules_came_to_say_meanwhile_counts_when_the_journal_works_again() {
+    for (verdict, expected, leaves) in
+        [("allow()", Verdict::Allow, 1), ("deny(\"no\")", Verdict::Deny, 0), ("confirm(\"?\")", Verdict::Confirm, 0)]
+    {
+        let mut engine = engine("enforce");
+        let rules = |text: &str| {
+            let text = format!("//! Doors.\nconst ACTIONS = [\"lock.*\"];\nfn on_request(request) {{ {text} }}\n");
+            Event::Reload(Ok(vec![PolicySource { name: "doors".to_owned(), file: "doors.rhai".to_owned(), text }]))
+        };
+        effects(&mut engine, 0, rules("confirm(#{ ask: \"?\", group: \"g\" })"));
+        for topic in ["door/set", "terrace/set"] {
+            let command = arrival(&engine, topic, Door::Gate);
+            effects(&mut engine, 1, command);
+        }
+        let held = |engine: &Engine| engine.durable().pendings.values().map(|open| open.items().count()).sum::<usize>();
+        assert_eq!((engine.durable().pendings.len(), held(&engine)), (1, 2), "one question for both");
+        effects(&mut engine, 2_000, fails());
+        let text = format!("if request.action == \"lock.open\" {{ return allow(); }} {verdict}");
+        effects(&mut engine, 2_001, rules(&text));
+        assert_eq!(held(&engine), 2, "what the rules would let go has no record");
+        let done = effects(&mut engine, 2_002, Event::Journal(Ok(())));
+        let forwards = done.iter().filter(|effect| matches!(effect, Effect::Forward(_))).count();
+        assert_eq!(forwards, 1 + leaves, "{verdict}: the terrace, and the door where the rules say so");
+        assert_eq!(held(&engine), usize::from(expected == Verdict::Confirm), "{verdict}");
+    }
 }
 
 #[test]

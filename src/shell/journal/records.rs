@@ -54,6 +54,9 @@ impl Records {
             return Ok(());
         }
         let written = self.writer.write(now, records);
+        if self.writer.take_filled() {
+            self.upkeep.hurry();
+        }
         if let Some(indexer) = &self.indexer {
             indexer.wake();
         }

@@ -1,4 +1,5 @@
-//! Retention, beside the bridge: at its start and once a day, on a thread of its own.
+//! Retention, beside the bridge: at its start, once a day, and whenever a segment was filled within its day, so that a
+//! flood of records does not fill the disk until tomorrow. On a thread of its own.
 //!
 //! What it must not do is in `prune`. Here is when, and that the journal speaks before segments go.
 
@@ -24,6 +25,8 @@ pub struct Upkeep {
     folder: PathBuf,
     log: Log,
     state: State,
+    /// Another look is wanted when this one is over.
+    is_hurried: bool,
     stop: Arc<AtomicBool>,
 }
 
@@ -42,7 +45,21 @@ enum State {
 impl Upkeep {
     /// `folder`: that of the segments. The first look is at once. Must be called within the runtime.
     pub fn new(folder: PathBuf, log: Log) -> Upkeep {
-        Upkeep { folder, log, state: idle(Duration::ZERO), stop: Arc::default() }
+        Upkeep { folder, log, state: idle(Duration::ZERO), is_hurried: false, stop: Arc::default() }
+    }
+
+    /// Looks at once, or again as soon as what goes on now is over.
+    pub fn hurry(&mut self) {
+        match self.state {
+            State::Idle(_) => self.state = idle(Duration::ZERO),
+            State::Pruning(_) | State::Removing(_) => self.is_hurried = true,
+        }
+    }
+
+    /// How long until the next look.
+    fn rest(&mut self) -> State {
+        let is_hurried = std::mem::take(&mut self.is_hurried);
+        idle(if is_hurried { Duration::ZERO } else { INTERVAL })
     }
 
     /// The next result: what was taken out, and what is to go when the journal has said so (`remove`).
@@ -60,12 +77,12 @@ impl Upkeep {
                 }
                 State::Pruning(pruning) => {
                     let plan = pruning.await.unwrap_or_else(|error| Err(broke_off(&error)));
-                    self.state = idle(INTERVAL);
+                    self.state = self.rest();
                     return plan;
                 }
                 State::Removing(removing) => {
                     let removed = removing.await.unwrap_or_else(|error| Err(broke_off(&error)));
-                    self.state = idle(INTERVAL);
+                    self.state = self.rest();
                     removed?;
                 }
             }
@@ -92,4 +109,25 @@ fn idle(duration: Duration) -> State {
 
 fn broke_off(error: &tokio::task::JoinError) -> String {
     format!("taking old records out of the journal broke off: {error}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn it_looks_at_once_daily_and_whenever_it_is_hurried() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut upkeep = Upkeep::new(folder.path().to_owned(), Log::default());
+        let mut waited = async |hurries: bool| {
+            if hurries {
+                upkeep.hurry();
+            }
+            let begun = tokio::time::Instant::now();
+            assert_eq!(upkeep.next(|| Timestamp::UNIX_EPOCH).await, Ok(Plan::default()));
+            begun.elapsed().as_secs()
+        };
+        assert_eq!((waited(false).await, waited(true).await), (0, 0));
+        assert_eq!(waited(false).await / 3_600, 24);
+    }
 }

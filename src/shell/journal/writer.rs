@@ -53,6 +53,8 @@ impl<D> std::fmt::Debug for Writer<D> {
 struct Opened {
     head: Head,
     segment: Option<Open>,
+    /// A segment was full before its day was over: much is written, and there may be too much of it.
+    is_filled: bool,
     /// Held as long as this runs.
     _lock: File,
 }
@@ -96,6 +98,11 @@ impl<D: Disk> Writer<D> {
     /// The last record that is written. `None`: nobody could look yet, or there is none.
     pub fn head(&self) -> Option<Head> {
         self.opened.as_ref().map(|opened| opened.head).filter(|head| head.seq > 0)
+    }
+
+    /// Whether a segment was full before its day was over, since the last call.
+    pub fn take_filled(&mut self) -> bool {
+        self.opened.as_mut().is_some_and(|opened| std::mem::take(&mut opened.is_filled))
     }
 
     /// Writes a batch of records, after those that wait.
@@ -202,7 +209,7 @@ impl<D: Disk> Writer<D> {
             }
             None => None,
         };
-        self.opened = Some(Opened { head: tail.head, segment, _lock: lock });
+        self.opened = Some(Opened { head: tail.head, segment, is_filled: false, _lock: lock });
         Ok(())
     }
 }
@@ -234,6 +241,7 @@ fn turn_over(
         disk.sync().map_err(|error| told(&segment.path, &error))?;
         segment.is_synced = true;
     }
+    opened.is_filled |= opened.segment.as_ref().is_some_and(|segment| segment.day == day(now));
     let path = segments::path(folder, opened.head.seq.saturating_add(1));
     // Until it is open, the disk may have neither.
     opened.segment = None;

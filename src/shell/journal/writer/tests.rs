@@ -279,6 +279,7 @@ fn a_segment_ends_with_its_day_and_when_it_is_full() {
     writer.write(now(), [&record("a")]).unwrap();
     let tomorrow = now() + SignedDuration::from_hours(12);
     writer.write(tomorrow, [&record("b")]).unwrap();
+    assert!(!writer.take_filled(), "a day was over");
     let second = data.path().join("journal/000000000002.log");
     let room = SEGMENT_BYTES_MAX - fs::metadata(&second).unwrap().len();
     // As if so much had been written: the file itself need not be so large.
@@ -289,8 +290,10 @@ fn a_segment_ends_with_its_day_and_when_it_is_full() {
     open(&mut writer, line_bytes + room - line_bytes);
     writer.write(tomorrow, [&record("c")]).unwrap();
     assert_eq!(fs::metadata(&second).unwrap().len(), 2 * line_bytes, "it just fits");
+    assert!(!writer.take_filled());
     open(&mut writer, SEGMENT_BYTES_MAX - line_bytes + 1);
     writer.write(tomorrow, [&record("d")]).unwrap();
+    assert_eq!((writer.take_filled(), writer.take_filled()), (true, false), "it is said once");
     let firsts: Vec<u64> = segments::list(writer.folder()).unwrap().iter().map(|segment| segment.first).collect();
     assert_eq!(firsts, [1, 2, 4]);
     assert_eq!(told_in(data.path()), ["a", "b", "c", "d"]);
