@@ -62,13 +62,13 @@ impl Engine {
     }
 
     /// The journal fails, or works again.
-    pub(super) fn journal_changed(&mut self, turn: &mut Turn<'_>, failure: Option<String>) {
-        if self.journal.failure == failure {
+    pub(super) fn journal_changed(&mut self, turn: &mut Turn<'_>, failure: Option<&String>) {
+        if self.journal.failure.as_ref() == failure {
             return;
         }
         let fails_now = self.journal.failure.is_none();
-        self.journal.failure.clone_from(&failure);
-        turn.record(Entry::Journal { failure: failure.clone() });
+        self.journal.failure = failure.cloned();
+        turn.record(Entry::Journal { failure: failure.cloned() });
         if fails_now {
             self.take_back(turn);
             self.end_loosened(turn, "journal");

@@ -112,6 +112,7 @@ fn broke_off(error: &tokio::task::JoinError) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the paused clock of the test is looked at")]
 mod tests {
     use super::*;
 
