@@ -210,9 +210,18 @@ fn erasable(record: &Value) -> Vec<(String, Holds)> {
         Some("notice" | "announced") => &[("/text", Holds::Words)],
         _ => &[],
     };
-    let opinions = record.pointer("/decision/opinions").and_then(Value::as_array).map_or(0, Vec::len);
-    let asks = (0..opinions).map(|index| (format!("/decision/opinions/{index}/terms/ask"), Holds::Words));
-    fixed.iter().map(|(pointer, holds)| ((*pointer).to_owned(), *holds)).chain(asks).collect()
+    let mut pointers: Vec<(String, Holds)> =
+        fixed.iter().map(|(pointer, holds)| ((*pointer).to_owned(), *holds)).collect();
+    // Where a rule asks, its question is its reason too, and that of the decision.
+    if record.pointer("/decision/verdict").and_then(Value::as_str) == Some("confirm") {
+        pointers.push(("/decision/reason".to_owned(), Holds::Words));
+    }
+    let opinions = record.pointer("/decision/opinions").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    for (index, _) in opinions.iter().enumerate().filter(|(_, opinion)| opinion.get("terms").is_some()) {
+        pointers.push((format!("/decision/opinions/{index}/terms/ask"), Holds::Words));
+        pointers.push((format!("/decision/opinions/{index}/reason"), Holds::Words));
+    }
+    pointers
 }
 
 fn is_empty(field: &Value) -> bool {

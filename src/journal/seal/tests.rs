@@ -12,7 +12,8 @@ fn decision() -> Decision {
     let opinion = |ask: Option<&str>| Opinion {
         policy: "doors".to_owned(),
         verdict: Verdict::Confirm,
-        reason: "somebody must look".to_owned(),
+        // The question of a rule is its reason too.
+        reason: ask.unwrap_or("somebody must look").to_owned(),
         mode: Mode::Enforce,
         error: None,
         terms: ask.map(|ask| Terms::new(ask.to_owned())),
@@ -37,7 +38,7 @@ fn decision() -> Decision {
         verdict: Verdict::Confirm,
         applied: Verdict::Confirm,
         mode: Mode::Enforce,
-        reason: "somebody must look".to_owned(),
+        reason: "Open for Bob?".to_owned(),
         deciding: vec!["doors".to_owned()],
         opinions: vec![opinion(None), opinion(Some("Open for Bob?"))],
         facts: vec![FactRead {
@@ -107,12 +108,16 @@ fn the_body_holds_nothing_of_what_can_be_erased() {
             "/decision/request/data",
             "/decision/facts",
             "/decision/confirm/question",
-            "/decision/opinions/1/terms/ask"
+            "/decision/reason",
+            "/decision/opinions/1/terms/ask",
+            "/decision/opinions/1/reason"
         ]
     );
     let Ok(Record { entry: Entry::Decision { decision }, .. }) = opened.into_record() else { panic!("no decision") };
     assert_eq!(decision.request.text.as_deref(), Some(FORGOTTEN));
     assert_eq!(decision.confirm.expect("a question").question, FORGOTTEN);
+    assert_eq!((decision.reason.as_str(), decision.opinions[1].reason.as_str()), (FORGOTTEN, FORGOTTEN));
+    assert_eq!(decision.opinions[0].reason, "somebody must look", "a reason that is no question stays");
     assert!(decision.request.data.is_empty() && decision.facts.is_empty());
     assert_eq!(check(&sealed.body, "     "), Ok(()), "what was forgotten is no error");
 }
@@ -166,13 +171,13 @@ fn what_is_open_must_be_what_was_sealed() {
     assert_eq!(told("0.1", "0.10"), is_not("/decision/request/data"), "not even another way to write it");
     let salt = chain::hexadecimal(&Salts::new([7; 32]).next());
     assert_eq!(told(&salt, &"0".repeat(32)), is_not("/decision/request/text"), "another salt");
-    let stranger = "`/decision/reason` is told and was never sealed".to_owned();
-    assert_eq!(told("/decision/request/text", "/decision/reason"), Err(stranger));
+    let stranger = "`/decision/request/action` is told and was never sealed".to_owned();
+    assert_eq!(told("/decision/request/text", "/decision/request/action"), Err(stranger));
     for cut in [1, 30, sealed.open.len() - 1] {
         let rest = format!("{}{}", " ".repeat(cut), sealed.open.get(cut..).unwrap_or_default());
         assert_eq!(check(&sealed.body, &rest), Err("what can be erased cannot be read".to_owned()), "{rest}");
         let opened = open(&sealed.body, &rest).expect("a record");
-        assert_eq!(opened.forgotten.len(), 5, "half forgotten is forgotten");
+        assert_eq!(opened.forgotten.len(), 7, "half forgotten is forgotten");
     }
 }
 
