@@ -323,10 +323,11 @@ impl Run {
     fn carry_out(&mut self) {
         let mut outputs = std::mem::take(&mut self.outputs);
         let records = outputs.iter().filter_map(|output| match output {
-            Output::Journal(record) => Some(&**record),
+            Output::Journal(record) => Some(Rc::clone(record)),
             _ => None,
         });
-        let mut recorded = self.write(records);
+        let records: Vec<Rc<Record>> = records.collect();
+        let mut recorded = self.write(records.iter().map(|record| &**record));
         let mut lost = Vec::new();
         for output in outputs.drain(..) {
             match output {
@@ -349,6 +350,10 @@ impl Run {
         }
         // The allocation is kept for the next message.
         self.outputs = outputs;
+        // The journal has them; the program's own log, and the counts, need not keep a command waiting.
+        for record in &records {
+            self.show(record);
+        }
         // First of all: what was loosened in this very instant is taken back, and nothing else may begin another one.
         self.tell_journal();
         for undelivered in lost {
@@ -443,20 +448,22 @@ impl Run {
         let record = Record { at: self.clock.now().utc, entry };
         // Nothing waits for this record; the bridge is told after the next batch that the journal fails.
         self.write([&record]).unwrap_or_default();
+        self.show(&record);
     }
 
-    /// Writes records down, with one write, and tells of them in the program's own log.
-    fn write<'r>(&mut self, records: impl IntoIterator<Item = &'r Record, IntoIter: Clone>) -> Result<(), String> {
-        let records = records.into_iter();
-        if records.clone().next().is_none() {
+    /// Writes records into the journal, with one write.
+    fn write<'r>(&mut self, records: impl IntoIterator<Item = &'r Record>) -> Result<(), String> {
+        let mut records = records.into_iter().peekable();
+        if records.peek().is_none() {
             return Ok(());
         }
-        let written = self.records.write(self.clock.now().utc, records.clone());
-        for record in records {
-            self.health.recorded(record.at, &record.entry);
-            self.journal.write(&told::told(record, &self.config.log));
-        }
-        written
+        self.records.write(self.clock.now().utc, records)
+    }
+
+    /// Counts a record, and tells of it in the program's own log.
+    fn show(&mut self, record: &Record) {
+        self.health.recorded(record.at, &record.entry);
+        self.journal.write(&told::told(record, &self.config.log));
     }
 
     fn tell_health(&mut self) {
