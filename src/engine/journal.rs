@@ -68,12 +68,13 @@ impl Engine {
         }
         let fails_now = self.journal.failure.is_none();
         self.journal.failure.clone_from(&failure);
-        turn.record(Entry::Journal { failure: failure.clone() });
+        let works_again = failure.is_none();
+        turn.record(Entry::Journal { failure });
         if fails_now {
             self.take_back(turn);
             self.end_loosened(turn, "journal");
             self.judge_pendings_again(turn, "the journal cannot be written", false);
-        } else if failure.is_none() {
+        } else if works_again {
             // What could not go was left as it was, whatever the rules had come to say of the rest of its group.
             self.judge_pendings_again(turn, "the journal can be written again", false);
         }
