@@ -6,6 +6,8 @@
 //! it ships, one of which judges each command; with ten policies that all judge each command; and with the shipped ones in
 //! a house of a thousand discovered entities, one of which, guarded, is commanded. It publishes each decision.
 //!
+//! What the journal costs is measured of the same loop with it and without, run by this very program.
+//!
 //! `cargo bench --no-default-features --bench gate` measures through Mosquitto. Without Mosquitto the embedded broker is
 //! used, which needs the default features.
 #![expect(unreachable_pub, reason = "a benchmark has no outside")]
@@ -14,6 +16,8 @@
 
 #[path = "gate/announcements.rs"]
 mod announcements;
+#[path = "gate/bare.rs"]
+mod bare;
 #[path = "gate/broker.rs"]
 mod broker;
 #[path = "gate/load.rs"]
@@ -53,6 +57,11 @@ fn main() {
         && word == relay::ARGUMENT
     {
         return relay::run(port.parse().expect("a port"));
+    }
+    if let [word, config] = words.as_slice()
+        && [bare::WITH_JOURNAL, bare::WITHOUT_JOURNAL].contains(&word.as_str())
+    {
+        return bare::run(config, word == bare::WITH_JOURNAL);
     }
     let effort = if words.iter().any(|word| word == "--test") { GLANCE } else { FULL };
     let broker = Broker::start();
@@ -97,7 +106,28 @@ async fn measure(broker: &Broker, effort: &Effort) {
     line("  ten matching policies", "/s", relay_rate, ten_rate, None);
     line("  a thousand entities", "/s", relay_rate, house_rate, None);
     drop(subjects);
+    journal(broker, effort, &mut load).await;
     start_and_idle(broker, effort, &mut load).await;
+}
+
+/// What the journal costs a command: the same bridge with it and without.
+async fn journal(broker: &Broker, effort: &Effort, load: &mut Load) {
+    let subjects = [Subject::bare_without_journal(broker.port()), Subject::bare(broker.port())];
+    for subject in &subjects {
+        load.wait_for(subject).await;
+    }
+    for (name, count, rate) in
+        [("journal: p50 at 20/s", effort.slow, 20), ("journal: p50 at 1,000/s", effort.fast, 1_000)]
+    {
+        let mut latencies = [const { Vec::new() }; 2];
+        for _ in 0..effort.rounds {
+            for (latencies, subject) in latencies.iter_mut().zip(&subjects) {
+                latencies.extend(load.paced(subject, count, rate).await);
+            }
+        }
+        let [off_us, on_us] = latencies.map(median);
+        compare(name, "us", ("off", off_us), ("on", on_us), Some(Target::AtMost(1.10)));
+    }
 }
 
 /// How long it takes from the start to the first command let through, and what an idle process holds.
@@ -132,7 +162,12 @@ enum Target {
 
 /// Prints one comparison, a miss as a miss.
 fn line(name: &str, unit: &str, relay: f64, bridge: f64, target: Option<Target>) {
-    let ratio = bridge / relay;
+    compare(name, unit, ("relay", relay), ("bridge", bridge), target);
+}
+
+fn compare(name: &str, unit: &str, one: (&str, f64), other: (&str, f64), target: Option<Target>) {
+    let ((one, of_one), (other, of_other)) = (one, other);
+    let ratio = of_other / of_one;
     let said = match target {
         None => "as measured".to_owned(),
         Some(Target::AtMost(bound)) => format!("at most {bound:.2}: {}", if ratio <= bound { "met" } else { "MISSED" }),
@@ -140,7 +175,9 @@ fn line(name: &str, unit: &str, relay: f64, bridge: f64, target: Option<Target>)
             format!("at least {bound:.2}: {}", if ratio >= bound { "met" } else { "MISSED" })
         }
     };
-    println!("{name:<26} relay {relay:>9.1} {unit:<3}  bridge {bridge:>9.1} {unit:<3}  ratio {ratio:.2} ({said})");
+    println!(
+        "{name:<26} {one:<6}{of_one:>9.1} {unit:<3}  {other:<6} {of_other:>9.1} {unit:<3}  ratio {ratio:.2} ({said})"
+    );
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

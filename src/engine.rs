@@ -199,7 +199,7 @@ impl Engine {
             Event::Canary(canary) => self.look(turn, canary),
             Event::Overheard(overheard) => turn.record(Entry::ChannelOverheard { overheard }),
             Event::Reload(sources) => self.reload(turn, sources),
-            Event::Journal(written) => self.journal_changed(turn, written.err()),
+            Event::Journal(written) => self.journal_changed(turn, written.err().as_ref()),
             Event::Tick => {}
         }
         if self.speaks_by_acts {

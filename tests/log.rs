@@ -95,8 +95,8 @@ fn the_log_is_told_in_plain_words() {
     let expected = "\
 Sunday, 22 November 2026
 22:00 hushgate 1 starts, mode enforce, revision 0123  #1
-22:14 kitchen_echo wanted to unlock `front_door`: held until 22:15 and asked on `phone`  #2
-22:14 seen 1a20552c440-000001-aabbccdd · phone  #3
+22:14 kitchen_echo wanted to unlock `front_door`: held for up to 1 min and asked on `phone`  #2
+22:14 the question has reached `phone`  #3
 22:14 kitchen_echo wanted to unlock `front_door`: approved on `phone` after 12 s  #4
 22:14 kitchen_echo wanted to send a message to `Bob`: denied, no messages between ten and seven; you were told  #5
 Monday, 23 November 2026

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::{NamedTempFile, TempDir};
 
-use crate::relay;
+use crate::{bare, relay};
 
 /// Under which the entities of the house are announced.
 pub const DISCOVERY: &str = "house_discovery";
@@ -55,6 +55,23 @@ impl Subject {
         Subject::run_bridge("the bridge with ten policies", "ten", port, &policies, Some(folder), "")
     }
 
+    /// The bridge without the program around it, so that the same can be run without a journal. See `bare`.
+    pub fn bare(port: u16) -> Subject {
+        Subject::run_bare("the bare bridge", "bare", port, bare::WITH_JOURNAL)
+    }
+
+    /// The same without a journal.
+    pub fn bare_without_journal(port: u16) -> Subject {
+        Subject::run_bare("the bare bridge without a journal", "unkept", port, bare::WITHOUT_JOURNAL)
+    }
+
+    fn run_bare(name: &'static str, base: &str, port: u16, argument: &str) -> Subject {
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+        let mut command = Command::new(std::env::current_exe().expect("this program"));
+        command.arg(argument);
+        Subject::start(name, base, port, &shipped, None, "", command)
+    }
+
     /// `base` stands before all topics of this bridge, so that several can be connected at one time.
     fn run_bridge(
         name: &'static str,
@@ -64,6 +81,21 @@ impl Subject {
         kept: Option<TempDir>,
         discovers: &str,
     ) -> Subject {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hushgate"));
+        command.arg("run").arg("--config");
+        Subject::start(name, base, port, policies, kept, discovers, command)
+    }
+
+    /// `command` wants the path of the configuration as its last argument.
+    fn start(
+        name: &'static str,
+        base: &str,
+        port: u16,
+        policies: &Path,
+        kept: Option<TempDir>,
+        discovers: &str,
+        mut command: Command,
+    ) -> Subject {
         let device_topic = format!("load/{base}/112");
         let mut config = NamedTempFile::new().expect("a temporary file");
         let data = tempfile::tempdir().expect("a temporary folder");
@@ -71,7 +103,7 @@ impl Subject {
         let commands = if discovers.is_empty() { COMMANDS } else { discovers };
         let text = format!("{broker}policies: \"{}\"\n{HOUSE}{commands}", policies.display());
         config.write_all(text.as_bytes()).expect("a writable temporary file");
-        let child = run(Command::new(env!("CARGO_BIN_EXE_hushgate")).arg("run").arg("--config").arg(config.path()));
+        let child = run(command.arg(config.path()));
         let command_topic = format!("{base}/gate/{device_topic}");
         Subject { name, command_topic, device_topic, child, _kept: (Some(config), kept, Some(data)) }
     }

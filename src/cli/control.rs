@@ -5,7 +5,6 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 use super::{Exit, settings, terminal};
 use crate::config::Config;
@@ -128,7 +127,7 @@ pub(super) async fn send(visitor: &mut Visitor, config: &Config, order: &Order<'
                 terminal::say(&format!(
                     "it waits for a yes on {} until {}",
                     harmless(&channels.join(", ")),
-                    moment(&until, Some(&TimeZone::system()))
+                    moment(&until, Some(&settings::zone(config)))
                 ));
                 let left = until.duration_since(Clock::new().now().utc);
                 let left_ms = u64::try_from(left.as_millis()).unwrap_or(0);

@@ -121,7 +121,7 @@ async fn grant(arguments: &GrantArguments, config: &Config) -> Exit {
     match told {
         Ok(Told::Granted { id, until }) => {
             let GrantArguments { channel, action, target, .. } = arguments;
-            let granted = granted(channel, action, target.as_deref(), &until, &TimeZone::system());
+            let granted = granted(channel, action, target.as_deref(), &until, &settings::zone(config));
             terminal::print_line(&format!("granted to {granted}"));
             terminal::say(&format!("`hushgate revoke {}` ends it before", harmless(&id)));
             Exit::Done
@@ -157,7 +157,7 @@ async fn show(format: Format, config: &Config) -> Exit {
         Format::Human if standing.is_empty() => terminal::print_line("nothing is granted"),
         Format::Human => {
             for grant in &standing {
-                terminal::print_line(&line(grant, &TimeZone::system()));
+                terminal::print_line(&line(grant, &settings::zone(config)));
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use jiff::tz::TimeZone;
 
 use super::{Exit, terminal};
 use crate::config::{self, Broker, Config, Remote, Secret, Secrets};
@@ -53,10 +54,19 @@ pub struct BridgeArguments {
 pub(super) fn configure(bridge: &BridgeArguments) -> Result<Config, Exit> {
     let mut config = load(&bridge.config)?;
     override_broker(&mut config, &bridge.broker)?;
+    if bridge.config.config.is_none() && bridge.broker.broker.is_some() {
+        // The built-in configuration stands for no house on a broker of one's own.
+        config.place.zone = None;
+    }
     if let Some(base) = &bridge.base {
         config.base.clone_from(base);
     }
     Ok(config)
+}
+
+/// In which time zone a command tells times: that of the house, else that of this machine.
+pub(super) fn zone(config: &Config) -> TimeZone {
+    config.place.zone.clone().unwrap_or_else(TimeZone::system)
 }
 
 /// Reads the configuration, and says what is wrong with it.

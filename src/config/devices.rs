@@ -107,7 +107,7 @@ fn refuse_without_confirms(reader: &mut Reader<'_>, fields: &Fields<'_>) {
 fn read_may_confirm(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Vec<Glob> {
     let Some(cursor) = fields.get("may_confirm") else { return Vec::new() };
     // No list means all actions; an empty one must not mean the same.
-    if cursor.is_list() && reader.list(cursor, 1).is_empty() {
+    if cursor.is_empty_list() {
         let help = Some("name actions such as `light.*`, or write `confirms: false`".to_owned());
         reader.error(cursor, "expected at least one action, found an empty list", help);
     }

@@ -55,6 +55,10 @@ impl<'n> Cursor<'n> {
         matches!(self.node, Node::List(_))
     }
 
+    pub(super) fn is_empty_list(&self) -> bool {
+        matches!(self.node, Node::List(items) if items.is_empty())
+    }
+
     /// The value of a key, where this is a mapping that has it.
     pub(super) fn child(&self, key: &str) -> Option<Cursor<'n>> {
         let Node::Mapping(entries) = self.node else { return None };

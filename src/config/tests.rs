@@ -204,6 +204,12 @@ fn lists_are_bounded() {
     assert_eq!(read(&base(sections::BASE_BYTES_MAX)).base.len(), sections::BASE_BYTES_MAX);
     let too_long = &errors(&base(sections::BASE_BYTES_MAX + 1))[0].message;
     assert!(too_long.contains("longer than 128 bytes"), "{too_long}");
+    let may_confirm = |count: usize| {
+        let actions = vec!["a.b"; count].join(", ");
+        format!("channels: {{c: {{kind: person, confirms: true, may_confirm: [{actions}]}}}}\n")
+    };
+    assert_eq!(read(&may_confirm(sections::GLOBS_MAX)).channels["c"].may_confirm.len(), sections::GLOBS_MAX);
+    assert_eq!(errors(&may_confirm(sections::GLOBS_MAX + 1)).len(), 1);
     // An alias stands for all that it repeats.
     let repeated = format!("x: &x [{}]\ny: [{}]\n", "1,".repeat(1_000), "*x,".repeat(120));
     let too_many = &errors(&repeated)[0].message;

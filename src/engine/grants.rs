@@ -27,6 +27,7 @@ pub const GRANT_TARGET_BYTES_MAX: usize = 256;
 
 /// How the bridge's own actions begin. No grant reaches them.
 const OWN_ACTIONS: &str = "hushgate.";
+const NANOSECONDS_OF_A_MILLISECOND: u64 = 1_000_000;
 const TOO_LATE: &str = "its time was over before it was allowed; nothing was granted";
 
 impl Engine {
@@ -41,8 +42,9 @@ impl Engine {
                 .to_owned());
         }
         self.check_grant(&channel, &action, target.as_deref())?;
-        let for_ms = self.grant_lasts_ms(at, for_ms, until)?;
-        let until = Some(Until::Utc(at.plus_ms(for_ms).utc));
+        let end = until.map(|until| self.instant(at, until)).transpose()?;
+        let for_ms = self.grant_lasts_ms(at, for_ms, end)?;
+        let until = Some(Until::Utc(end.unwrap_or_else(|| at.plus_ms(for_ms).utc)));
         Ok(Control::Grant { channel, action, target, for_ms: Some(for_ms), until })
     }
 
@@ -75,18 +77,19 @@ impl Engine {
     }
 
     /// How long a grant lasts, counted from when it is asked for.
-    fn grant_lasts_ms(&self, at: At, for_ms: Option<u64>, until: Option<Until>) -> Result<u64, String> {
-        let lasts_ms = match (for_ms, until) {
+    fn grant_lasts_ms(&self, at: At, for_ms: Option<u64>, end: Option<Timestamp>) -> Result<u64, String> {
+        let lasts_ms = match (for_ms, end) {
             (for_ms, None) => for_ms.unwrap_or(LOOSEN_DEFAULT_MS),
             (Some(_), Some(_)) => return Err("expected `for` or `until`, found both".to_owned()),
-            (None, Some(until)) => {
+            (None, Some(end)) => {
                 if !self.clock.is_plausible() {
                     return Err(
                         "expected a clock that can be right, found another: say how long, with `for`".to_owned()
                     );
                 }
-                let end = self.instant(at, until)?;
-                u64::try_from(end.duration_since(at.utc).as_millis()).unwrap_or(0)
+                // Rounded up, so that a grant until eleven ends at eleven and not a moment before.
+                let left_ns = u64::try_from(end.duration_since(at.utc).as_nanos()).unwrap_or(0);
+                left_ns.div_ceil(NANOSECONDS_OF_A_MILLISECOND)
             }
         };
         if lasts_ms == 0 {
@@ -145,7 +148,7 @@ impl Engine {
             return;
         }
         let end = turn.at.plus_ms(left_ms);
-        let (id, until) = (by.to_owned(), end.utc);
+        let (id, until) = (by.to_owned(), until.min(turn.at.plus_ms(for_ms).utc));
         turn.record(Entry::Granted {
             id: id.clone(),
             channel: channel.clone(),

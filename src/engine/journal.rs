@@ -62,19 +62,18 @@ impl Engine {
     }
 
     /// The journal fails, or works again.
-    pub(super) fn journal_changed(&mut self, turn: &mut Turn<'_>, failure: Option<String>) {
-        if self.journal.failure == failure {
+    pub(super) fn journal_changed(&mut self, turn: &mut Turn<'_>, failure: Option<&String>) {
+        if self.journal.failure.as_ref() == failure {
             return;
         }
         let fails_now = self.journal.failure.is_none();
-        self.journal.failure.clone_from(&failure);
-        let works_again = failure.is_none();
-        turn.record(Entry::Journal { failure });
+        self.journal.failure = failure.cloned();
+        turn.record(Entry::Journal { failure: failure.cloned() });
         if fails_now {
             self.take_back(turn);
             self.end_loosened(turn, "journal");
             self.judge_pendings_again(turn, "the journal cannot be written", false);
-        } else if works_again {
+        } else if failure.is_none() {
             // What could not go was left as it was, whatever the rules had come to say of the rest of its group.
             self.judge_pendings_again(turn, "the journal can be written again", false);
         }

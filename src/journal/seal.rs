@@ -217,11 +217,11 @@ pub fn remove_codes(value: &mut Value) {
 
 /// Whether a field of this name holds what only its owner may know.
 pub fn is_code(key: &str) -> bool {
-    let is_it = |code: &&str| -> bool {
+    let is_it = |code: &str| {
         let letters = key.bytes().filter(|byte| !matches!(byte, b'_' | b'-')).map(|byte| byte.to_ascii_lowercase());
         letters.eq(code.bytes())
     };
-    CODE_KEYS.iter().any(is_it)
+    CODE_KEYS.iter().any(|code| is_it(code))
 }
 
 /// JSON pointers of all that can be erased in a record.

@@ -146,7 +146,7 @@ impl Health {
     /// It is a problem until then. It goes with the first record after that.
     fn locked(&mut self, channel: &str, until: Timestamp) {
         let about = format!("channel {channel}");
-        self.problem(&about, Some(&format!("it is locked until {until}: too many wrong codes came")));
+        self.problem(&about, Some(&format!("it is locked until {until:.0}: too many wrong codes came")));
         self.locked.insert(about, until);
     }
 

@@ -157,7 +157,9 @@ pub fn record(record: &Record, palette: &Palette, zone: Option<&TimeZone>) -> (b
         Entry::Decision { decision } => (false, self::decision(decision, palette)),
         Entry::Refused { topic, reason } => (true, about("refused", topic, reason)),
         Entry::AnswerRefused { pending, channel, reason } => {
-            (true, about("answer refused", &format!("{pending} from {channel}"), reason))
+            // What comes without a token, or with one that nobody knows, is for no question in particular.
+            let to = if pending.is_empty() { String::new() } else { format!("{pending} ") };
+            (true, about("answer refused", &format!("{to}from {channel}"), reason))
         }
         Entry::WishRefused { policy, wish, reason } => {
             (true, about("wish refused", &format!("{wish} of policy {policy}"), reason))

@@ -151,6 +151,13 @@ impl Run {
         })
     }
 
+    /// The same without a journal, for the benchmark that says what the journal costs. The program has no way to it.
+    #[must_use]
+    pub fn without_journal(mut self) -> Run {
+        self.records.is_kept = false;
+        self
+    }
+
     /// Where the embedded broker listens, if there is one.
     pub fn broker_address(&self) -> Option<SocketAddr> {
         #[cfg(feature = "embedded-broker")]

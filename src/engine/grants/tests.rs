@@ -81,6 +81,21 @@ fn one_grant_more_than_can_stand_is_refused_until_one_is_revoked() {
 }
 
 #[test]
+fn a_grant_until_a_time_ends_then_and_not_a_moment_before() {
+    let at = At { monotonic_ms: NOW.monotonic_ms, utc: "2027-03-02T17:00:00.123456789Z".parse().expect("a time") };
+    let (mut engine, _) = started(None, at);
+    let end: Timestamp = "2027-03-02T22:00:00Z".parse().expect("a time");
+    for until in [Until::Clock(jiff::civil::time(23, 0, 0, 0)), Until::Utc(end)] {
+        let (channel, action) = ("sitter".to_owned(), "lock.unlock".to_owned());
+        let control = Control::Grant { channel, action, target: None, for_ms: None, until: Some(until) };
+        let mut effects = Vec::new();
+        engine.handle(at, Event::Control(control), &mut effects);
+        let seen = recorded(effects);
+        assert!(matches!(seen.as_slice(), [_, Entry::Granted { until, .. }] if *until == end), "{seen:?}");
+    }
+}
+
+#[test]
 fn a_target_ends_at_its_bound() {
     let mut engine = engine();
     let long = "x".repeat(GRANT_TARGET_BYTES_MAX);

@@ -12,7 +12,8 @@ fn decision() -> Decision {
     let opinion = |ask: Option<&str>| Opinion {
         policy: "doors".to_owned(),
         verdict: Verdict::Confirm,
-        reason: "somebody must look".to_owned(),
+        // The question of a rule is its reason too.
+        reason: ask.unwrap_or("somebody must look").to_owned(),
         mode: Mode::Enforce,
         error: None,
         terms: ask.map(|ask| Terms::new(ask.to_owned())),
@@ -37,7 +38,7 @@ fn decision() -> Decision {
         verdict: Verdict::Confirm,
         applied: Verdict::Confirm,
         mode: Mode::Enforce,
-        reason: "somebody must look".to_owned(),
+        reason: "Open for Bob?".to_owned(),
         deciding: vec!["doors".to_owned()],
         opinions: vec![opinion(None), opinion(Some("Open for Bob?"))],
         facts: vec![FactRead {
@@ -163,6 +164,8 @@ fn the_body_holds_nothing_of_what_can_be_erased() {
     let Ok(Record { entry: Entry::Decision { decision }, .. }) = opened.into_record() else { panic!("no decision") };
     assert_eq!(decision.request.text.as_deref(), Some(FORGOTTEN));
     assert_eq!(decision.confirm.expect("a question").question, FORGOTTEN);
+    assert_eq!((decision.reason.as_str(), decision.opinions[1].reason.as_str()), (FORGOTTEN, FORGOTTEN));
+    assert_eq!(decision.opinions[0].reason, "somebody must look", "a reason that is no question stays");
     assert!(decision.request.data.is_empty() && decision.facts.is_empty());
     assert_eq!(check(&sealed.body, "     "), Ok(()), "what was forgotten is no error");
 }

@@ -21,6 +21,8 @@ pub(in crate::shell) struct Records {
     /// `None`: it could not be started. Whoever asks reads the journal itself then.
     indexer: Option<Indexer>,
     sync_sensitive: bool,
+    /// `false`: nothing is written, and it counts as written.
+    pub(in crate::shell) is_kept: bool,
     /// The bridge was told that it fails.
     is_told: bool,
     /// The bridge is being told: what it answers is written, and may change again what there is to tell.
@@ -36,7 +38,7 @@ impl Records {
         let upkeep = Upkeep::new(writer.folder().to_owned(), config.log.clone());
         let indexer = Indexer::start(&config.data).inspect_err(|error| tracing::warn!("{error}")).ok();
         let sync_sensitive = config.log.sync_sensitive;
-        Records { writer, upkeep, indexer, sync_sensitive, is_told: false, is_telling: false, day: None }
+        Records { writer, upkeep, indexer, sync_sensitive, is_kept: true, is_told: false, is_telling: false, day: None }
     }
 
     /// Writes a batch, and wakes up who indexes it. Nobody waits for the index.
@@ -48,6 +50,9 @@ impl Records {
         now: Timestamp,
         records: impl IntoIterator<Item = &'r Record>,
     ) -> Result<(), String> {
+        if !self.is_kept {
+            return Ok(());
+        }
         let written = self.writer.write(now, records);
         if self.writer.take_filled() {
             self.upkeep.hurry();

@@ -10,12 +10,38 @@ use crate::model::decision::{Decision, Grade, Outcome, Settlement, Verdict};
 use crate::model::event::{Entry, Record};
 use crate::model::request::{Door, Source, SourceKind};
 
+/// How the reason of a decision begins that a grant has made.
+const GRANTED: &str = "granted to ";
+
 /// A record in one sentence, with what followed from it. Whether the owner should look at it comes first.
 pub fn sentence(record: &Record, following: &[&Record], palette: &Palette, zone: &TimeZone) -> (bool, String) {
     match &record.entry {
         Entry::Decision { decision } => (false, of_decision(decision, following, palette, zone)),
-        _ => super::record(record, palette, Some(zone)),
+        entry => of_question(entry, zone).unwrap_or_else(|| super::record(record, palette, Some(zone))),
     }
+}
+
+/// What becomes of questions, without the ids that only programs need. `None`: it is about something else.
+fn of_question(entry: &Entry, zone: &TimeZone) -> Option<(bool, String)> {
+    Some(match entry {
+        Entry::AnswerRefused { channel, reason, .. } => {
+            (true, format!("an answer on `{}` did not count: {}", harmless(channel), harmless(reason)))
+        }
+        Entry::Noticed { channel, .. } => (false, format!("the question has reached `{}`", harmless(channel))),
+        Entry::AskedAnew { channels, reason, .. } => {
+            (false, format!("asked anew on {}: {}", names(channels), harmless(reason)))
+        }
+        Entry::ChannelLocked { channel, until } => {
+            let until = super::moment(until, Some(zone));
+            (true, format!("`{}` is locked until {until}: too many wrong codes", harmless(channel)))
+        }
+        _ => return None,
+    })
+}
+
+fn names(channels: &[String]) -> String {
+    let channels: Vec<String> = channels.iter().map(|channel| format!("`{}`", harmless(channel))).collect();
+    channels.join(", ")
 }
 
 /// Whether a record is told in the sentence of the decision before it, if it was made in the same moment.
@@ -40,7 +66,7 @@ fn of_decision(decision: &Decision, following: &[&Record], palette: &Palette, zo
     let who = who(&request.source, request.door);
     let what = verbs::phrase(&request.action, request.target.as_deref());
     let style = palette.verdict(decision.applied);
-    let outcome = outcome(decision, zone);
+    let outcome = outcome(decision);
     let mut sentence = format!("{who} {wanted} {what}: {style}{outcome}{style:#}");
     for record in following {
         sentence.push_str(&format!("; {}", consequence(record, zone)));
@@ -67,10 +93,10 @@ fn who(source: &Source, door: Door) -> String {
     }
 }
 
-fn outcome(decision: &Decision, zone: &TimeZone) -> String {
+fn outcome(decision: &Decision) -> String {
     let verdict = match (&decision.settles, decision.request.door.holds()) {
-        (Some(settlement), _) => settled(decision, settlement, zone),
-        (None, true) => held(decision, zone),
+        (Some(settlement), _) => settled(decision, settlement),
+        (None, true) => held(decision),
         (None, false) => seen(decision),
     };
     match decision.grade {
@@ -80,7 +106,7 @@ fn outcome(decision: &Decision, zone: &TimeZone) -> String {
 }
 
 /// A command that could be held.
-fn held(decision: &Decision, zone: &TimeZone) -> String {
+fn held(decision: &Decision) -> String {
     if decision.applied != decision.verdict {
         let would = match decision.verdict {
             Verdict::Allow => "allowed",
@@ -90,14 +116,13 @@ fn held(decision: &Decision, zone: &TimeZone) -> String {
         return format!("would have been {would} (observing), {}", harmless(&decision.reason));
     }
     match decision.verdict {
-        Verdict::Allow if decision.deciding.is_empty() => "allowed".to_owned(),
+        Verdict::Allow if decision.deciding.is_empty() && !decision.reason.starts_with(GRANTED) => "allowed".to_owned(),
         Verdict::Allow => format!("allowed, {}", harmless(&decision.reason)),
         Verdict::Deny => format!("denied, {}", harmless(&decision.reason)),
         Verdict::Confirm => match &decision.confirm {
             Some(confirm) => {
-                let channels: Vec<String> =
-                    confirm.channels.iter().map(|channel| format!("`{}`", harmless(channel))).collect();
-                format!("held until {} and asked on {}", clock(&confirm.until, zone), channels.join(", "))
+                let within_s = u64::try_from(confirm.until.duration_since(decision.at).as_secs()).unwrap_or(0);
+                format!("held for up to {} and asked on {}", duration(within_s), names(&confirm.channels))
             }
             None => format!("held, {}", harmless(&decision.reason)),
         },
@@ -113,22 +138,33 @@ fn seen(decision: &Decision) -> String {
     }
 }
 
-fn settled(decision: &Decision, settlement: &Settlement, zone: &TimeZone) -> String {
+fn settled(decision: &Decision, settlement: &Settlement) -> String {
     let on = settlement.channel.as_ref().map(|channel| format!(" on `{}`", harmless(channel))).unwrap_or_default();
     let after = crate::shell::log::outline::time_of(&settlement.pending)
         .and_then(|opened| u64::try_from(decision.at.duration_since(opened).as_secs()).ok())
         .map(|seconds| format!(" after {}", duration(seconds)))
         .unwrap_or_default();
-    let result = held(decision, zone);
+    let result = held(decision);
     match (settlement.outcome, decision.applied) {
-        (Outcome::Approved, Verdict::Allow) => format!("approved{on}{after}"),
+        (Outcome::Approved, Verdict::Allow) => format!("{}{after}", approved(decision, &on)),
         (Outcome::Approved, _) => format!("approved{on}{after}, but {result}"),
         (Outcome::Rejected, _) => format!("refused{on}{after}"),
-        (Outcome::Expired, _) => format!("{}, nobody answered in time", verdict(decision.applied)),
+        (Outcome::Expired, _) => format!("{}, {}", verdict(decision.applied), harmless(&decision.reason)),
         (Outcome::JudgedAgain, _) => format!("judged again{after}, {result}"),
         (Outcome::Unopposed, Verdict::Allow) => format!("allowed{after}, nobody objected"),
         (Outcome::Unopposed, _) => format!("nobody objected, but {result}"),
         (Outcome::Cancelled, _) => format!("dropped{after}, the contrary was commanded"),
+    }
+}
+
+/// With the strength of the approval, which its reason tells: a PIN, or who has carried it.
+fn approved(decision: &Decision, on: &str) -> String {
+    let word = format!("approved{on}");
+    match decision.reason.strip_prefix(&word).map(harmless) {
+        // A clause needs its comma at the end too.
+        Some(strength) if strength.starts_with(',') => format!("{word}{strength},"),
+        Some(strength) => word + strength.as_ref(),
+        None => word,
     }
 }
 
@@ -219,7 +255,7 @@ mod tests {
     #[test]
     fn each_outcome_has_its_words() {
         type Case = (fn(&mut Decision), &'static str);
-        let cases: [Case; 14] = [
+        let cases: [Case; 18] = [
             (
                 |d| (d.verdict, d.applied) = (Verdict::Allow, Verdict::Allow),
                 "allowed, no messages between ten and seven",
@@ -243,7 +279,7 @@ mod tests {
                         joins: None,
                     });
                 },
-                "held until 23:15 and asked on `phone`, `panel`",
+                "held for up to 1 min and asked on `phone`, `panel`",
             ),
             (|d| settle(d, Outcome::Approved, Verdict::Allow), "approved on `phone` after 12 s"),
             (
@@ -251,7 +287,36 @@ mod tests {
                 "approved on `phone` after 12 s, but denied, no messages between ten and seven",
             ),
             (|d| settle(d, Outcome::Rejected, Verdict::Deny), "refused on `phone` after 12 s"),
-            (|d| settle(d, Outcome::Expired, Verdict::Deny), "denied, nobody answered in time"),
+            (
+                |d| {
+                    settle(d, Outcome::Approved, Verdict::Allow);
+                    d.reason = "approved on `phone` with a PIN".to_owned();
+                },
+                "approved on `phone` with a PIN after 12 s",
+            ),
+            (
+                |d| {
+                    settle(d, Outcome::Approved, Verdict::Allow);
+                    d.reason = "approved on `phone`, carried by Home Assistant".to_owned();
+                },
+                "approved on `phone`, carried by Home Assistant, after 12 s",
+            ),
+            (
+                |d| {
+                    (d.verdict, d.applied) = (Verdict::Allow, Verdict::Allow);
+                    d.deciding.clear();
+                    d.reason = "granted to `sitter` until 23:00 (decision 1-2-3)".to_owned();
+                },
+                "allowed, granted to `sitter` until 23:00 (decision 1-2-3)",
+            ),
+            (
+                |d| {
+                    settle(d, Outcome::Expired, Verdict::Deny);
+                    d.reason = "nobody confirmed it in time".to_owned();
+                },
+                "denied, nobody confirmed it in time",
+            ),
+            (|d| settle(d, Outcome::Expired, Verdict::Deny), "denied, no messages between ten and seven"),
             (
                 |d| settle(d, Outcome::JudgedAgain, Verdict::Deny),
                 "judged again after 12 s, denied, no messages between ten and seven",
@@ -272,6 +337,36 @@ mod tests {
             let told = told(change, &[]);
             let (who, outcome) = told.split_once(": ").unwrap();
             assert_eq!(outcome, expected, "{who}");
+        }
+    }
+
+    #[test]
+    fn what_becomes_of_a_question_is_told_without_ids() {
+        let (pending, channel) = ("1a2-3-4".to_owned(), "key\npad".to_owned());
+        let until = "2026-11-22T22:26:02.5Z".parse().unwrap();
+        let reason = "the PIN is wrong".to_owned();
+        for (entry, expected) in [
+            (
+                Entry::AnswerRefused { pending: pending.clone(), channel: channel.clone(), reason },
+                (true, "an answer on `key\\u{a}pad` did not count: the PIN is wrong"),
+            ),
+            (
+                Entry::Noticed { pending: pending.clone(), channel: channel.clone() },
+                (false, "the question has reached `key\\u{a}pad`"),
+            ),
+            (
+                Entry::AskedAnew { pending, channels: vec!["a".to_owned(), "b".to_owned()], reason: "r".to_owned() },
+                (false, "asked anew on `a`, `b`: r"),
+            ),
+            (
+                Entry::ChannelLocked { channel, until },
+                (true, "`key\\u{a}pad` is locked until 23:26:02: too many wrong codes"),
+            ),
+        ] {
+            let record = Record { at: Timestamp::UNIX_EPOCH, entry };
+            let zone = TimeZone::get("Europe/Berlin").unwrap();
+            let (is_warning, told) = sentence(&record, &[], &Palette::PLAIN, &zone);
+            assert_eq!((is_warning, told.as_str()), expected);
         }
     }
 

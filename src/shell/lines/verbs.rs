@@ -25,7 +25,11 @@ const VERBS: &[(&str, &str, &str)] = &[
     ("cover.set_*", "move {}", "move a cover"),
     ("cover.stop_*", "stop {}", "stop a cover"),
     ("hushgate.accept", "accept what is announced for {}", "accept what is announced for guarded topics"),
-    ("hushgate.grant", "let {} go without asking", "let something go without asking"),
+    (
+        "hushgate.grant",
+        "let {} do something without being asked about",
+        "let a channel do something without being asked about",
+    ),
     ("hushgate.release", "point {} at the devices", "let Home Assistant command its devices without the gate"),
     ("hushgate.set_mode", "set the mode to {}", "set the mode"),
     ("hushgate.turn_off_policy", "turn off the policy {}", "turn off a policy"),

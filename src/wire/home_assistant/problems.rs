@@ -131,8 +131,9 @@ impl Problems {
         let forged = self.forged.iter();
         let forged = forged.map(|(topic, at)| format!("another client wrote `{topic}` at {at}; it was put right"));
         let locked = self.locked.iter();
-        let locked = locked
-            .map(|(channel, until)| format!("too many wrong codes: the channel `{channel}` is locked until {until}"));
+        let locked = locked.map(|(channel, until)| {
+            format!("too many wrong codes: the channel `{channel}` is locked until {until:.0}")
+        });
         let overheard = self.overheard.iter().map(|(channel, problem)| format!("the channel `{channel}`: {problem}"));
         let all = journal
             .chain(enforced)
