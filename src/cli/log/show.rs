@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
+use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::list::open;
@@ -13,7 +14,7 @@ use crate::cli::Exit;
 use crate::cli::terminal::Progress;
 use crate::model::decision::{Decision, FactRead};
 use crate::model::event::{Entry, Record};
-use crate::shell::lines::{Palette, harmless, plain};
+use crate::shell::lines::{Palette, harmless, moment, plain};
 use crate::shell::log::outline;
 use crate::shell::log::reading::{Kept, Reading, Records};
 use crate::shell::log::segments::Place;
@@ -60,7 +61,7 @@ pub(super) fn execute(arguments: &ShowArguments) -> Result<Exit, Stop> {
         let (_, sentence) = plain::sentence(&record, &[], &Palette::COLOURED, &place.zone);
         output.line(&format!("#{seq} {at} {sentence}"));
         if let Record { entry: Entry::Decision { decision }, .. } = &record {
-            details(decision)
+            details(decision, &place.zone)
                 .iter()
                 .for_each(|(name, value)| output.line(&format!("    {name:<12} {}", harmless(value))));
         }
@@ -134,7 +135,7 @@ fn ids_of(record: &Value) -> BTreeSet<String> {
 }
 
 /// Name and value, line by line.
-fn details(decision: &Decision) -> Vec<(&'static str, String)> {
+fn details(decision: &Decision, zone: &TimeZone) -> Vec<(&'static str, String)> {
     let request = &decision.request;
     let mut details = vec![
         ("id", decision.id.clone()),
@@ -160,7 +161,7 @@ fn details(decision: &Decision) -> Vec<(&'static str, String)> {
     details.extend(decision.facts.iter().map(|fact| ("fact", fact_read(fact))));
     if let Some(confirm) = &decision.confirm {
         details.push(("asked", format!("{} on {}", confirm.question, confirm.channels.join(", "))));
-        details.push(("until", confirm.until.to_string()));
+        details.push(("until", moment(&confirm.until, Some(zone))));
     }
     details.extend(decision.settles.as_ref().map(|settles| ("settles", settles.pending.clone())));
     details
