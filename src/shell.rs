@@ -6,6 +6,7 @@
 pub mod broker;
 pub mod canary;
 pub mod clock;
+mod delay;
 pub mod files;
 pub mod health;
 pub mod journal;
@@ -13,7 +14,6 @@ pub mod lines;
 pub mod link;
 pub mod log;
 pub mod reload;
-mod renewal;
 pub mod run;
 pub mod seed;
 pub mod store;

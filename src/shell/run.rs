@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use super::canary::Rounds;
 use super::clock::Clock;
+use super::delay::Delay;
 use super::files;
 use super::health::{self, Health};
 use super::journal::Journal;
@@ -19,7 +20,6 @@ use super::journal::prune::Plan;
 use super::journal::records::Records;
 use super::link::{Lane, Link, LinkEvent, Undelivered};
 use super::reload::PolicyWatch;
-use super::renewal::Renewal;
 use super::seed::Seeds;
 use super::store::{Opened, Store, Trouble};
 use crate::bridge::{Bridge, Output, Setup};
@@ -41,6 +41,10 @@ use start::{connect, opening};
 
 /// How long the timer sleeps where nothing has a deadline.
 const NO_DEADLINE: Duration = Duration::from_secs(3_600);
+/// How long after discovery has first changed the bridge subscribes anew.
+const RENEWAL_DELAY_MS: u64 = 100;
+/// How long after a failure the journal is tried again, if nothing else is written meanwhile.
+const JOURNAL_RETRY_MS: u64 = 1_000;
 /// How soon news goes into the health report. At a start much of it comes together.
 const HEALTH_NEWS_MS: u64 = 1_000;
 /// Messages that are judged, while there are more of them, before anything else is looked at.
@@ -78,7 +82,10 @@ pub struct Run {
     journal: Journal,
     records: Records,
     health: Health,
-    renewal: Renewal,
+    /// To subscribe anew when discovery has changed: devices announce themselves hundreds at a start.
+    renewal: Delay,
+    /// To try again to write a journal that fails.
+    retry: Delay,
     store: Store,
     canary: Rounds,
     outputs: Vec<Output>,
@@ -141,7 +148,8 @@ impl Run {
             journal,
             records,
             health,
-            renewal: Renewal::default(),
+            renewal: Delay::of(RENEWAL_DELAY_MS),
+            retry: Delay::of(JOURNAL_RETRY_MS),
             store,
             canary,
             outputs,
@@ -219,6 +227,10 @@ impl Run {
                 }
                 () = self.renewal.due() => {
                     self.link.subscribe(self.bridge.subscriptions());
+                    None
+                }
+                () = self.retry.due() => {
+                    self.retry_journal();
                     None
                 }
                 _ = health.tick() => {
@@ -364,17 +376,25 @@ impl Run {
     /// Tells the bridge when the journal begins to fail, and when it works again. What the bridge says of it is written at
     /// once; where that turns the tide, it is told the next time.
     fn tell_journal(&mut self) {
+        if self.records.writer.failure().is_some() {
+            self.retry.ask();
+        }
         if let Some(event) = self.records.news() {
             self.tell(event);
             self.records.told();
         }
     }
 
-    /// Once a minute: what could not be written is tried again, and at a new day the head of the chain is told.
-    fn look_after_journal(&mut self) {
+    /// Tries to write what could not be written.
+    fn retry_journal(&mut self) {
         // Whether it fails is told from what the writer then says of itself.
         self.records.writer.retry(self.clock.now().utc).unwrap_or_default();
         self.tell_journal();
+    }
+
+    /// Once a minute: what could not be written is tried again, and at a new day the head of the chain is told.
+    fn look_after_journal(&mut self) {
+        self.retry_journal();
         if self.records.is_new_day(self.clock.now().utc) {
             self.tell_head();
         }
@@ -418,9 +438,9 @@ impl Run {
     }
 
     fn send(&mut self, message: Message) {
-        // What is stored is told anew on each connection, and what tells of a record is in the journal already: neither is
-        // missed while there is no connection.
-        let is_missed = !message.retain && !self.repeats_the_journal(&message.topic);
+        // What is stored is told anew on each connection, and so are questions; what tells of a record is in the journal
+        // already. None of it is missed while there is no connection.
+        let is_missed = !message.retain && !self.is_told_again(&message.topic);
         if let Err(undelivered) = self.link.send(Lane::Publication, message)
             && (is_missed || self.link.is_up())
         {
@@ -428,10 +448,10 @@ impl Run {
         }
     }
 
-    fn repeats_the_journal(&self, topic: &str) -> bool {
+    fn is_told_again(&self, topic: &str) -> bool {
         let below_base = topic.strip_prefix(self.config.base.as_str()).and_then(|rest| rest.strip_prefix('/'));
-        below_base
-            .is_some_and(|rest| matches!(rest, "log" | "home_assistant/decision") || rest.starts_with("decision/"))
+        let starts = |rest: &str| ["decision/", "prompt/"].iter().any(|start| rest.starts_with(start));
+        below_base.is_some_and(|rest| matches!(rest, "log" | "home_assistant/decision") || starts(rest))
     }
 
     /// A lost command is told to the bridge. A lost publication is only written down: telling the bridge would make it
