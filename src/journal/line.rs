@@ -59,7 +59,9 @@ pub fn read(text: &str) -> Result<Line<'_>, &'static str> {
     else {
         return Err("expected four fields");
     };
-    let seq = seq.parse().map_err(|_| "expected a number in the first field")?;
+    // Written in the one way in which it is written here: `007` would be another byte and the same number.
+    let is_plain = seq.bytes().all(|byte| byte.is_ascii_digit()) && !seq.starts_with('0');
+    let seq = seq.parse().ok().filter(|_| is_plain).ok_or("expected a number in the first field")?;
     let link = chain::read_link(link).ok_or("expected 64 hexadecimal digits in the second field")?;
     let body = match body.strip_prefix('#') {
         Some(digest) => Body::Pruned(chain::read_link(digest).ok_or("expected the digest of a pruned record")?),
@@ -91,6 +93,8 @@ mod tests {
             (String::new(), "expected four fields"),
             (format!("1\t{link}\t{{}}\t\t"), "expected four fields"),
             (format!("x\t{link}\t{{}}\t"), "expected a number in the first field"),
+            (format!("+5\t{link}\t{{}}\t"), "expected a number in the first field"),
+            (format!("005\t{link}\t{{}}\t"), "expected a number in the first field"),
             (format!("1\t{}\t{{}}\t", "0".repeat(63)), "expected 64 hexadecimal digits in the second field"),
             (format!("1\t{}\t{{}}\t", "G".repeat(64)), "expected 64 hexadecimal digits in the second field"),
             (format!("1\t{link}\t#00\t"), "expected the digest of a pruned record"),

@@ -108,13 +108,21 @@ impl<D: Disk> Writer<D> {
     /// Writes a batch of records, after those that wait.
     ///
     /// # Errors
-    /// Why they are not written, for the owner. They wait then, and nothing that needs them on record may happen.
+    /// Why they are not written, for the owner. They wait then, and nothing that needs them on record may happen. So it is
+    /// where a record was longer than any line, and a gap stands for it, though the journal goes on.
     pub fn write<'r>(&mut self, now: Timestamp, records: impl IntoIterator<Item = &'r Record>) -> Result<(), String> {
         // What waits goes first, and makes room.
         let mut written = if self.waiting.is_empty() { Ok(()) } else { self.flush(now) };
+        let mut is_too_long = false;
         for record in records {
             match seal::seal(record, &self.log, &mut self.salts) {
-                Ok(sealed) => self.waiting.push(Waits { at: record.at, sealed: within_a_line(sealed, record.at) }),
+                Ok(sealed) => {
+                    let sealed = within_a_line(sealed).unwrap_or_else(|| {
+                        is_too_long = true;
+                        gap(Lost { count: 1, since: record.at }, record.at, TOO_LONG.to_owned()).sealed
+                    });
+                    self.waiting.push(Waits { at: record.at, sealed });
+                }
                 Err(error) => {
                     self.waiting.lose(record.at);
                     written = Err(error);
@@ -124,7 +132,8 @@ impl<D: Disk> Writer<D> {
         if written.is_ok() {
             written = self.flush(now);
         }
-        self.conclude(written)
+        self.conclude(written)?;
+        if is_too_long { Err(TOO_LONG.to_owned()) } else { Ok(()) }
     }
 
     /// Tries again, where writing has failed, and looks whether the segment is still there.
@@ -291,18 +300,18 @@ fn batch(buffer: &mut String, waiting: &Waiting, head: Head, bytes_max: usize) -
     (count, head)
 }
 
-/// A record that no reader would take for a line loses what can be erased of it, or, where that does not help, itself.
-fn within_a_line(sealed: Sealed, at: Timestamp) -> Sealed {
+/// A record that no reader would take for a line loses what can be erased of it. `None`: that does not help.
+fn within_a_line(sealed: Sealed) -> Option<Sealed> {
     let fits = |sealed: &Sealed| sealed.body.len() + sealed.open.len() + FRAME_BYTES_MAX <= LINE_BYTES_MAX;
     if fits(&sealed) {
-        return sealed;
+        return Some(sealed);
     }
     let without = Sealed { open: String::new(), ..sealed };
-    if fits(&without) {
-        return without;
-    }
-    gap(Lost { count: 1, since: at }, at, format!("a record was longer than {LINE_BYTES_MAX} bytes")).sealed
+    Some(without).filter(fits)
 }
+
+/// Why a gap stands for a record.
+const TOO_LONG: &str = "a record was longer than 1 MiB";
 
 fn gap(lost: Lost, at: Timestamp, reason: String) -> Waits {
     let record = Record { at, entry: Entry::Gap { lost: lost.count, since: lost.since, reason } };

@@ -324,13 +324,26 @@ fn where_somebody_removes_the_open_segment_a_new_one_begins() {
 }
 
 #[test]
-fn a_record_longer_than_a_line_loses_what_can_be_erased_or_itself() {
+fn a_record_longer_than_a_line_loses_what_can_be_erased() {
     let sealed = |body: usize, open: usize| Sealed { body: "b".repeat(body), open: "o".repeat(open) };
     let room = LINE_BYTES_MAX - FRAME_BYTES_MAX;
-    assert_eq!(within_a_line(sealed(room - 1, 1), now()), sealed(room - 1, 1));
-    assert_eq!(within_a_line(sealed(room - 1, 2), now()), sealed(room - 1, 0));
-    let gap = within_a_line(sealed(room + 1, 0), now());
-    assert!(gap.body.contains("\"record\":\"gap\"") && gap.body.contains("longer than 1048576 bytes"), "{gap:?}");
+    assert_eq!(within_a_line(sealed(room - 1, 1)), Some(sealed(room - 1, 1)));
+    assert_eq!(within_a_line(sealed(room - 1, 2)), Some(sealed(room - 1, 0)));
+    assert_eq!(within_a_line(sealed(room + 1, 0)), None);
     let widest = line::write(u64::MAX, &chain::genesis(), "", "");
     assert_eq!(widest.len(), FRAME_BYTES_MAX);
+}
+
+#[test]
+fn what_a_gap_stands_for_counts_as_not_written_and_the_journal_goes_on() {
+    let data = tempfile::tempdir().unwrap();
+    let mut writer = writer(data.path());
+    // Each of these characters takes six in JSON.
+    let long = record(&"\u{1}".repeat(LINE_BYTES_MAX / 6));
+    assert_eq!(writer.write(now(), [&long]), Err(TOO_LONG.to_owned()), "what needs it on record must not leave");
+    assert_eq!(writer.failure(), None);
+    assert_eq!(writer.write(now(), [&record("b")]), Ok(()));
+    let text = fs::read_to_string(data.path().join("journal/000000000001.log")).unwrap();
+    assert!(text.contains("\"record\":\"gap\"") && text.contains("longer than 1 MiB"), "{text}");
+    assert_eq!(text.lines().count(), 2);
 }
