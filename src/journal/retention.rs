@@ -9,9 +9,9 @@ use serde::de::IgnoredAny;
 use crate::config::Log;
 use crate::model::action::Class;
 
-/// Records about who may do what, besides decisions: they are kept as long as sensitive ones.
-const OF_CONTROL: [&str; 19] = [
-    "answer_refused",
+/// Records about who may do what, besides decisions: they are kept as long as sensitive ones. Not among them is what a
+/// stranger can cause without end, such as refused answers.
+const OF_CONTROL: [&str; 18] = [
     "asked_anew",
     "channel_locked",
     "gap",

@@ -1,5 +1,6 @@
 //! Takes old records out of the journal: a body whose time is over leaves its digest, so that the chain holds; segments of
-//! which nothing else is left go, oldest first, and so do the oldest where all of them are too large.
+//! which nothing else is left go, oldest first. Where all of them are too large, the bodies of what is ordinary go first,
+//! then whole segments: a flood of the one must not push out the other.
 //!
 //! The segment that is written to is never touched. A segment is rewritten beside the old one and takes its place whole.
 //! What goes altogether is only planned here: the journal must say so first, so that a chain that begins late is never
@@ -18,7 +19,11 @@ use crate::config::Log;
 use crate::journal::chain::{self, Link};
 use crate::journal::line::{self, Body, Line};
 use crate::journal::retention::Outline;
+use crate::model::action::Class;
 use crate::model::event::Entry;
+
+/// What stands for a body that is gone: `#` and its digest.
+const DIGEST_CHARACTERS: usize = 65;
 
 /// What was taken out, and what may go altogether.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -58,7 +63,7 @@ pub fn prune(folder: &Path, log: &Log, now: Timestamp, stop: &AtomicBool) -> Res
         if stop.load(Ordering::Relaxed) {
             return Ok(plan);
         }
-        let pruned = prune_segment(segment, log, now).map_err(failed)?;
+        let pruned = prune_segment(segment, &|line| is_past(line, log, now)).map_err(failed)?;
         plan.entries = plan.entries.saturating_add(pruned.entries);
         is_oldest &= pruned.is_empty;
         if is_oldest {
@@ -66,7 +71,7 @@ pub fn prune(folder: &Path, log: &Log, now: Timestamp, stop: &AtomicBool) -> Res
             plan.through = pruned.last.or(plan.through);
         }
     }
-    make_room(&mut plan, &closed, log.size_bytes).map_err(failed)?;
+    make_room(&mut plan, &closed, log.size_bytes, stop).map_err(failed)?;
     Ok(plan)
 }
 
@@ -86,12 +91,21 @@ pub fn remove(folder: &Path, planned: &[Segment]) -> Result<(), String> {
     disk::sync_folder(folder).map_err(failed)
 }
 
-/// Plans to remove the oldest segments until the rest is small enough. The open one counts, and stays.
-fn make_room(plan: &mut Plan, closed: &[Segment], bytes_max: u64) -> io::Result<()> {
+/// Takes out what is ordinary, and then plans to remove whole segments, oldest first, until the closed ones are small
+/// enough.
+fn make_room(plan: &mut Plan, closed: &[Segment], bytes_max: u64, stop: &AtomicBool) -> io::Result<()> {
     let (_, rest) = closed.split_at(plan.remove.len().min(closed.len()));
     let mut bytes = 0_u64;
     for segment in rest {
         bytes = bytes.saturating_add(fs::metadata(&segment.path)?.len());
+    }
+    for segment in rest {
+        if bytes <= bytes_max || stop.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let before = fs::metadata(&segment.path)?.len();
+        plan.entries = plan.entries.saturating_add(prune_segment(segment, &makes_room)?.entries);
+        bytes = bytes.saturating_sub(before).saturating_add(fs::metadata(&segment.path)?.len());
     }
     for segment in rest {
         if bytes <= bytes_max {
@@ -118,11 +132,12 @@ struct Pruned {
     last: Option<(u64, Link)>,
 }
 
-fn prune_segment(segment: &Segment, log: &Log, now: Timestamp) -> io::Result<Pruned> {
+/// Takes out of a segment the bodies of the lines that go.
+fn prune_segment(segment: &Segment, goes: &dyn Fn(&Line<'_>) -> bool) -> io::Result<Pruned> {
     let mut pruned = Pruned { entries: 0, is_empty: true, last: None };
     each_line(&segment.path, |_, line| {
         match line {
-            Some(line) if is_past(&line, log, now) => pruned.entries += 1,
+            Some(line) if goes(&line) => pruned.entries += 1,
             Some(Line { body: Body::Pruned(_), .. }) => {}
             // What cannot be read is not thrown away by a program.
             Some(_) | None => pruned.is_empty = false,
@@ -131,7 +146,7 @@ fn prune_segment(segment: &Segment, log: &Log, now: Timestamp) -> io::Result<Pru
         Ok(())
     })?;
     if pruned.entries > 0 {
-        rewrite(&segment.path, log, now)?;
+        rewrite(&segment.path, goes)?;
     }
     Ok(pruned)
 }
@@ -143,7 +158,17 @@ fn is_past(line: &Line<'_>, log: &Log, now: Timestamp) -> bool {
     }
 }
 
-fn rewrite(path: &Path, log: &Log, now: Timestamp) -> io::Result<()> {
+/// Whether a line is ordinary, and smaller without its body.
+fn makes_room(line: &Line<'_>) -> bool {
+    match line.body {
+        Body::Whole(body) if body.len() + line.open.len() > DIGEST_CHARACTERS => {
+            Outline::read(body).is_some_and(|outline| outline.class == Class::Ordinary)
+        }
+        Body::Whole(_) | Body::Pruned(_) => false,
+    }
+}
+
+fn rewrite(path: &Path, goes: &dyn Fn(&Line<'_>) -> bool) -> io::Result<()> {
     let new = path.with_extension("log.new");
     match fs::remove_file(&new) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -152,7 +177,7 @@ fn rewrite(path: &Path, log: &Log, now: Timestamp) -> io::Result<()> {
     }
     let mut file = BufWriter::new(disk::private(OpenOptions::new().write(true).create_new(true), &new)?);
     each_line(path, |bytes, line| match line {
-        Some(line) if is_past(&line, log, now) => {
+        Some(line) if goes(&line) => {
             let digest = format!("#{}", chain::hexadecimal(&line.body.digest()));
             file.write_all(line::write(line.seq, &line.link, &digest, "").as_bytes())
         }

@@ -114,6 +114,24 @@ fn the_oldest_go_where_all_are_too_large() {
 }
 
 #[test]
+fn what_is_ordinary_makes_room_before_anything_sensitive_goes() {
+    let (_data, folder) = journal(&[&[sensitive, kept, sensitive], &[kept, sensitive], &[sensitive], &[ordinary]]);
+    let size = || -> u64 {
+        let closed = segments::list(&folder).unwrap();
+        closed[..3].iter().map(|segment| fs::metadata(&segment.path).unwrap().len()).sum()
+    };
+    // A notice is ordinary. One byte too many: those of the oldest segment go, and nothing else.
+    let plan = prune_at(&folder, &Log { size_bytes: size() - 1, ..Log::default() }, day(3));
+    assert_eq!((plan.entries, plan.remove.len(), plan.through), (2, 0, None));
+    let expected = [(1, vec![false, true, false]), (4, vec![true, true]), (6, vec![true]), (7, vec![true])];
+    assert_eq!(look(&folder, (0, chain::genesis())), expected);
+    // Only where that is not enough the oldest goes, with what is sensitive in it.
+    let plan = prune_at(&folder, &Log { size_bytes: size() / 2, ..Log::default() }, day(3));
+    assert_eq!(plan.entries, 3, "two that were ordinary in the rest, and the one that was left in the oldest");
+    assert_eq!(plan.remove.iter().map(|segment| segment.first).collect::<Vec<_>>(), [1]);
+}
+
+#[test]
 fn what_is_cut_short_leaves_the_old_or_the_new_and_what_cannot_be_read_stays() {
     let (_data, folder) = journal(&[&[ordinary, ordinary], &[ordinary]]);
     let segment = folder.join("000000000001.log");
