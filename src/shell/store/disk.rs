@@ -394,7 +394,14 @@ fn write_to(connection: &mut Connection, batch: &Batch) -> rusqlite::Result<()> 
     let saved = serde_json::to_string(&batch.saved)
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
     put_meta(&transaction, "saved", &saved)?;
-    transaction.commit()
+    transaction.commit()?;
+    let ends_pending = batch.rows.iter().any(|row| row.kind == rows::PENDING && row.value.is_none());
+    if ends_pending {
+        // A held command can have a code in it. `secure_delete` takes it out of the file, and this out of what was written
+        // ahead of it. Where a reader is in the way, the next one does it.
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    }
+    Ok(())
 }
 
 fn put_meta(connection: &Connection, name: &str, value: &str) -> rusqlite::Result<()> {

@@ -9,6 +9,9 @@ use serde::de::DeserializeOwned;
 
 use crate::model::durable::{Change, Durable, Prompt};
 
+/// The kind of the rows of held requests.
+pub(super) const PENDING: &str = "pending";
+
 /// Names one row.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Key {
@@ -35,7 +38,7 @@ impl Key {
             Key::Mode => "mode",
             Key::Relay => "relay",
             Key::Policy(_) => "policy",
-            Key::Pending(_) => "pending",
+            Key::Pending(_) => PENDING,
             Key::Mute(_) => "mute",
             Key::Counter(..) => "counter",
             Key::Memory(..) => "memory",
@@ -195,7 +198,7 @@ pub(super) fn put(durable: &mut Durable, kind: &str, key: &str, value: &str) -> 
         "mode" => durable.mode = Some(read(kind, key, value)?),
         "relay" => durable.relay = Some(read(kind, key, value)?),
         "policy" => drop(durable.policies.insert(key.to_owned(), read(kind, key, value)?)),
-        "pending" => drop(durable.pendings.insert(key.to_owned(), read(kind, key, value)?)),
+        PENDING => drop(durable.pendings.insert(key.to_owned(), read(kind, key, value)?)),
         "mute" => drop(durable.mutes.insert(key.to_owned(), read(kind, key, value)?)),
         "guard" => drop(durable.guards.insert(key.to_owned(), read(kind, key, value)?)),
         "grant" => drop(durable.grants.insert(key.to_owned(), read(kind, key, value)?)),

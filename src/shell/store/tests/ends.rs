@@ -60,3 +60,19 @@ async fn what_is_over_by_the_journal_is_not_restored() {
         durable.pendings.values().map(|pending| pending.items().map(|item| item.id.as_str()).collect()).collect();
     assert_eq!(left, [vec!["3"], vec!["5"]], "of a group, what is not settled is left");
 }
+
+#[tokio::test(start_paused = true)]
+async fn nothing_of_a_held_command_is_left_in_the_files_when_it_is_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let holds = || {
+        let files = fs::read_dir(folder.path()).unwrap().map(|entry| fs::read(entry.unwrap().path()).unwrap());
+        files.into_iter().any(|bytes| String::from_utf8_lossy(&bytes).contains("the-id-of-a-held-command"))
+    };
+    let mut store = new_in(folder.path());
+    store.keep(held("the-id-of-a-held-command", &["the-id-of-a-held-command"]));
+    assert_eq!(written(&mut store, 1).await, Ok(()));
+    assert!(holds(), "it would be there after a crash");
+    store.keep(Change::Release { id: "the-id-of-a-held-command".to_owned() });
+    assert_eq!(written(&mut store, 2).await, Ok(()));
+    assert!(!holds(), "not in what is written ahead either");
+}
