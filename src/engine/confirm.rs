@@ -1,7 +1,7 @@
 //! Held requests: asking for a confirmation, and how a held request ends.
 //!
-//! A confirmation is bound to the exact commands that it was asked for and to one set of policies. Which channel may give it, and what an answer must
-//! be to count, is said in `answers`.
+//! A confirmation is bound to the exact commands that it was asked for and to one set of policies. Which channel may give
+//! it, and what an answer must be to count, is said in `answers`.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -196,7 +196,11 @@ impl Engine {
             Outcome::Rejected => (Verdict::Deny, format!("rejected on `{by}`")),
             Outcome::Unopposed => (Verdict::Allow, "somebody was told, and nobody objected in time".to_owned()),
             Outcome::Expired if is_window => {
-                (Verdict::Deny, "silence is no yes here: nobody was told of it for sure, and in time".to_owned())
+                let untold = || "nobody was told of it for sure, and in time".to_owned();
+                (
+                    Verdict::Deny,
+                    format!("silence is no yes here: {}", self.window_fails(&pending).unwrap_or_else(untold)),
+                )
             }
             Outcome::JudgedAgain => {
                 (Verdict::Deny, "the bridge was restarted, and a veto window does not outlive that".to_owned())

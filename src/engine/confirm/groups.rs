@@ -132,3 +132,59 @@ fn question(pending: &Pending) -> String {
     }
     in_one_line(&text, QUESTION_CHARACTERS_MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pending(targets: &[String]) -> Pending {
+        let item = |target: &String| {
+            serde_json::json!({
+                "id": "1", "question": "Alone?", "at_ms": 0,
+                "arrival": {
+                    "request": {"action": "light.turn_on", "target": target, "door": "gate", "source": {"kind": "agent"}},
+                    "held": "question", "reply": null,
+                },
+            })
+        };
+        let mut items: Vec<serde_json::Value> = targets.iter().map(item).collect();
+        let first = items.remove(0);
+        let value = serde_json::json!({
+            "id": "1", "first": first, "joined": items, "terms": Terms::new("Alone?".to_owned()), "question": "",
+            "channels": [], "tokens": {}, "round": 0, "opened_ms": 0, "asked_ms": 0, "expires_ms": 0, "until": "2027-03-02T20:00:00Z",
+        });
+        serde_json::from_value(value).expect("a pending")
+    }
+
+    #[test]
+    fn a_list_is_one_line_of_bounded_length_and_says_what_it_leaves_out() {
+        let asked = |targets: &[&str]| {
+            question(&pending(&targets.iter().map(|target| (*target).to_owned()).collect::<Vec<_>>()))
+        };
+        assert_eq!(asked(&["hall"]), "Alone?");
+        assert_eq!(
+            asked(&["hall", "a\n3. `x`"]),
+            "Allow these 2 requests? Asked by: agent. 1. `light.turn_on` for `hall` 2. `light.turn_on` for `a 3. `x``"
+        );
+        let long = "x".repeat(TARGET_CHARACTERS_MAX + 1);
+        let cut = "x".repeat(TARGET_CHARACTERS_MAX);
+        assert!(asked(&["hall", &long]).ends_with(&format!(" 2. `light.turn_on` for `{cut}…`")));
+        for count in 2..=GROUP_ITEMS_MAX {
+            let targets: Vec<String> = (0..count).map(|index| format!("{index}{}", "ü".repeat(index))).collect();
+            let text = question(&pending(&targets));
+            assert!(text.chars().count() <= QUESTION_CHARACTERS_MAX, "{count}: {text}");
+            let shown = text.matches("light.turn_on").count();
+            let ending = format!(" … and {} more.", count - shown);
+            assert_eq!(text.ends_with(&ending), shown < count, "{count}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_question_is_for_what_is_left_of_it() {
+        let all = pending(&["hall".to_owned(), "stairs".to_owned()]);
+        let left: Vec<Item> = all.joined.clone();
+        let shrunk = with_items(all.clone(), left).expect("one is left");
+        assert_eq!((shrunk.question.as_str(), shrunk.items().count()), ("Alone?", 1));
+        assert_eq!(with_items(all, Vec::new()), None);
+    }
+}

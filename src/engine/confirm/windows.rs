@@ -24,12 +24,19 @@ impl Engine {
         self.change(turn, Change::Hold { pending: Box::new(Pending { noticed_ms, ..pending }) });
     }
 
-    /// Whether the end of its time lets a request go.
+    /// Whether the end of its time lets a question's requests go. While the journal fails, silence lets nothing go of which
+    /// a part could not be recorded: the rules may have come to deny the rest of it.
     pub(super) fn is_unopposed(&self, pending: &Pending) -> bool {
         let in_time = |noticed_ms: u64| noticed_ms.saturating_add(NOTICE_BEFORE_END_MS) <= pending.expires_ms;
         pending.terms.otherwise != Otherwise::Deny
             && self.mode() == Mode::Enforce
             && pending.noticed_ms.is_some_and(in_time)
+            && self.window_fails(pending).is_none()
+    }
+
+    /// Why silence is no yes, whoever was told. `None`: it may be one.
+    pub(super) fn window_fails(&self, pending: &Pending) -> Option<String> {
+        pending.items().find_map(|item| self.unrecordable(&item.arrival.request))
     }
 
     /// The connection is gone: whoever saw a question can no longer object. Another notice may follow.
