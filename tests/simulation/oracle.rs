@@ -233,6 +233,8 @@ impl Oracle {
                     }
                     let is_window = |item: &Item| rules::is_window(&on, &item.action, &item.target);
                     pending.is_window = mode == Mode::Enforce && pending.items.iter().all(is_window);
+                    let is_group = |item: &Item| rules::is_group(&on, &item.action, &item.target);
+                    pending.is_group = pending.items.iter().all(is_group);
                     (pending.must_drop, pending.ask_ms) = (false, None);
                 }
                 self.asked_anew.insert(id.clone());
