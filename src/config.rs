@@ -3,7 +3,7 @@
 //! YAML text in, a checked `Config` out. Opening files and reading the environment is the shell's affair; both come in
 //! through `Secrets`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -21,6 +21,7 @@ mod devices;
 mod entries;
 pub mod error;
 mod home_assistant;
+mod integrations;
 pub mod keys;
 mod log;
 mod node;
@@ -109,6 +110,10 @@ pub struct Config {
     pub events: Vec<EventEntry>,
     pub channels: BTreeMap<String, Channel>,
     pub speakers: BTreeMap<String, Speaker>,
+    /// Folder of the owner's own integrations.
+    pub integrations_folder: PathBuf,
+    /// Integrations that are used besides those of the speakers, each with what it wants to know.
+    pub integrations: BTreeMap<String, BTreeMap<String, serde_json::Value>>,
     /// What is published when the owner is to be told something, besides `<base>/notice`.
     pub notify: Vec<Outgoing>,
     /// Topics under which the response topic of a question may lie.
@@ -142,6 +147,12 @@ impl Config {
     /// The channels that may answer a question, by name.
     pub fn confirming_channels(&self) -> impl Iterator<Item = (&str, &Channel)> {
         self.channels.iter().filter(|(_, channel)| channel.confirms).map(|(name, channel)| (name.as_str(), channel))
+    }
+
+    /// The integrations that are in use: those that speakers name, and those that are used by themselves.
+    pub fn integrations_in_use(&self) -> BTreeSet<&str> {
+        let of_speakers = self.speakers.values().filter_map(|speaker| speaker.integration.as_deref());
+        of_speakers.chain(self.integrations.keys().map(String::as_str)).collect()
     }
 
     /// What stands in the way of the mode `enforce`: what it needs, and what to write. `None`: nothing.

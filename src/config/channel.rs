@@ -31,6 +31,8 @@ pub struct Channel {
     pub user: Option<String>,
     /// What its answers must bring besides the token.
     pub code: Option<ChannelCode>,
+    /// The speaker through whose integration it is asked and answers.
+    pub speaker: Option<String>,
     /// What is sent besides `prompt/<channel>` when it is asked: to a speaker, a display, a dialogue.
     pub ask: Vec<Outgoing>,
     /// What is sent when no answer is wanted any more.

@@ -2,6 +2,10 @@
 //!
 //! Reading them from the text is the affair of `devices`; what is sent is filled in by `outgoing`.
 
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
 use super::template::Template;
 
 /// A speaker that the bridge can mute or speak through. A list that is empty means that it cannot.
@@ -9,6 +13,14 @@ use super::template::Template;
 pub struct Speaker {
     /// The channel by which its microphone asks.
     pub channel: Option<String>,
+    /// The integration that knows how it is muted and spoken through. `None`: the messages below say it.
+    pub integration: Option<String>,
+    /// What the integration wants to know of this speaker.
+    pub settings: BTreeMap<String, Value>,
+    /// Media players in the same room, by their entities.
+    pub near: Vec<String>,
+    /// Denials of what was asked here are spoken here.
+    pub refusals: bool,
     pub mute: Vec<Outgoing>,
     pub unmute: Vec<Outgoing>,
     pub announce: Vec<Outgoing>,
