@@ -32,7 +32,7 @@ use crate::script::diagnostics::Diagnostic;
 mod journal;
 mod start;
 
-#[cfg(test)]
+#[cfg(all(test, feature = "embedded-broker"))]
 pub(crate) use start::client_id;
 pub use start::loopback;
 use start::{connect, opening};
