@@ -1,4 +1,4 @@
 //! The integrations that are shipped.
 
 /// Name and text of each.
-pub const SHIPPED: &[(&str, &str)] = &[];
+pub const SHIPPED: &[(&str, &str)] = &[("hermes", include_str!("../../integrations/hermes.rhai"))];
