@@ -35,23 +35,19 @@ impl House {
         House::with_broker(&head)
     }
 
-    /// A house on an open broker with a configuration of its own, and no rules.
-    pub fn furnished(broker: &Broker, text: &str) -> House {
-        House::written(&format!("broker:\n  url: \"{}\"\n", broker.url()), text)
-    }
-
     /// A house whose `broker:` section is given.
     pub fn with_broker(section: &str) -> House {
-        let house = House::written(section, DEVICES);
+        let house = House::furnished(section, DEVICES);
         house.policy("cellar", CELLAR);
         house
     }
 
-    fn written(section: &str, rest: &str) -> House {
+    /// A house whose `broker:` section is given, with other devices and no rules.
+    pub fn furnished(section: &str, devices: &str) -> House {
         let house = House { folder: Arc::new(tempfile::tempdir().expect("a temporary folder")) };
         std::fs::create_dir(house.policies()).expect("a writable temporary folder");
         let (policies, data) = (house.policies(), house.data());
-        let text = format!("{section}policies: \"{}\"\ndata: \"{}\"\n{rest}", policies.display(), data.display());
+        let text = format!("{section}policies: \"{}\"\ndata: \"{}\"\n{devices}", policies.display(), data.display());
         std::fs::write(house.config(), text).expect("a writable temporary folder");
         house
     }

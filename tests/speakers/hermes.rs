@@ -1,5 +1,7 @@
 //! Rhasspy's satellites: what mutes them, what keeps them muted, what they say, hear and answer.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use crate::Case;
@@ -8,7 +10,6 @@ use crate::client::{Client, Received};
 use crate::house::House;
 use crate::prompt::asked;
 use crate::site::{Site, Skill};
-use std::time::{Duration, Instant};
 
 pub const CASES: &[Case] = &[
     ("a_mute_reaches_the_wake_word_and_the_recognition_of_speech", a_mute_reaches_both_ears),
@@ -51,7 +52,7 @@ impl Scene {
 
     pub fn with_policies(policies: &[(&str, &str)]) -> Scene {
         let broker = Broker::start(Kind::Mosquitto);
-        let house = House::furnished(&broker, HOUSE);
+        let house = House::furnished(&format!("broker:\n  url: \"{}\"\n", broker.url()), HOUSE);
         for (name, text) in policies {
             house.policy(name, text);
         }
@@ -107,7 +108,11 @@ fn a_mute_reaches_both_ears() {
     scene.site.expect("ears", |event| event["ears"] == "asr" && event["reason"] == "");
     assert!(!scene.kitchen_wakes());
     scene.site.talk("kitchen", "send message", 1.0);
-    assert_eq!(scene.site.expect_in("kitchen", "deaf")["ears"], "asr", "the dialogue that was open hears nothing either");
+    assert_eq!(
+        scene.site.expect_in("kitchen", "deaf")["ears"],
+        "asr",
+        "the dialogue that was open hears nothing either"
+    );
     assert!(scene.site.happened("unreadable").is_empty(), "{:?}", scene.site.happened("unreadable"));
 
     scene.owner.publish("hushgate/mute/kitchen/set", "unmute");
@@ -284,7 +289,10 @@ fn an_echo_confirms_nothing() {
         scene.owner.publish(&format!("hushgate/confirm/{channel}/{id}"), "approve");
         assert_eq!(scene.told("answer_refused")["channel"], channel);
     }
-    assert!(scene.site.happened("spoke").iter().all(|event| event["site"] != "bedroom"), "voice is not asked about voice");
+    assert!(
+        scene.site.happened("spoke").iter().all(|event| event["site"] != "bedroom"),
+        "voice is not asked about voice"
+    );
     question.reject(&scene.phone);
     assert_eq!(scene.decided("deny", "lock.unlock")["reason"], "rejected on `phone`");
     assert!(scene.site.happened("carried_out").is_empty());

@@ -15,7 +15,8 @@ pub fn missing() -> Option<String> {
     if wanted.is_empty() || wanted == "0" {
         return Some(format!("these need programs of others; run: {HOW}"));
     }
-    let no_python = || python().is_none().then(|| "`tests/speakers/setup` has made nothing yet, and says why".to_owned());
+    let no_python =
+        || python().is_none().then(|| "`tests/speakers/setup` has made nothing yet, and says why".to_owned());
     Kind::Mosquitto.missing().or_else(no_python)
 }
 

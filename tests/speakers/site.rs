@@ -37,7 +37,7 @@ impl Site {
         let python = installed::python().expect("left out otherwise");
         let mut command = Command::new(python);
         command.arg("-u").arg(installed::program("hermes_site.py")).arg("--port").arg(broker.port().to_string());
-        rooms.iter().for_each(|room| drop(command.arg("--site").arg(room)));
+        command.args(rooms.iter().flat_map(|room| ["--site", room]));
         if skill == Skill::Gated {
             command.arg("--gated");
         }
@@ -47,7 +47,9 @@ impl Site {
         // It ends with the pipe, so with the site.
         std::thread::spawn(move || {
             let lines = BufReader::new(told).lines().map_while(Result::ok);
-            lines.map(|line| serde_json::from_str(&line).expect("a line of JSON")).try_for_each(|event| tell.send(event))
+            lines
+                .map(|line| serde_json::from_str(&line).expect("a line of JSON"))
+                .try_for_each(|event| tell.send(event))
         });
         let mut site = Site { child, orders, happened, waiting: VecDeque::new(), marks: 0 };
         site.expect("connected", |_| true);
