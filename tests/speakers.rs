@@ -2,10 +2,9 @@
 //!
 //! Each case has a broker, a bridge and speakers of its own. Speakers are MQTT clients that speak the formats of the real
 //! programs, where there is one with the program's own code; cases wait for messages and events, never for time to pass.
-//! They run where `HUSHGATE_SPEAKERS` is set; what is left out is said by name.
+//! Those with a program's own code run where `HUSHGATE_SPEAKERS` is set; what is left out is said by name.
 //!
-//! `tests/speakers/setup` installs what the speakers need; `HUSHGATE_SPEAKERS=1 cargo test --test speakers [PART OF A
-//! NAME]` runs the cases.
+//! `tests/speakers/setup` installs that code; `HUSHGATE_SPEAKERS=1 cargo test --test speakers [PART OF A NAME]` runs all.
 #![expect(unreachable_pub, reason = "a test has no outside; `pub` says what a module offers the others")]
 #![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 #![expect(clippy::disallowed_methods, reason = "the tests stand outside: they have files, threads and a clock")]
@@ -46,16 +45,20 @@ const PARALLEL_MAX: usize = 3;
 /// One case: its name, and what it does.
 type Case = (&'static str, fn());
 
-/// All cases, by the name of their module.
-const CASES: &[(&str, &[Case])] = &[("hermes", hermes::CASES), ("portland", portland::CASES)];
+/// The cases of one module: its name, and why they cannot run here, if they cannot.
+type Cases = (&'static str, fn() -> Option<String>, &'static [Case]);
+
+const CASES: &[Cases] =
+    &[("hermes", installed::missing, hermes::CASES), ("portland", installed::missing, portland::CASES)];
 
 fn main() -> ExitCode {
-    let left_out = installed::missing();
-    let planned = CASES.iter().flat_map(|(module, cases)| cases.iter().map(move |case| (*module, *case)));
-    let planned = planned.map(|(module, (name, case))| Planned {
-        name: format!("{module}::{name}"),
-        left_out: left_out.clone(),
-        run: Box::new(case),
+    let planned = CASES.iter().flat_map(|(module, missing, cases)| {
+        let left_out = missing();
+        cases.iter().map(move |(name, case)| Planned {
+            name: format!("{module}::{name}"),
+            left_out: left_out.clone(),
+            run: Box::new(case),
+        })
     });
     cases::wanted(planned.collect()).map_or(ExitCode::SUCCESS, |planned| cases::run(&planned, PARALLEL_MAX))
 }
