@@ -8,7 +8,7 @@ macro_rules! shipped {
 }
 
 /// Name and text of each.
-pub const SHIPPED: &[(&str, &str)] = shipped![];
+pub const SHIPPED: &[(&str, &str)] = shipped!["hermes",];
 
 #[cfg(test)]
 mod tests {
