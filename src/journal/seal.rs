@@ -230,6 +230,7 @@ fn erasable(record: &Value) -> Vec<(String, Holds)> {
         Some("decision") => &[
             ("/decision/request/text", Holds::Utterance),
             ("/decision/request/data", Holds::Data),
+            ("/decision/request/heard/playing", Holds::Facts),
             ("/decision/facts", Holds::Facts),
             ("/decision/confirm/question", Holds::Words),
         ],
