@@ -91,7 +91,8 @@ impl Engine {
             self.tell_full(turn, "calls in Home Assistant's streams", WATCHED_CALLS_MAX, action);
             return;
         }
-        let text = data.remove("message").and_then(|text| text.as_str().map(str::to_owned));
+        let text = data.remove("message").or_else(|| data.remove("text_command"));
+        let text = text.and_then(|text| text.as_str().map(str::to_owned));
         // The original of a twin is guarded; whoever calls it goes round the twin.
         let is_guarded = target.as_ref().is_some_and(|entity| self.config.home_assistant.twins.contains(entity));
         let is_bypass = is_guarded && self.mode() == Mode::Enforce;
