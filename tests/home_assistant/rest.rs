@@ -83,6 +83,11 @@ impl Rest {
         self.post("/api/conversation/process", &json!({"text": sentence, "language": "en"}))
     }
 
+    /// Writes a state down as an integration does.
+    pub fn set_state(&self, entity: &str, state: &str, attributes: &Value) {
+        self.post(&format!("/api/states/{entity}"), &json!({"state": state, "attributes": attributes}));
+    }
+
     /// Fires an event, as the person who is logged in.
     pub fn fire(&self, event: &str, data: &Value) {
         self.post(&format!("/api/events/{event}"), data);

