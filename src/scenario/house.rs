@@ -36,6 +36,8 @@ pub(super) struct House {
     config: Rc<Config>,
     zone: TimeZone,
     policies: Vec<ScriptSource>,
+    /// The owner's own. The shipped ones are always there.
+    integrations: Vec<ScriptSource>,
     bridge: Bridge,
     at: At,
     runs: u8,
@@ -53,6 +55,7 @@ impl House {
     pub(super) fn open(
         config: Rc<Config>,
         policies: Vec<ScriptSource>,
+        integrations: Vec<ScriptSource>,
         utc: Timestamp,
         zone: TimeZone,
     ) -> Result<House, String> {
@@ -62,7 +65,7 @@ impl House {
             config: Rc::clone(&config),
             sources: policies.clone(),
             seed: [1; 32],
-            integrations: Vec::new(),
+            integrations: integrations.clone(),
             stopwatch: None,
             saved: None,
         };
@@ -71,6 +74,7 @@ impl House {
             config,
             zone,
             policies,
+            integrations,
             bridge,
             at,
             runs: 1,
@@ -128,6 +132,10 @@ impl House {
                 // A refused set leaves the old one, and the next start finds what was refused.
                 self.policies = sources(texts);
                 self.bridge.event(self.at, Event::Reload(Ok(self.policies.clone())), out);
+            }
+            Happening::Integrations(texts) => {
+                self.integrations = sources(texts);
+                self.bridge.event(self.at, Event::Integrations(Ok(self.integrations.clone())), out);
             }
             Happening::Clock(civil) => {
                 self.at.utc = self.zone.to_timestamp(*civil).map_err(|error| error.to_string())?;
@@ -202,7 +210,7 @@ impl House {
             config: Rc::clone(&self.config),
             sources: self.policies.clone(),
             seed: [self.runs; 32],
-            integrations: Vec::new(),
+            integrations: self.integrations.clone(),
             stopwatch: None,
             saved,
         };
