@@ -1,6 +1,8 @@
 //! Integrations as an owner writes them: read, told to speak, and doing what they may not.
 
 mod check;
+mod home_assistant;
+mod shipped;
 
 use std::rc::Rc;
 

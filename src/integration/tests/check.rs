@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use crate::config::{self, NoSecrets};
-use crate::integration::{Checked, check};
+use crate::integration::{Checked, SHIPPED, check};
 use crate::model::event::ScriptSource;
 
 /// A sound one, to which a mistake is added.
@@ -426,4 +426,17 @@ fn names_that_an_integration_tells_are_known_to_rules() {
     assert_eq!(told.beginnings.iter().map(String::as_str).collect::<Vec<_>>(), ["room.of_"]);
     let told = checked(text, "").told;
     assert!(told.events.is_empty(), "nothing that is not in use: {told:?}");
+}
+
+#[test]
+fn the_shipped_integrations_have_no_findings() {
+    for (name, _) in SHIPPED {
+        let configuration = format!(
+            "facts: {{statestream: states}}\nspeakers: {{kitchen: {{integration: {name}}}}}\nintegrations: {{use: {{{name}: {{}}}}}}\n"
+        );
+        let config = Rc::new(config::parse("test.yaml", &configuration, &NoSecrets).expect("a configuration"));
+        let Checked { findings, count, .. } = check(&config, &[]);
+        assert_eq!((findings, count), (Vec::new(), 1));
+    }
+    assert!(SHIPPED.len() >= 5, "only {} are shipped", SHIPPED.len());
 }
