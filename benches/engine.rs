@@ -14,7 +14,7 @@ use hushgate::config::{self, Secrets};
 use hushgate::engine::{Engine, Setup};
 use hushgate::model::action::KNOWN_ACTIONS;
 use hushgate::model::decision::Verdict;
-use hushgate::model::event::{Effect, Entry, Event, PolicySource};
+use hushgate::model::event::{Effect, Entry, Event, ScriptSource};
 use hushgate::model::message::{Command, Qos};
 use hushgate::model::request::{Arrival, Door, FactChange, Held, Request, Source, SourceKind};
 use hushgate::model::time::At;
@@ -147,7 +147,14 @@ impl House {
         let sources = (0..installed).map(|index| source(rule, index)).collect();
         let began = Instant::now();
         let stopwatch = Rc::new(move || u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
-        let setup = Setup { config: Rc::new(config), sources, seed: [7; 32], stopwatch: Some(stopwatch), saved: None };
+        let setup = Setup {
+            config: Rc::new(config),
+            sources,
+            seed: [7; 32],
+            integrations: Vec::new(),
+            stopwatch: Some(stopwatch),
+            saved: None,
+        };
         let mut effects = Vec::new();
         let mut engine = Engine::start(setup, at, &mut effects).expect("right policies");
         for index in 0..facts {
@@ -172,13 +179,13 @@ impl House {
 }
 
 /// The policies: ten times the rule, and the same for actions that nobody asks for.
-fn source(rule: &Rule, index: usize) -> PolicySource {
+fn source(rule: &Rule, index: usize) -> ScriptSource {
     assert!(rule.policy.contains(rule.header), "the header of the policy has changed");
     let spoken = |action: &str| action.starts_with("notify.") || action.starts_with("communication.");
     let other = KNOWN_ACTIONS.iter().map(|(action, _)| *action).filter(|action| !spoken(action)).cycle().nth(index);
     let others = format!("const ACTIONS = [\"{}\"];", other.expect("a cycle has no end"));
     let text = if index < MATCHING { rule.policy.to_owned() } else { rule.policy.replace(rule.header, &others) };
-    PolicySource { name: format!("rule_{index}"), file: format!("rule_{index}.rhai"), text }
+    ScriptSource { name: format!("rule_{index}"), file: format!("rule_{index}.rhai"), text }
 }
 
 fn arrival() -> Arrival {
@@ -192,6 +199,7 @@ fn arrival() -> Arrival {
         text: None,
         confidence: None,
         sensitive: false,
+        heard: None,
     };
     let topic = "kitchen_echo/call/112".to_owned();
     let payload = "";

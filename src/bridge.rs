@@ -128,7 +128,7 @@ impl Bridge {
         if self.taken_over {
             return;
         }
-        let reloads = matches!(event, Event::Reload(_));
+        let reloads = matches!(event, Event::Reload(_) | Event::Integrations(_));
         match event {
             Event::Connected => {
                 self.wire.connected(at);
@@ -191,8 +191,21 @@ impl Bridge {
         &self.engine
     }
 
-    /// Writes the effects out, in the order that `Output` promises.
+    /// Writes the effects out, and tells what went wrong in integrations meanwhile.
     fn drain(&mut self, at: At, out: &mut Vec<Output>) {
+        self.write_out(at, out);
+        let failures = self.engine.registry().integrations().take_failures();
+        if failures.is_empty() {
+            return;
+        }
+        for error in failures {
+            self.engine.handle(at, Event::IntegrationFailed(error), &mut self.effects);
+        }
+        self.write_out(at, out);
+    }
+
+    /// Writes the effects out, in the order that `Output` promises.
+    fn write_out(&mut self, at: At, out: &mut Vec<Output>) {
         let (mut forwards, mut sends) = (Vec::new(), Vec::new());
         sends.extend(self.wire.time_passes(at).into_iter().map(Output::Send));
         let lets_go = self.effects.iter().any(|effect| matches!(effect, Effect::Forward(_)));
@@ -229,7 +242,10 @@ impl Bridge {
                 Effect::Publish(publication) => {
                     let needs_record = matches!(publication, Publication::Answer { needs_record: true, .. });
                     let send = if needs_record { Output::SendRecorded } else { Output::Send };
-                    sends.extend(self.wire.publication(publication).into_iter().map(send));
+                    for message in self.wire.publication(publication) {
+                        self.engine.note_act(at, &message.topic, &message.payload);
+                        sends.push(send(message));
+                    }
                 }
             }
         }
@@ -242,7 +258,7 @@ impl Bridge {
 mod tests {
     use super::*;
     use crate::config::{self, NoSecrets};
-    use crate::model::event::PolicySource;
+    use crate::model::event::ScriptSource;
 
     #[test]
     fn a_command_does_not_wait_for_what_is_said_of_it_and_nothing_is_left_unsaid() {
@@ -252,6 +268,7 @@ mod tests {
             let setup = Setup {
                 config: Rc::new(config::parse("test.yaml", text, &NoSecrets).expect("a configuration")),
                 sources: Vec::new(),
+                integrations: Vec::new(),
                 seed: [0; 32],
                 stopwatch: None,
                 saved: None,
@@ -302,6 +319,7 @@ mod tests {
             let setup = Setup {
                 config: Rc::new(config::parse("test.yaml", &format!("{commands}{log}"), &NoSecrets).expect("valid")),
                 sources: Vec::new(),
+                integrations: Vec::new(),
                 seed: [0; 32],
                 stopwatch: None,
                 saved: None,
@@ -331,7 +349,7 @@ mod tests {
     #[test]
     fn once_taken_over_not_even_new_rules_let_a_held_command_go() {
         let text = "mode: enforce\ntime_zone: Europe/Berlin\nchannels: {phone: {kind: person, independent: true, confirms: true}}\ncommands: [{topic: door/set, action: lock.unlock}]\n";
-        let policy = |text: &str| PolicySource {
+        let policy = |text: &str| ScriptSource {
             name: "doors".to_owned(),
             file: "doors.rhai".to_owned(),
             text: format!("//! Doors.\nconst ACTIONS = [\"lock.*\"];\nfn on_request(request) {{ {text} }}\n"),
@@ -341,6 +359,7 @@ mod tests {
             let setup = Setup {
                 config: Rc::new(config::parse("test.yaml", text, &NoSecrets).expect("a configuration")),
                 sources: vec![policy("confirm(\"Open?\")")],
+                integrations: Vec::new(),
                 seed: [0; 32],
                 stopwatch: None,
                 saved: None,

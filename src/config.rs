@@ -3,25 +3,25 @@
 //! YAML text in, a checked `Config` out. Opening files and reading the environment is the shell's affair; both come in
 //! through `Secrets`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::model::action::{self, Class};
-use crate::model::control::Says;
 use crate::model::glob::Glob;
 use crate::model::mode::Mode;
-use crate::model::request::SourceKind;
 use crate::model::topic::TopicFilter;
 use crate::time::Place;
 
+mod channel;
 mod checks;
 pub mod codes;
 mod devices;
 mod entries;
 pub mod error;
 mod home_assistant;
+mod integrations;
 pub mod keys;
 mod log;
 mod node;
@@ -31,14 +31,18 @@ pub mod payload;
 mod reader;
 mod remarks;
 mod sections;
+mod speaker;
 pub mod template;
 
+pub use channel::{AnswerEntry, Carrier, Channel, ChannelCode};
 pub use error::ConfigError;
-pub use home_assistant::TWIN_DOMAINS;
+pub use home_assistant::{Gate, HomeAssistant, Login, SETTLE_DEFAULT_MS, TWIN_DOMAINS};
+pub use log::{Keep, Log};
 pub use node::TEXT_BYTES_MAX;
 use pattern::TopicPattern;
 use payload::PayloadCondition;
 use reader::{Cursor, Reader};
+pub use speaker::{Outgoing, Speaker};
 use template::Template;
 
 /// The configuration that is used where the owner gives none.
@@ -106,6 +110,10 @@ pub struct Config {
     pub events: Vec<EventEntry>,
     pub channels: BTreeMap<String, Channel>,
     pub speakers: BTreeMap<String, Speaker>,
+    /// Folder of the owner's own integrations.
+    pub integrations_folder: PathBuf,
+    /// Integrations that are used besides those of the speakers, each with what it wants to know.
+    pub integrations: BTreeMap<String, BTreeMap<String, serde_json::Value>>,
     /// What is published when the owner is to be told something, besides `<base>/notice`.
     pub notify: Vec<Outgoing>,
     /// Topics under which the response topic of a question may lie.
@@ -117,28 +125,6 @@ pub struct Config {
     /// Folder in which the bridge keeps what must outlive it.
     pub data: PathBuf,
     pub log: Log,
-}
-
-impl ChannelCode {
-    /// As it is written: `pin` or `totp`.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            ChannelCode::Pin(_) => "pin",
-            ChannelCode::Totp(_) => "totp",
-        }
-    }
-}
-
-impl Channel {
-    /// Whether it may confirm this action, as far as the action goes.
-    pub fn may_confirm(&self, action: &str) -> bool {
-        self.may_confirm.is_empty() || self.may_confirm.iter().any(|glob| glob.matches(action))
-    }
-
-    /// Whether some message counts as its approval that brings no token: whoever may write that topic can approve.
-    pub fn approves_without_token(&self) -> bool {
-        self.answers.iter().any(|entry| entry.says == Says::Approve && entry.token.is_none())
-    }
 }
 
 impl Config {
@@ -161,6 +147,12 @@ impl Config {
     /// The channels that may answer a question, by name.
     pub fn confirming_channels(&self) -> impl Iterator<Item = (&str, &Channel)> {
         self.channels.iter().filter(|(_, channel)| channel.confirms).map(|(name, channel)| (name.as_str(), channel))
+    }
+
+    /// The integrations that are in use: those that speakers name, and those that are used by themselves.
+    pub fn integrations_in_use(&self) -> BTreeSet<&str> {
+        let of_speakers = self.speakers.values().filter_map(|speaker| speaker.integration.as_deref());
+        of_speakers.chain(self.integrations.keys().map(String::as_str)).collect()
     }
 
     /// What stands in the way of the mode `enforce`: what it needs, and what to write. `None`: nothing.
@@ -298,193 +290,6 @@ pub struct EventEntry {
     pub text: Option<Template>,
     pub confidence: Option<Template>,
     pub data: BTreeMap<String, Template>,
-}
-
-/// A way by which requests come and answers arrive.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Channel {
-    pub kind: SourceKind,
-    /// It shares no microphone, account or device with any channel that asks. Only such channels may confirm
-    /// what nobody knows the asker of.
-    pub independent: bool,
-    /// It may answer questions.
-    pub confirms: bool,
-    /// The `assist_satellite` that it is in Home Assistant.
-    pub satellite: Option<String>,
-    /// The id of the user whom Home Assistant knows it by.
-    pub person: Option<String>,
-    /// The actions that it may confirm. Empty: all.
-    pub may_confirm: Vec<Glob>,
-    /// Who carries its questions and answers: the channel is as strong as that.
-    pub carrier: Carrier,
-    /// The user of the broker who is this channel, for `hushgate acl`. `None`: one of the channel's name.
-    pub user: Option<String>,
-    /// What its answers must bring besides the token.
-    pub code: Option<ChannelCode>,
-    /// What is sent besides `prompt/<channel>` when it is asked: to a speaker, a display, a dialogue.
-    pub ask: Vec<Outgoing>,
-    /// What is sent when no answer is wanted any more.
-    pub over: Vec<Outgoing>,
-    /// What counts as its answer besides `confirm/<channel>/<id>`: a button, a dialogue.
-    pub answers: Vec<AnswerEntry>,
-}
-
-/// Who carries the questions and answers of a channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Carrier {
-    /// The broker alone.
-    #[default]
-    Mqtt,
-    /// Home Assistant: whoever holds it can answer.
-    HomeAssistant,
-}
-
-/// What an answer must bring besides the token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ChannelCode {
-    /// The hash of a PIN, in the PHC form of argon2id that `hushgate hash-pin` writes.
-    Pin(Secret),
-    /// The shared secret of TOTP (RFC 6238): SHA-1, six digits, 30 seconds; in Base32.
-    Totp(Secret),
-}
-
-/// How a message of some device is read as the answer of a channel.
-#[derive(Debug, Clone, PartialEq)]
-pub struct AnswerEntry {
-    pub topic: TopicPattern,
-    pub when: Option<PayloadCondition>,
-    pub says: Says,
-    /// Where the token stands; a message without one there is refused. `None`: it answers the only question that is open on this channel, if there is just one.
-    pub token: Option<Template>,
-    /// Where the code stands.
-    pub code: Option<Template>,
-}
-
-/// How the owner's log is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Log {
-    /// What is kept of a text that was heard or sent, by the kind of its source.
-    pub text: BTreeMap<SourceKind, Keep>,
-    /// The same for kinds that are not named, and for events.
-    pub text_default: Keep,
-    /// Whether `decision/…` carries texts.
-    pub publish_text: bool,
-    /// How long records of ordinary requests and of the run of things are kept.
-    pub ordinary_ms: u64,
-    /// How long records of sensitive requests, confirmations, mutes and control are kept.
-    pub sensitive_ms: u64,
-    /// Bytes of the whole journal. The oldest goes first.
-    pub size_bytes: u64,
-    /// Sensitive commands leave only when their record is on the disk.
-    pub sync_sensitive: bool,
-}
-
-/// What is kept of a text. The order is from the most to the least.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Keep {
-    /// All of it, until it is forgotten.
-    Keep,
-    /// How many words it has.
-    Mask,
-    /// Nothing.
-    Drop,
-}
-
-impl Default for Log {
-    fn default() -> Log {
-        Log {
-            text: BTreeMap::new(),
-            text_default: Keep::Mask,
-            publish_text: false,
-            ordinary_ms: 90 * 86_400_000,
-            sensitive_ms: 2 * 365 * 86_400_000,
-            size_bytes: 2_000_000_000,
-            sync_sensitive: false,
-        }
-    }
-}
-
-impl Log {
-    /// What is kept of a text of this kind of source.
-    pub fn keep(&self, kind: SourceKind) -> Keep {
-        self.text.get(&kind).copied().unwrap_or(self.text_default)
-    }
-}
-
-/// How long a state may take to follow an allowed command.
-pub const SETTLE_DEFAULT_MS: u64 = 5_000;
-
-/// How the bridge and Home Assistant live together.
-#[derive(Debug, Clone, PartialEq)]
-pub struct HomeAssistant {
-    /// Under which devices announce themselves.
-    pub discovery: String,
-    pub gate: Gate,
-    /// Entities that are not on MQTT and get a gated twin there.
-    pub twins: Vec<String>,
-    /// `publish_topic` of Home Assistant's `mqtt_eventstream`.
-    pub eventstream: Option<String>,
-    /// The channel of the buttons in Home Assistant, and of the phone behind it.
-    pub channel: Option<String>,
-    pub settle_ms: u64,
-    /// A revert may move a cover.
-    pub revert_covers: bool,
-    /// Home Assistant's own user at the broker, for the canary.
-    pub own: Option<Login>,
-    /// A user without rights, for the canary.
-    pub unprivileged: Option<Login>,
-}
-
-impl Default for HomeAssistant {
-    fn default() -> HomeAssistant {
-        HomeAssistant {
-            discovery: crate::model::topic::DISCOVERY_PREFIX.to_owned(),
-            gate: Gate { all: false, sensitive: true, entities: Vec::new() },
-            twins: Vec::new(),
-            eventstream: None,
-            channel: None,
-            settle_ms: SETTLE_DEFAULT_MS,
-            revert_covers: false,
-            own: None,
-            unprivileged: None,
-        }
-    }
-}
-
-/// Which discovered entities are guarded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Gate {
-    pub all: bool,
-    /// Those whose actions open a house or reach people: locks, alarms, garage doors, valves, sirens, messages.
-    pub sensitive: bool,
-    /// And those whose entity ids fit one of these.
-    pub entities: Vec<Glob>,
-}
-
-/// A user of the broker.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Login {
-    pub username: String,
-    pub password: Option<Secret>,
-}
-
-/// A speaker that the bridge can mute or speak through. A list that is empty means that it cannot.
-#[derive(Debug, Clone)]
-pub struct Speaker {
-    /// The channel by which its microphone asks.
-    pub channel: Option<String>,
-    pub mute: Vec<Outgoing>,
-    pub unmute: Vec<Outgoing>,
-    pub announce: Vec<Outgoing>,
-}
-
-/// A message with places to fill in. Speakers know `{speaker}`, announcements `{text}` too; notices know `{text}` and
-/// `{policy}`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outgoing {
-    pub topic: Template,
-    pub payload: Template,
-    pub retain: bool,
 }
 
 #[cfg(test)]

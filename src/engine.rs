@@ -7,15 +7,17 @@
 //! It deliberately does not know by which transport a request came, nor how an effect is written.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use jiff::tz::TimeZone;
 
 use crate::config::Config;
+use crate::integration::Integrations;
 use crate::model::durable::{Change, Durable};
-use crate::model::event::{AnswerBody, Effect, Entry, Event, PolicySource, Publication, Record, Refusal};
+use crate::model::event::{AnswerBody, Effect, Entry, Event, Publication, Record, Refusal, ScriptSource};
 use crate::model::mode::Mode;
+use crate::model::speaker::What;
 use crate::model::time::At;
 use crate::model::topic::TopicFilter;
 use crate::policy::{Catalog, Policy, PolicySet, Stopwatch, View, World};
@@ -42,6 +44,7 @@ mod reload;
 mod seen;
 mod settling;
 mod sources;
+mod speakers;
 mod traces;
 mod wishes;
 
@@ -64,7 +67,9 @@ pub use wishes::{PUBLISH_DEPTH_MAX, PUBLISHES_MAX};
 #[expect(missing_debug_implementations, reason = "it holds the boot seed, which is never printed")]
 pub struct Setup {
     pub config: Rc<Config>,
-    pub sources: Vec<PolicySource>,
+    pub sources: Vec<ScriptSource>,
+    /// The owner's own integrations.
+    pub integrations: Vec<ScriptSource>,
     pub seed: BootSeed,
     /// Ends a script that computes for too long. `None` in scenarios and simulations, which must not depend on speed.
     pub stopwatch: Option<Stopwatch>,
@@ -90,12 +95,10 @@ pub struct Engine {
     settling: settling::Settling,
     sources: sources::Sources,
     watched: traces::Watched,
-    /// Something that is said to speakers or to the owner is carried out by Home Assistant.
-    speaks_by_acts: bool,
     proof: proof::Proof,
     journal: journal::Journal,
     /// While there is no connection: speakers whose mute has ended meanwhile, to be told when there is one.
-    unmutes_owed: Option<BTreeSet<String>>,
+    unmutes_owed: Option<BTreeMap<String, What>>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -131,9 +134,9 @@ impl Engine {
     pub fn start(setup: Setup, at: At, effects: &mut Vec<Effect>) -> Result<Engine, Vec<Diagnostic>> {
         let catalog = Catalog::of(&setup.config);
         let policies = PolicySet::compile(&setup.sources, &catalog, setup.stopwatch.clone())?;
+        let integrations = Integrations::compile(&setup.config, &setup.integrations, setup.stopwatch.clone())?;
         let mut engine = Engine {
-            registry: Rc::new(Registry::new(&setup.config)),
-            speaks_by_acts: setup.config.sends_to(&traces::act_topic(&setup.config.base)),
+            registry: Rc::new(Registry::with_integrations(&setup.config, Rc::new(integrations))),
             config: setup.config,
             catalog,
             stopwatch: setup.stopwatch,
@@ -151,7 +154,7 @@ impl Engine {
             watched: traces::Watched::default(),
             proof: proof::Proof::default(),
             journal: journal::Journal::default(),
-            unmutes_owed: Some(BTreeSet::new()),
+            unmutes_owed: Some(BTreeMap::new()),
         };
         let turn = &mut Turn { at, config: Rc::clone(&engine.config), effects, publishes: 0 };
         engine.observe_clock(turn);
@@ -176,7 +179,6 @@ impl Engine {
 
     /// Takes in one event. Whatever was due before it ends first.
     pub fn handle(&mut self, at: At, event: Event, effects: &mut Vec<Effect>) {
-        let before = effects.len();
         let turn = &mut Turn { at, config: Rc::clone(&self.config), effects, publishes: 0 };
         self.begin_journal(turn.at, &event);
         self.observe_clock(turn);
@@ -200,10 +202,10 @@ impl Engine {
             Event::Overheard(overheard) => turn.record(Entry::ChannelOverheard { overheard }),
             Event::Reload(sources) => self.reload(turn, sources),
             Event::Journal(written) => self.journal_changed(turn, written.err().as_ref()),
+            Event::Speaker(report) => self.report(turn, report),
+            Event::IntegrationFailed(error) => turn.record(Entry::IntegrationFailed { error }),
+            Event::Integrations(sources) => self.reload_integrations(turn, sources),
             Event::Tick => {}
-        }
-        if self.speaks_by_acts {
-            self.note_said(at, turn.effects.get(before..).unwrap_or_default());
         }
     }
 
@@ -280,13 +282,13 @@ impl Engine {
     fn connected(&mut self, turn: &mut Turn<'_>) {
         turn.record(Entry::Connected);
         let mutes = self.durable().mutes;
-        for speaker in self.unmutes_owed.take().unwrap_or_default() {
+        for (speaker, what) in self.unmutes_owed.take().unwrap_or_default() {
             if !mutes.contains_key(&speaker) {
-                mutes::tell(turn, &speaker, None);
+                mutes::tell(turn, &speaker, Err(what));
             }
         }
         for (speaker, mute) in mutes {
-            mutes::tell(turn, &speaker, Some(mute));
+            mutes::tell(turn, &speaker, Ok(mute));
         }
         self.prompt_all(turn);
     }

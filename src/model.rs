@@ -13,5 +13,6 @@ pub mod message;
 pub mod mode;
 pub mod permit;
 pub mod request;
+pub mod speaker;
 pub mod time;
 pub mod topic;

@@ -11,6 +11,7 @@ pub mod discovery;
 pub mod doors;
 mod facts;
 mod guards;
+mod integrations;
 pub mod mirror;
 pub mod platform;
 mod streams;
@@ -25,6 +26,7 @@ use crate::config::pattern::Names;
 use crate::config::payload::{Json, Payload};
 use crate::config::template::Template;
 use crate::config::{Config, EventEntry};
+use crate::integration::Integrations;
 use crate::model::action::Class;
 use crate::model::entity::{Announcement, Entity, Guard};
 use crate::model::message::{Command, Message, Qos};
@@ -49,11 +51,18 @@ pub struct Registry {
     eventstream: Option<String>,
     /// Engine and wire share one registry, and discovery goes on while both use it. Never borrowed across a call out.
     discovered: RefCell<Discovered>,
+    integrations: Rc<Integrations>,
 }
 
 impl Registry {
+    /// Without integrations.
     pub fn new(config: &Config) -> Registry {
+        Registry::with_integrations(config, Rc::new(Integrations::none(config)))
+    }
+
+    pub fn with_integrations(config: &Config, integrations: Rc<Integrations>) -> Registry {
         Registry {
+            integrations,
             commands: Commands::new(config),
             facts: facts::Facts::new(config),
             events: config.events.clone(),
@@ -72,6 +81,7 @@ impl Registry {
     pub fn read_command(&self, topic: &str, payload: &[u8], door: Door) -> Option<Request> {
         let owner = self.commands.read(topic, payload, door);
         let discovered = self.understand(topic, payload).map(|understood| self.chosen(understood, door));
+        let owner = stricter(owner, integrations::read_command(&self.integrations, &self.config, topic, payload, door));
         let chosen = match (owner, discovered) {
             (Some(owner), Some(discovered)) if discovered.strictness >= owner.strictness => {
                 Request { source: owner.request.source, ..discovered.request }
@@ -102,6 +112,7 @@ impl Registry {
                 text: reading.text,
                 confidence: None,
                 sensitive: is_sensitive,
+                heard: None,
             },
         }
     }
@@ -126,7 +137,9 @@ impl Registry {
 
     /// Whether something commands on the topic, or on one of which it is a part.
     pub fn is_command_topic(&self, topic: &str) -> bool {
-        self.commands.is_command_topic(topic) || self.discovered.borrow().commands_on(topic)
+        self.commands.is_command_topic(topic)
+            || self.integrations.is_command_topic(topic)
+            || self.discovered.borrow().commands_on(topic)
     }
 
     /// Whether the gate carries commands to the topic: the owner names it in `commands:`, or it is guarded.
@@ -134,7 +147,7 @@ impl Registry {
     /// What is only announced is not enough. Who may announce devices would otherwise make the bridge, which may write
     /// everywhere, write for him.
     pub fn passes_gate(&self, topic: &str) -> bool {
-        self.commands.is_command_topic(topic) || self.is_guarded(topic)
+        self.commands.is_command_topic(topic) || self.integrations.is_command_topic(topic) || self.is_guarded(topic)
     }
 
     /// Whether the topic is guarded, or a part of one that is.
@@ -147,7 +160,8 @@ impl Registry {
     /// another door to the device.
     pub fn is_discovered_command(&self, topic: &str, payload: &[u8]) -> bool {
         let discovered = self.discovered.borrow();
-        discovered.is_command_topic(topic) || discovered.is_other_door(topic, payload)
+        let is_known = discovered.is_command_topic(topic) || discovered.is_other_door(topic, payload);
+        is_known || self.integrations.is_command_topic(topic)
     }
 
     /// Whether a message on this topic says something though it is empty: a request to Zigbee2MQTT itself.
@@ -247,6 +261,16 @@ impl Registry {
         others.into_iter().filter(counts).chain(own).chain(mapped).collect()
     }
 
+    /// The integrations in use.
+    pub fn integrations(&self) -> Rc<Integrations> {
+        Rc::clone(&self.integrations)
+    }
+
+    /// Whether this fact counts: where an entity tells its state itself, nobody else's word for it does.
+    pub fn counts(&self, fact: &FactChange) -> bool {
+        !self.discovered.borrow().tells_itself(fact)
+    }
+
     /// The events that a live message tells. A stored message tells none: it happened some other time.
     pub fn read_events(&self, message: &Message) -> Vec<HouseEvent> {
         if message.retain || message.payload.is_empty() {
@@ -267,6 +291,7 @@ impl Registry {
                     .and_then(|text| text.parse().ok())
                     .filter(|confidence| (0.0..=1.0).contains(confidence)),
                 data: read_data(&entry.data, &names, &payload),
+                ..HouseEvent::default()
             })
         };
         self.events.iter().filter_map(read).collect()
@@ -292,7 +317,8 @@ impl Registry {
         let configured = self.facts.filters().into_iter().chain(events).chain(stream);
         let discovered = self.discovered.borrow();
         let states = discovered.claims().state_topics().filter_map(|topic| TopicFilter::new(topic).ok());
-        self.discovery_filters().into_iter().chain(configured).chain(states).collect()
+        let integrations = self.integrations.topics();
+        self.discovery_filters().into_iter().chain(configured).chain(states).chain(integrations).collect()
     }
 
     /// The two shapes of a discovery topic.
@@ -308,7 +334,18 @@ impl Registry {
         let claimed = discovered.claims().command_topics();
         let topics: BTreeSet<&str> = claimed.chain(discovered.guards().topics()).collect();
         let topics = topics.into_iter().filter_map(|topic| TopicFilter::new(topic).ok());
-        topics.chain(discovered.guarded_doors().iter().cloned()).collect()
+        let doors = discovered.guarded_doors().iter().cloned();
+        topics.chain(doors).chain(self.integrations.command_topics()).collect()
+    }
+}
+
+/// Of two readings by the owner's means the stricter one; of equals the first.
+fn stricter(first: Option<Chosen>, second: Option<Chosen>) -> Option<Chosen> {
+    match (first, second) {
+        (Some(first), Some(second)) if second.strictness > first.strictness => {
+            Some(Chosen { request: Request { source: first.request.source, ..second.request }, ..second })
+        }
+        (first, second) => first.or(second),
     }
 }
 

@@ -10,6 +10,7 @@ mod control;
 mod discovery;
 mod gate;
 mod home_assistant;
+mod integrations;
 mod mirror;
 mod object;
 mod own;
@@ -17,12 +18,14 @@ mod publications;
 mod subscriptions;
 mod twin;
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use jiff::Timestamp;
 use serde_json::json;
 
 use crate::config::Config;
+use crate::integration::Question;
 use crate::model::event::{Event, Publication, Record, Refusal};
 use crate::model::message::Message;
 use crate::model::request::Reply;
@@ -95,6 +98,8 @@ pub struct Wire {
     mirror: Mirror,
     home_assistant: HomeAssistant,
     sight: Sight,
+    /// Questions that were put through speakers, by channel and id, until they are over.
+    asked: BTreeMap<(String, String), Question>,
 }
 
 impl Wire {
@@ -108,7 +113,16 @@ impl Wire {
             own.store(announcement);
         }
         let home_assistant = HomeAssistant::new(&config);
-        Wire { own, twins, mirror: Mirror::new(settings), home_assistant, sight: Sight::default(), config, registry }
+        Wire {
+            own,
+            twins,
+            mirror: Mirror::new(settings),
+            home_assistant,
+            sight: Sight::default(),
+            asked: BTreeMap::new(),
+            config,
+            registry,
+        }
     }
 
     /// What must be subscribed to: the bridge's own topics, those of facts, events and discovery, those of discovered
@@ -247,6 +261,7 @@ impl Wire {
         let events = self.registry.read_events(message).into_iter().map(Event::House);
         let traces = self.registry.read_traces(message).into_iter().map(Event::Trace);
         decoded.events.extend(facts.chain(events).chain(traces));
+        decoded.events.extend(self.read_integrations(message));
         decoded.events.extend(self.read_answers(message));
         if !is_discovery {
             decoded.events.extend(self.see_command(message));

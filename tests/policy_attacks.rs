@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use hushgate::model::durable::Change;
-use hushgate::model::event::PolicySource;
+use hushgate::model::event::ScriptSource;
 use hushgate::model::request::{Door, FactChange, Request, Source};
 use hushgate::model::time::At;
 use hushgate::policy::{Catalog, PolicySet, Stopwatch, View, World};
@@ -98,6 +98,7 @@ fn request() -> Rc<Request> {
         text: None,
         confidence: None,
         sensitive: false,
+        heard: None,
     })
 }
 
@@ -113,7 +114,7 @@ fn the_heaviest_scripts_end_in_time() {
         let text = format!(
             "const ACTIONS = \"*\"; const CONSTANT = [{constant}];\nfn f(s, l, m) {{ s }}\nfn on_request(request) {{ {LARGE} {body} }}"
         );
-        let source = PolicySource { name: "heavy".to_owned(), file: "heavy.rhai".to_owned(), text };
+        let source = ScriptSource { name: "heavy".to_owned(), file: "heavy.rhai".to_owned(), text };
         let set = PolicySet::compile(&[source], &catalog, Some(Rc::clone(&stopwatch))).expect(body);
         let policy = set.get("heavy").expect("the policy");
         let mut best = Duration::MAX;

@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use hushgate::config;
 use hushgate::model::durable::{Change, Prompt};
-use hushgate::model::event::PolicySource;
+use hushgate::model::event::ScriptSource;
 use hushgate::model::message::Message;
 use hushgate::model::request::{FactChange, HouseEvent, Request};
 use hushgate::model::time::At;
@@ -90,14 +90,14 @@ impl Example {
         }
     }
 
-    fn source(&self) -> PolicySource {
+    fn source(&self) -> ScriptSource {
         let text = match self.hook() {
             _ if self.text.contains("fn on_") => self.text.clone(),
             Hook::Request => format!("const ACTIONS = [\"*\"];\nfn on_request(request) {{\n{}}}", self.text),
             Hook::Event => format!("const EVENTS = [\"*\"];\nfn on_event(event) {{\n{}}}", self.text),
             Hook::Message => format!("const TOPICS = [\"#\"];\nfn on_message(message) {{\n{}}}", self.text),
         };
-        PolicySource { name: "example".to_owned(), file: "example.rhai".to_owned(), text }
+        ScriptSource { name: "example".to_owned(), file: "example.rhai".to_owned(), text }
     }
 
     /// The house of the page, with what this example changes in it.
@@ -216,7 +216,7 @@ fn told(wish: &Wish) -> String {
         Wish::Count { name } => format!("count {name}"),
         Wish::Remember { key, value } => format!("remember {key}: {value}"),
         Wish::Forget { key } => format!("forget {key}"),
-        Wish::Mute { speaker, for_ms, reason } => format!("mute {speaker} for {} s: {reason}", for_ms / 1_000),
+        Wish::Mute { speaker, for_ms, reason, .. } => format!("mute {speaker} for {} s: {reason}", for_ms / 1_000),
         Wish::Unmute { speaker } => format!("unmute {speaker}"),
         Wish::Announce { speaker, text } => format!("announce {speaker}: {text}"),
         Wish::Notify { text } => format!("notify: {text}"),
@@ -274,10 +274,10 @@ fn no_word_field_or_limit_is_missing_on_the_page() {
 #[test]
 fn the_shipped_policies_have_no_findings() {
     let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/policies")).expect("the folder");
-    let mut sources: Vec<PolicySource> = folder
+    let mut sources: Vec<ScriptSource> = folder
         .map(|entry| entry.expect("an entry").path())
         .filter(|path| path.extension().is_some_and(|ending| ending == "rhai"))
-        .map(|path| PolicySource {
+        .map(|path| ScriptSource {
             name: path.file_stem().expect("a name").to_string_lossy().into_owned(),
             file: path.to_string_lossy().into_owned(),
             text: std::fs::read_to_string(&path).expect("a policy"),

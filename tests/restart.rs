@@ -12,7 +12,7 @@ use hushgate::bridge::{Bridge, Output, Setup};
 use hushgate::config::{self, Config, NoSecrets};
 use hushgate::model::decision::{Outcome, Verdict};
 use hushgate::model::durable::{Away, Change, Codes, Durable, Grant, Memory, Mute, Prompt, Switch};
-use hushgate::model::event::{Entry, Event, PolicySource};
+use hushgate::model::event::{Entry, Event, ScriptSource};
 use hushgate::model::message::Message;
 use hushgate::model::mode::Mode;
 use hushgate::model::time::At;
@@ -63,9 +63,9 @@ impl House {
     fn start_with(&mut self, rule: &str, saved: Option<(Durable, At)>, now: At) -> Run {
         self.runs = self.runs.wrapping_add(1);
         let sources =
-            vec![PolicySource { name: "rule".to_owned(), file: "rule.rhai".to_owned(), text: rule.to_owned() }];
+            vec![ScriptSource { name: "rule".to_owned(), file: "rule.rhai".to_owned(), text: rule.to_owned() }];
         let config = Rc::clone(&self.config);
-        let setup = Setup { config, sources, seed: [self.runs; 32], stopwatch: None, saved };
+        let setup = Setup { config, sources, seed: [self.runs; 32], integrations: Vec::new(), stopwatch: None, saved };
         let mut out = Vec::new();
         let bridge = Bridge::start(setup, now, &mut out).expect("good policies");
         Run { bridge, out }
@@ -99,7 +99,13 @@ fn change(random: &mut Rng, now: At) -> Change {
     match random.u32(0..9) {
         0 | 1 => {
             let speaker = (*random.choice(&["kitchen", "bedroom", "attic"]).expect("one of them")).to_owned();
-            let mute = Mute { until_ms: until.monotonic_ms, until: until.utc, reason: id, by };
+            let mute = Mute {
+                what: hushgate::model::speaker::What::Mic,
+                until_ms: until.monotonic_ms,
+                until: until.utc,
+                reason: id,
+                by,
+            };
             Change::Mute { speaker, mute }
         }
         2 => Change::Count { policy: "rule".to_owned(), name: id, at_ms: now.monotonic_ms - random.u64(0..100_000) },

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{ConfigArguments, Exit, Format, settings, terminal};
 use crate::config::Config;
-use crate::model::event::PolicySource;
+use crate::model::event::ScriptSource;
 use crate::policy::{self, Catalog};
 use crate::script::diagnostics::{Diagnostic, Severity};
 use crate::shell::files;
@@ -78,7 +78,7 @@ fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
-fn read(arguments: &CheckArguments, config: &Config) -> Result<Vec<PolicySource>, String> {
+fn read(arguments: &CheckArguments, config: &Config) -> Result<Vec<ScriptSource>, String> {
     if arguments.paths.is_empty() {
         return files::read_policies(&config.policies);
     }
@@ -89,7 +89,7 @@ fn read(arguments: &CheckArguments, config: &Config) -> Result<Vec<PolicySource>
     Ok(sources)
 }
 
-fn read_path(path: &Path) -> Result<Vec<PolicySource>, String> {
+fn read_path(path: &Path) -> Result<Vec<ScriptSource>, String> {
     if path.is_dir() {
         return files::read_policies(path);
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::reader::{Cursor, Fields, Reader};
 use super::sections::{read_globs, read_text};
 use super::template::Template;
-use super::{Carrier, Channel, Outgoing, Speaker, codes, entries, keys};
+use super::{Carrier, Channel, Outgoing, Speaker, codes, entries, integrations, keys};
 use crate::model::glob::Glob;
 use crate::model::request::SourceKind;
 use crate::script::nearest::did_you_mean_one_of;
@@ -16,6 +16,8 @@ use crate::script::nearest::did_you_mean_one_of;
 pub(super) const CHANNELS_MAX: usize = 64;
 /// Speakers of one house.
 pub(super) const SPEAKERS_MAX: usize = 256;
+/// Media players near one speaker.
+pub(super) const NEAR_MAX: usize = 16;
 /// Messages in one list of a speaker or channel, or in `notify`.
 pub(super) const OUTGOING_MAX: usize = 16;
 /// Longest name of a channel or speaker, in bytes.
@@ -74,6 +76,7 @@ fn channel(reader: &mut Reader<'_>, cursor: &Cursor<'_>) -> Option<Channel> {
     let code = codes::read(reader, &fields);
     let has_code = fields.get("pin").or_else(|| fields.get("totp")).is_some();
     let answers = fields.get("answers").map(|cursor| entries::answers(reader, cursor, has_code)).unwrap_or_default();
+    let speaker = fields.get("speaker").and_then(|cursor| reader.text(cursor)).map(|scalar| scalar.text);
     let mut messages =
         |key: &str, names: &[&str]| fields.get(key).map_or_else(Vec::new, |cursor| outgoing(reader, cursor, names));
     let ask = messages("ask", &["id", "token", "question", "channel", "action", "target"]);
@@ -88,6 +91,7 @@ fn channel(reader: &mut Reader<'_>, cursor: &Cursor<'_>) -> Option<Channel> {
         carrier: read_carrier(reader, &fields),
         user: read_user(reader, &fields),
         code,
+        speaker,
         ask,
         over,
         answers,
@@ -96,7 +100,7 @@ fn channel(reader: &mut Reader<'_>, cursor: &Cursor<'_>) -> Option<Channel> {
 
 /// What only a channel that confirms can use. Without this, an owner would think that a PIN guards something.
 fn refuse_without_confirms(reader: &mut Reader<'_>, fields: &Fields<'_>) {
-    for key in ["may_confirm", "pin", "totp", "ask", "over", "answers"] {
+    for key in ["may_confirm", "pin", "totp", "speaker", "ask", "over", "answers"] {
         if let Some(cursor) = fields.get(key) {
             let help = Some(format!("add `confirms: true`, or leave `{key}` out"));
             reader.key_error(cursor, format!("expected `confirms: true` beside `{key}`, found none"), help);
@@ -195,7 +199,51 @@ fn speaker(reader: &mut Reader<'_>, cursor: &Cursor<'_>) -> Speaker {
         }
     }
     let channel = fields.get("channel").and_then(|cursor| reader.text(cursor)).map(|scalar| scalar.text);
-    Speaker { channel, mute, unmute, announce }
+    let integration = read_integration(reader, &fields);
+    let settings =
+        fields.get("settings").map_or_else(Default::default, |cursor| integrations::settings(reader, cursor));
+    let refusals = fields.get("refusals").and_then(|cursor| reader.flag(cursor)).unwrap_or(true);
+    Speaker { channel, integration, settings, near: read_near(reader, &fields), refusals, mute, unmute, announce }
+}
+
+/// One way to say how a speaker is muted: an integration, or the messages themselves.
+fn read_integration(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<String> {
+    let Some(cursor) = fields.get("integration") else {
+        if let Some(cursor) = fields.get("settings") {
+            let help = Some("add `integration:`, or leave `settings` out".to_owned());
+            reader.key_error(cursor, "expected `integration` beside `settings`, found none", help);
+        }
+        return None;
+    };
+    let scalar = reader.text(cursor)?;
+    if !integrations::is_name(&scalar.text) {
+        let help = Some("write the name of its file without `.rhai`, such as `hermes`".to_owned());
+        reader.error(cursor, format!("expected the name of an integration, found {}", scalar.shown()), help);
+        return None;
+    }
+    for key in ["mute", "unmute", "announce"] {
+        if let Some(cursor) = fields.get(key) {
+            let help = Some(format!("leave `{key}` out, or `integration`"));
+            reader.key_error(cursor, format!("expected no `{key}` beside `integration`, found one"), help);
+        }
+    }
+    Some(scalar.text)
+}
+
+fn read_near(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Vec<String> {
+    let Some(cursor) = fields.get("near") else { return Vec::new() };
+    let items = reader.list(cursor, NEAR_MAX);
+    let read = |item: &Cursor<'_>| {
+        let scalar = reader.text(item)?;
+        if scalar.text.starts_with("media_player.") {
+            return Some(scalar.text);
+        }
+        let help = Some("write its entity id in Home Assistant".to_owned());
+        let message = format!("expected an entity such as `media_player.kitchen_tv`, found {}", scalar.shown());
+        reader.error(item, message, help);
+        None
+    };
+    items.iter().filter_map(read).collect()
 }
 
 /// A list of messages whose payloads may use `names`; topics may use `{speaker}` alone.

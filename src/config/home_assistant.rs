@@ -1,9 +1,8 @@
 //! How the bridge and Home Assistant live together: discovery, what is guarded, twins, streams, the canary's users.
 
-use super::keys;
 use super::reader::{Cursor, Fields, Reader};
 use super::sections::{read_password, read_text};
-use super::{Gate, HomeAssistant, Login};
+use super::{Secret, keys};
 use crate::model::glob::Glob;
 use crate::model::topic;
 use crate::time::parse_duration_ms;
@@ -19,6 +18,63 @@ pub(super) const SETTLE_MAX_MS: u64 = 5 * 60_000;
 /// Home Assistant's domains that a twin can have: those with commands that MQTT discovery knows too.
 pub const TWIN_DOMAINS: [&str; 8] =
     ["alarm_control_panel", "button", "cover", "lock", "scene", "siren", "switch", "valve"];
+
+/// How long a state may take to follow an allowed command.
+pub const SETTLE_DEFAULT_MS: u64 = 5_000;
+
+/// How the bridge and Home Assistant live together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HomeAssistant {
+    /// Under which devices announce themselves.
+    pub discovery: String,
+    pub gate: Gate,
+    /// Entities that are not on MQTT and get a gated twin there.
+    pub twins: Vec<String>,
+    /// `publish_topic` of Home Assistant's `mqtt_eventstream`.
+    pub eventstream: Option<String>,
+    /// The channel of the buttons in Home Assistant, and of the phone behind it.
+    pub channel: Option<String>,
+    pub settle_ms: u64,
+    /// A revert may move a cover.
+    pub revert_covers: bool,
+    /// Home Assistant's own user at the broker, for the canary.
+    pub own: Option<Login>,
+    /// A user without rights, for the canary.
+    pub unprivileged: Option<Login>,
+}
+
+impl Default for HomeAssistant {
+    fn default() -> HomeAssistant {
+        HomeAssistant {
+            discovery: topic::DISCOVERY_PREFIX.to_owned(),
+            gate: Gate { all: false, sensitive: true, entities: Vec::new() },
+            twins: Vec::new(),
+            eventstream: None,
+            channel: None,
+            settle_ms: SETTLE_DEFAULT_MS,
+            revert_covers: false,
+            own: None,
+            unprivileged: None,
+        }
+    }
+}
+
+/// Which discovered entities are guarded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gate {
+    pub all: bool,
+    /// Those whose actions open a house or reach people: locks, alarms, garage doors, valves, sirens, messages.
+    pub sensitive: bool,
+    /// And those whose entity ids fit one of these.
+    pub entities: Vec<Glob>,
+}
+
+/// A user of the broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    pub username: String,
+    pub password: Option<Secret>,
+}
 
 pub(super) fn read(reader: &mut Reader<'_>, cursor: &Cursor<'_>) -> HomeAssistant {
     let fields = reader.fields(cursor, keys::HOME_ASSISTANT);

@@ -14,6 +14,7 @@ pub const ROOT: &[&str] = &[
     "events",
     "channels",
     "speakers",
+    "integrations",
     "notify",
     "ask",
     "sensitive",
@@ -40,12 +41,14 @@ pub const CHANNEL: &[&str] = &[
     "user",
     "pin",
     "totp",
+    "speaker",
     "ask",
     "over",
     "answers",
 ];
 pub const ANSWER: &[&str] = &["topic", "when", "payload", "says", "token", "code"];
-pub const SPEAKER: &[&str] = &["channel", "mute", "unmute", "announce"];
+pub const SPEAKER: &[&str] = &["channel", "integration", "settings", "near", "refusals", "mute", "unmute", "announce"];
+pub const INTEGRATIONS: &[&str] = &["folder", "use"];
 pub const OUTGOING: &[&str] = &["topic", "payload", "retain"];
 pub const ASK: &[&str] = &["response_prefixes"];
 pub const HOME_ASSISTANT: &[&str] =
@@ -68,6 +71,7 @@ pub const SECTIONS: &[(&str, &[&str])] = &[
     ("channels.over", OUTGOING),
     ("channels.answers", ANSWER),
     ("speakers", SPEAKER),
+    ("integrations", INTEGRATIONS),
     ("notify", OUTGOING),
     ("ask", ASK),
     ("home_assistant", HOME_ASSISTANT),

@@ -1,7 +1,9 @@
 //! How the owner's log is kept: what of what was said, for how long, and how much.
 
+use std::collections::BTreeMap;
+
+use super::keys;
 use super::reader::{Cursor, Fields, Reader};
-use super::{Keep, Log, keys};
 use crate::model::request::SourceKind;
 use crate::script::nearest::did_you_mean_one_of;
 use crate::time::parse_duration_ms;
@@ -22,6 +24,57 @@ const KINDS: [SourceKind; 6] = [
     SourceKind::Policy,
     SourceKind::Unknown,
 ];
+
+/// How the owner's log is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// What is kept of a text that was heard or sent, by the kind of its source.
+    pub text: BTreeMap<SourceKind, Keep>,
+    /// The same for kinds that are not named, and for events.
+    pub text_default: Keep,
+    /// Whether `decision/…` carries texts.
+    pub publish_text: bool,
+    /// How long records of ordinary requests and of the run of things are kept.
+    pub ordinary_ms: u64,
+    /// How long records of sensitive requests, confirmations, mutes and control are kept.
+    pub sensitive_ms: u64,
+    /// Bytes of the whole journal. The oldest goes first.
+    pub size_bytes: u64,
+    /// Sensitive commands leave only when their record is on the disk.
+    pub sync_sensitive: bool,
+}
+
+/// What is kept of a text. The order is from the most to the least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Keep {
+    /// All of it, until it is forgotten.
+    Keep,
+    /// How many words it has.
+    Mask,
+    /// Nothing.
+    Drop,
+}
+
+impl Default for Log {
+    fn default() -> Log {
+        Log {
+            text: BTreeMap::new(),
+            text_default: Keep::Mask,
+            publish_text: false,
+            ordinary_ms: 90 * 86_400_000,
+            sensitive_ms: 2 * 365 * 86_400_000,
+            size_bytes: 2_000_000_000,
+            sync_sensitive: false,
+        }
+    }
+}
+
+impl Log {
+    /// What is kept of a text of this kind of source.
+    pub fn keep(&self, kind: SourceKind) -> Keep {
+        self.text.get(&kind).copied().unwrap_or(self.text_default)
+    }
+}
 
 pub(super) fn read(reader: &mut Reader<'_>, cursor: &Cursor<'_>) -> Log {
     let fields = reader.fields(cursor, keys::LOG);

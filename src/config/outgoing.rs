@@ -5,8 +5,8 @@
 use super::pattern::Names;
 use super::{Config, Outgoing};
 use crate::model::durable::Pending;
-use crate::model::event::SpeakerCommand;
 use crate::model::message::Message;
+use crate::model::speaker::SpeakerCommand;
 use crate::model::topic;
 
 impl Config {
@@ -15,12 +15,13 @@ impl Config {
         let Some(configured) = self.speakers.get(speaker) else { return Vec::new() };
         let mut names = Names::from([("speaker".to_owned(), speaker.to_owned())]);
         let templates = match command {
-            SpeakerCommand::Mute => &configured.mute,
-            SpeakerCommand::Unmute => &configured.unmute,
-            SpeakerCommand::Announce { text } => {
+            SpeakerCommand::Mute { .. } => &configured.mute,
+            SpeakerCommand::Unmute { .. } => &configured.unmute,
+            SpeakerCommand::Announce { text, .. } => {
                 names.insert("text".to_owned(), text.clone());
                 &configured.announce
             }
+            SpeakerCommand::Enforce | SpeakerCommand::Observe => return Vec::new(),
         };
         fill_in(templates, &names)
     }

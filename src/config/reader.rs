@@ -51,6 +51,11 @@ impl<'n> Cursor<'n> {
         matches!(self.node, Node::Text(_) | Node::Tagged(..))
     }
 
+    /// `key:` with nothing behind it.
+    pub(super) fn is_nothing(&self) -> bool {
+        matches!(self.node, Node::Null)
+    }
+
     pub(super) fn is_list(&self) -> bool {
         matches!(self.node, Node::List(_))
     }

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use super::reader::{Cursor, Fields, Reader};
 use super::{
     BASE_DEFAULT, Broker, Carrier, Config, HomeAssistant, Log, Remote, STALE_AFTER_DEFAULT_MS, Secret, Tls, checks,
-    devices, entries, home_assistant, keys, log,
+    devices, entries, home_assistant, integrations, keys, log,
 };
 use crate::model::action::FLOOR_DEFAULT;
 use crate::model::glob::Glob;
@@ -38,7 +38,10 @@ pub(super) fn read(reader: &mut Reader<'_>, root: &Cursor<'_>) -> Config {
     let base = read_base(reader, &fields);
     let (statestream, facts) =
         fields.get("facts").map_or_else(Default::default, |cursor| entries::facts(reader, cursor));
+    let (integrations_folder, integrations) = integrations::read(reader, fields.get("integrations"));
     let mut config = Config {
+        integrations_folder,
+        integrations,
         broker: read_broker(reader, &fields),
         mode: read_mode(reader, &fields),
         place: read_place(reader, &fields),

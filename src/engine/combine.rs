@@ -187,6 +187,7 @@ mod tests {
             text: None,
             confidence: None,
             sensitive: false,
+            heard: None,
         }
     }
 

@@ -14,6 +14,7 @@ use crate::model::durable::{Change, Switch};
 use crate::model::event::{Entry, Publication};
 use crate::model::mode::Mode;
 use crate::model::request::{Arrival, Door, Held, Request, Source};
+use crate::model::speaker::What;
 use crate::policy::Policy;
 
 use super::mutes::MUTE_DEFAULT_MS;
@@ -53,7 +54,7 @@ impl Engine {
             }
             Control::Mute { speaker, for_ms, reason } => {
                 let reason = reason.unwrap_or_else(|| "asked for on its control topic".to_owned());
-                self.mute(turn, &speaker, for_ms.unwrap_or(MUTE_DEFAULT_MS), &reason, "control");
+                self.mute(turn, &speaker, What::Mic, for_ms.unwrap_or(MUTE_DEFAULT_MS), &reason, "control");
             }
             Control::SetRelay { on, .. } => {
                 let standing = self.world.borrow().durable.relay.filter(|standing| standing.value == on);
@@ -307,6 +308,7 @@ pub(super) fn loosening_request(control: Control) -> Arrival {
         text: None,
         confidence: None,
         sensitive: true,
+        heard: None,
     };
     Arrival { request, held: Held::Control(control), reply: None }
 }

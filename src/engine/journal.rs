@@ -85,7 +85,7 @@ impl Engine {
         for (speaker, mute) in unmuted {
             let left_ms = mute.until_ms.saturating_sub(turn.at.monotonic_ms);
             if left_ms > 0 {
-                self.mute(turn, &speaker, left_ms, &mute.reason, &mute.by);
+                self.mute(turn, &speaker, mute.what, left_ms, &mute.reason, &mute.by);
             }
         }
         for id in granted {

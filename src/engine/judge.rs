@@ -286,7 +286,7 @@ fn refuse(judgement: &mut Judgement, reason: String) {
 /// How strong a door is.
 fn grade(door: Door) -> Grade {
     match door {
-        Door::Gate | Door::Policy | Door::Control | Door::Twin => Grade::Prevented,
+        Door::Gate | Door::Intent | Door::Policy | Door::Control | Door::Twin => Grade::Prevented,
         Door::Ask | Door::Watch | Door::Bypass => Grade::Alerted,
     }
 }

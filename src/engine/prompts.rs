@@ -76,6 +76,7 @@ mod tests {
             config: Rc::new(config::parse("test.yaml", zone, &NoSecrets).expect("a configuration")),
             sources: Vec::new(),
             seed: [0; 32],
+            integrations: Vec::new(),
             stopwatch: None,
             saved: None,
         };

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 
 use super::{Engine, Turn};
 use crate::model::durable::Change;
-use crate::model::event::{Entry, PolicySource, Publication};
+use crate::model::event::{Entry, Publication, ScriptSource};
 use crate::policy::PolicySet;
 use crate::script::diagnostics::Diagnostic;
 
 impl Engine {
     /// Takes over new policy texts, or says why not; then the old set goes on.
-    pub(super) fn reload(&mut self, turn: &mut Turn<'_>, sources: Result<Vec<PolicySource>, String>) {
+    pub(super) fn reload(&mut self, turn: &mut Turn<'_>, sources: Result<Vec<ScriptSource>, String>) {
         let compiled = sources.map_err(|error| vec![error]).and_then(|sources| {
             PolicySet::compile(&sources, &self.catalog, self.stopwatch.clone())
                 .map_err(|errors| errors.iter().map(Diagnostic::one_line).collect())

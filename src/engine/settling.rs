@@ -169,6 +169,7 @@ mod tests {
             text: None,
             confidence: None,
             sensitive: false,
+            heard: None,
         };
         for (action, expected) in [
             ("lock.lock", Some("locked")),

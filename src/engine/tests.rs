@@ -11,11 +11,12 @@ const NOW: At = At { monotonic_ms: At::MONOTONIC_START_MS, utc: At::UTC_MIN };
 
 fn engine(policy: &str) -> Engine {
     let text = "commands: [{topic: lamp/set, action: light.turn_on}]";
-    let source = PolicySource { name: "p".to_owned(), file: "p.rhai".to_owned(), text: policy.to_owned() };
+    let source = ScriptSource { name: "p".to_owned(), file: "p.rhai".to_owned(), text: policy.to_owned() };
     let setup = Setup {
         config: Rc::new(config::parse("test.yaml", text, &NoSecrets).expect("a configuration")),
         sources: vec![source],
         seed: [0; 32],
+        integrations: Vec::new(),
         stopwatch: None,
         saved: None,
     };

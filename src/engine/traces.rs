@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{Engine, Turn};
 use crate::model::action::Class;
-use crate::model::event::{Effect, Publication, Trace};
+use crate::model::event::Trace;
 use crate::model::mode::Mode;
 use crate::model::request::{Arrival, Door, Held, Request, SourceKind};
 use crate::model::time::At;
@@ -104,6 +104,7 @@ impl Engine {
             text,
             confidence: None,
             sensitive: false,
+            heard: None,
         };
         self.take_in(turn, Arrival { request, held: Held::Seen { undo: None }, reply: None }, 0);
     }
@@ -124,8 +125,8 @@ impl Engine {
         }
     }
 
-    /// A command leaves. Where it is Home Assistant that carries it out, its call will show in the streams.
-    pub(super) fn note_act(&mut self, at: At, topic: &str, payload: &[u8]) {
+    /// A message leaves. Where it is Home Assistant that carries it out, its call will show in the streams.
+    pub fn note_act(&mut self, at: At, topic: &str, payload: &[u8]) {
         if !self.is_act(topic) {
             return;
         }
@@ -143,38 +144,15 @@ impl Engine {
         }
     }
 
-    /// What was said to speakers and to the owner may be an act of Home Assistant too.
-    pub(super) fn note_said(&mut self, at: At, effects: &[Effect]) {
-        for effect in effects {
-            let messages = match effect {
-                Effect::Publish(Publication::Speaker { speaker, command }) => self.config.to_speaker(speaker, command),
-                Effect::Publish(Publication::Notice { text, policy }) => self.config.to_owner(text, policy),
-                Effect::Publish(Publication::Prompt { channel, pending, token }) => {
-                    self.config.to_channel(channel, pending, token)
-                }
-                Effect::Publish(Publication::PromptOver { channel, id }) => self.config.over_to_channel(channel, id),
-                _ => continue,
-            };
-            for message in messages {
-                self.note_act(at, &message.topic, &message.payload);
-            }
-        }
-    }
-
     fn is_act(&self, topic: &str) -> bool {
         topic.strip_prefix(&self.config.base).and_then(|rest| rest.strip_prefix('/')) == Some(ACT)
     }
-}
-
-/// Where Home Assistant is told what to do.
-pub(super) fn act_topic(base: &str) -> String {
-    format!("{base}/{ACT}")
 }
 
 /// Whether a request by this door can be what a call in Home Assistant's streams has led to.
 const fn follows_calls(door: Door) -> bool {
     match door {
         Door::Gate | Door::Twin | Door::Watch | Door::Bypass => true,
-        Door::Ask | Door::Policy | Door::Control => false,
+        Door::Ask | Door::Intent | Door::Policy | Door::Control => false,
     }
 }

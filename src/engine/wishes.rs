@@ -5,9 +5,10 @@
 
 use super::{Engine, Turn};
 use crate::model::durable::Change;
-use crate::model::event::{Entry, Publication, SpeakerCommand};
+use crate::model::event::{Entry, Publication};
 use crate::model::message::{Command, Message, Qos};
 use crate::model::request::{Arrival, Door, Held, Source, SourceKind};
+use crate::model::speaker::{SpeakerCommand, What};
 use crate::model::topic;
 use crate::policy::Wish;
 
@@ -31,7 +32,7 @@ impl Engine {
                 let reason = format!("expected the name of a speaker, found `{speaker}`");
                 turn.record(Entry::WishRefused { policy: by, wish: "speaker".to_owned(), reason });
             }
-            Wish::Mute { speaker, for_ms, reason } => self.wish_mute(turn, &by, &speaker, for_ms, &reason),
+            Wish::Mute { speaker, what, for_ms, reason } => self.wish_mute(turn, &by, &speaker, what, for_ms, &reason),
             Wish::Unmute { speaker } => {
                 if self.acts(&by) && self.is_muted(&speaker) {
                     self.unmute(turn, &speaker, &by);
@@ -42,7 +43,8 @@ impl Engine {
                 let entry = Entry::Announced { speaker: speaker.clone(), text: text.clone(), policy: by, applied };
                 turn.record(entry);
                 if applied {
-                    let command = SpeakerCommand::Announce { text };
+                    let id = self.ids.next(turn.at);
+                    let command = SpeakerCommand::Announce { id, text };
                     turn.publish(Publication::Speaker { speaker, command });
                 }
             }
@@ -57,12 +59,13 @@ impl Engine {
         }
     }
 
-    fn wish_mute(&mut self, turn: &mut Turn<'_>, policy: &str, speaker: &str, for_ms: u64, reason: &str) {
+    fn wish_mute(&mut self, turn: &mut Turn<'_>, policy: &str, speaker: &str, what: What, for_ms: u64, reason: &str) {
         if self.acts(policy) {
-            self.mute(turn, speaker, for_ms, reason, policy);
+            self.mute(turn, speaker, what, for_ms, reason, policy);
         } else {
             turn.record(Entry::Muted {
                 speaker: speaker.to_owned(),
+                what,
                 until: turn.at.plus_ms(for_ms).utc,
                 reason: reason.to_owned(),
                 by: policy.to_owned(),

@@ -13,6 +13,7 @@ use super::decision::{Outcome, Terms};
 use super::entity::Guard;
 use super::mode::Mode;
 use super::request::Arrival;
+use super::speaker::What;
 use super::time::At;
 
 mod away;
@@ -180,6 +181,8 @@ pub struct Codes {
 /// A speaker is muted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mute {
+    #[serde(default)]
+    pub what: What,
     /// Monotonic.
     pub until_ms: u64,
     /// The same instant for people.
@@ -492,7 +495,7 @@ mod tests {
         let (until_ms, until) = (at_ms, At::UTC_MIN);
         let text = || "a".to_owned();
         let switch = |value| Switch { value, until_ms: Some(at_ms) };
-        let mute = Mute { until_ms, until, reason: text(), by: text() };
+        let mute = Mute { what: What::Mic, until_ms, until, reason: text(), by: text() };
         let grant = Grant { channel: text(), action: text(), target: None, until_ms, until, by: text() };
         let memory = Memory { counters: [(text(), [at_ms].into())].into(), values: BTreeMap::new() };
         let prompt = serde_json::json!({"id": "1", "at_ms": at_ms, "asker": "a", "action": "a", "ended_ms": at_ms});

@@ -13,10 +13,11 @@ use super::message::Message;
 use super::mode::Mode;
 use super::permit::Permit;
 use super::request::{Arrival, FactChange, HouseEvent, Reply};
+use super::speaker::{SpeakerCommand, SpeakerReport, What};
 
-/// The text of one policy file. Reading files is the shell's affair.
+/// The text of one policy or integration. Reading files is the shell's affair.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PolicySource {
+pub struct ScriptSource {
     /// The file's name without its ending.
     pub name: String,
     /// The path as the owner knows it, for messages.
@@ -68,8 +69,14 @@ pub enum Event {
     Overheard(Overheard),
     /// Whether the journal can be written. While it cannot, sensitive requests are denied.
     Journal(Result<(), String>),
+    /// A speaker tells of itself.
+    Speaker(SpeakerReport),
+    /// An integration failed, or wished what it may not. What it should have read or said is lost; nothing else is.
+    IntegrationFailed(PolicyError),
+    /// New texts of the owner's own integrations, or why they could not be read.
+    Integrations(Result<Vec<ScriptSource>, String>),
     /// New policy texts, or why they could not be read.
-    Reload(Result<Vec<PolicySource>, String>),
+    Reload(Result<Vec<ScriptSource>, String>),
     /// Time has passed; perhaps a deadline with it.
     Tick,
 }
@@ -154,7 +161,7 @@ pub enum Publication {
         speaker: String,
         mute: Option<Mute>,
     },
-    /// What the configuration says mutes, un-mutes or speaks.
+    /// A speaker is told something, by its integration or by the messages of the configuration.
     Speaker {
         speaker: String,
         command: SpeakerCommand,
@@ -201,14 +208,6 @@ pub enum Publication {
     Clear {
         topic: String,
     },
-}
-
-/// What the configuration can tell a speaker.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SpeakerCommand {
-    Mute,
-    Unmute,
-    Announce { text: String },
 }
 
 /// The answer to a question on `ask`.
@@ -277,6 +276,8 @@ pub enum Entry {
     },
     Muted {
         speaker: String,
+        #[serde(default)]
+        what: What,
         until: Timestamp,
         reason: String,
         by: String,
@@ -411,6 +412,14 @@ pub enum Entry {
     ChannelOverheard {
         #[serde(flatten)]
         overheard: Overheard,
+    },
+    /// An integration failed, or wished what it may not.
+    IntegrationFailed {
+        error: PolicyError,
+    },
+    /// New integrations are in force.
+    IntegrationsReloaded {
+        integrations: Vec<String>,
     },
     /// A question has reached a person.
     Noticed {

@@ -4,11 +4,13 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::control::Control;
 use super::message::Command;
+use super::speaker::Heard;
 
 /// What kind of asker is behind a request, as far as the configuration can vouch for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
@@ -116,6 +118,8 @@ pub enum Door {
     Gate,
     /// A question on `ask`: the asker acts on the answer.
     Ask,
+    /// An intent of a voice assistant: held until it is judged; those who carry it out listen below the bridge's base.
+    Intent,
     /// A policy's `publish` to a command topic.
     Policy,
     /// A control topic of the bridge itself.
@@ -157,6 +161,9 @@ pub struct Request {
     /// The action is to be treated as sensitive though its name is ordinary, because its topic or entry says so.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sensitive: bool,
+    /// How it came to be heard, where a speaker heard it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard: Option<Box<Heard>>,
 }
 
 /// What is held for a request, and happens if it is allowed.
@@ -206,6 +213,12 @@ pub struct HouseEvent {
     pub confidence: Option<f64>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub data: BTreeMap<String, Value>,
+    /// The dialogue that it belongs to, as the speaker's program names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// When it happened, where its source says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub happened: Option<Timestamp>,
 }
 
 /// A state of the house was learned.

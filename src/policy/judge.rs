@@ -6,23 +6,25 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use rhai::{AST, Dynamic, Scope};
+use rhai::{Dynamic, Scope};
 
 use super::View;
 use super::call::{Call, Hook, Profile, State};
 use super::header::{Header, OnError};
 use super::host::Host;
 use super::reaction::Reaction;
-use super::values::{EventValue, MessageValue, RequestValue, VerdictValue};
+use super::values::{EventValue, RequestValue, VerdictValue};
 use crate::model::decision::{PolicyError, Verdict};
 use crate::model::glob::Glob;
 use crate::model::message::Message;
 use crate::model::mode::Mode;
 use crate::model::request::{HouseEvent, Request};
 use crate::model::topic::TopicFilter;
+use crate::script::bodies::Entry;
 use crate::script::diagnostics::Place;
 use crate::script::failure::Failure;
 use crate::script::kinds::shown;
+use crate::script::message::MessageValue;
 
 /// One loaded policy.
 #[derive(Debug)]
@@ -33,18 +35,6 @@ pub struct Policy {
     pub(super) hooks: BTreeMap<Hook, Entry>,
     pub(super) host: Rc<Host>,
     pub(super) profile: Rc<Profile>,
-}
-
-/// A hook, ready to run.
-///
-/// Its body is run as a script of its own beside the file's functions. Called as a function, it would lose the place
-/// of every error that a limit causes: the engine replaces that with the place of the call, and the host has none.
-#[derive(Debug)]
-pub(super) struct Entry {
-    pub body: AST,
-    pub parameter: String,
-    /// Where the body begins: the place of errors that have none.
-    pub place: Place,
 }
 
 impl Policy {
@@ -118,7 +108,9 @@ impl Policy {
             state: RefCell::new(State::default()),
         });
         let mut scope = Scope::new();
-        scope.push_dynamic(entry.parameter.as_str(), argument);
+        if let [parameter] = entry.parameters.as_slice() {
+            scope.push_dynamic(parameter.as_str(), argument);
+        }
         self.host.meter.begin();
         let engine = &self.host.engine;
         let result = self.host.current.during(&call, || engine.eval_ast_with_scope::<Dynamic>(&mut scope, &entry.body));

@@ -12,8 +12,9 @@ use super::check;
 use super::functions;
 use super::header;
 use super::host::Host;
-use super::judge::{Entry, Policy};
-use crate::model::event::PolicySource;
+use super::judge::Policy;
+use crate::model::event::ScriptSource;
+use crate::script::bodies::Entry;
 use crate::script::diagnostics::{Diagnostic, Place, Script, Severity};
 use crate::script::failure::Failure;
 
@@ -21,7 +22,7 @@ use crate::script::failure::Failure;
 pub(super) const POLICY_BYTES_MAX: usize = 64 * 1024;
 
 /// Loads one policy. `None` comes with at least one error.
-pub(super) fn load(source: &PolicySource, host: &Rc<Host>) -> (Option<Policy>, Vec<Diagnostic>) {
+pub(super) fn load(source: &ScriptSource, host: &Rc<Host>) -> (Option<Policy>, Vec<Diagnostic>) {
     let script = Script { file: &source.file, text: &source.text };
     if source.text.len() > POLICY_BYTES_MAX {
         let message = format!("expected at most {POLICY_BYTES_MAX} bytes, found `{}`", source.text.len());
@@ -65,14 +66,8 @@ pub(super) fn load(source: &PolicySource, host: &Rc<Host>) -> (Option<Policy>, V
 }
 
 fn hooks(ast: &AST) -> BTreeMap<Hook, Entry> {
-    let entry = |hook: Hook| {
-        let function = ast.iter_fn_def().find(|function| function.name == hook.name())?;
-        let [parameter] = function.params.as_slice() else { return None };
-        let body = AST::new(functions::body(ast, &function.name, 1), Rc::clone(ast.shared_lib()));
-        let place = Place::from(function.body.start_position());
-        Some(Entry { body, parameter: parameter.to_string(), place })
-    };
-    Hook::ALL.into_iter().filter_map(|hook| Some((hook, entry(hook)?))).collect()
+    let entry = |hook: Hook| Some((hook, Entry::of(ast, hook.name(), 1)?));
+    Hook::ALL.into_iter().filter_map(entry).collect()
 }
 
 /// The first line of the `//!` comment.

@@ -5,6 +5,7 @@
 use serde_json::Value;
 
 use crate::model::decision::{FactRead, PolicyError, Terms, Verdict};
+use crate::model::speaker::What;
 
 /// Wishes of one evaluation.
 pub(super) const WISHES_MAX: usize = 64;
@@ -42,7 +43,7 @@ pub enum Wish {
     Count { name: String },
     Remember { key: String, value: Value },
     Forget { key: String },
-    Mute { speaker: String, for_ms: u64, reason: String },
+    Mute { speaker: String, what: What, for_ms: u64, reason: String },
     Unmute { speaker: String },
     Announce { speaker: String, text: String },
     Notify { text: String },

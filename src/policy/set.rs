@@ -12,7 +12,7 @@ use super::Catalog;
 use super::host::Host;
 use super::judge::Policy;
 use super::load;
-use crate::model::event::PolicySource;
+use crate::model::event::ScriptSource;
 use crate::model::topic::TopicFilter;
 use crate::script::diagnostics::{Diagnostic, Place, Script, Severity};
 use crate::script::sandbox::Stopwatch;
@@ -58,7 +58,7 @@ impl Index {
 impl PolicySet {
     /// Loads all policies, or none: the errors of every file come back together. Warnings do not stop a set.
     pub fn compile(
-        sources: &[PolicySource],
+        sources: &[ScriptSource],
         catalog: &Catalog,
         stopwatch: Option<Stopwatch>,
     ) -> Result<PolicySet, Vec<Diagnostic>> {
@@ -123,12 +123,12 @@ impl PolicySet {
 }
 
 /// Everything that can be found wrong with a set of policies, errors and warnings, by file and place.
-pub fn check(sources: &[PolicySource], catalog: &Catalog) -> Vec<Diagnostic> {
+pub fn check(sources: &[ScriptSource], catalog: &Catalog) -> Vec<Diagnostic> {
     load_all(sources, catalog, None).1
 }
 
 fn load_all(
-    sources: &[PolicySource],
+    sources: &[ScriptSource],
     catalog: &Catalog,
     stopwatch: Option<Stopwatch>,
 ) -> (Vec<Policy>, Vec<Diagnostic>) {
@@ -155,8 +155,8 @@ fn load_all(
     (policies, findings)
 }
 
-fn revision(sources: &[PolicySource]) -> String {
-    let mut sorted: Vec<&PolicySource> = sources.iter().collect();
+fn revision(sources: &[ScriptSource]) -> String {
+    let mut sorted: Vec<&ScriptSource> = sources.iter().collect();
     sorted.sort_by(|left, right| left.name.cmp(&right.name));
     let mut hasher = Sha256::new();
     for source in sorted {

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use super::{Catalog, PolicySet, Reaction, View, World};
 use crate::model::action::{Class, KNOWN_ACTIONS};
 use crate::model::decision::Verdict;
-use crate::model::event::PolicySource;
+use crate::model::event::ScriptSource;
 use crate::model::message::Message;
 use crate::model::request::{Door, FactChange, HouseEvent, Request, Source, SourceKind};
 use crate::model::time::At;
@@ -43,8 +43,8 @@ pub(super) fn catalog() -> Catalog {
     }
 }
 
-pub(super) fn source(text: &str) -> PolicySource {
-    PolicySource { name: "rule".to_owned(), file: "rule.rhai".to_owned(), text: text.to_owned() }
+pub(super) fn source(text: &str) -> ScriptSource {
+    ScriptSource { name: "rule".to_owned(), file: "rule.rhai".to_owned(), text: text.to_owned() }
 }
 
 pub(super) fn load(text: &str) -> PolicySet {
@@ -79,6 +79,7 @@ pub(super) fn request() -> Request {
         text: None,
         confidence: Some(0.4),
         sensitive: true,
+        heard: None,
     }
 }
 

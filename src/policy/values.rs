@@ -5,14 +5,13 @@
 
 use std::rc::Rc;
 
-use bytes::Bytes;
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map};
 
-use crate::model::message::Message;
 use crate::model::request::{Door, HouseEvent, Request, SourceKind};
+use crate::script::fields::{Field, close};
 use crate::script::json;
 use crate::script::kinds::Kind;
-use crate::script::nearest::did_you_mean;
+use crate::script::message;
 use crate::script::operators::{Outcome, fail};
 use crate::script::sandbox::Meter;
 
@@ -24,25 +23,9 @@ pub(super) struct RequestValue(pub Rc<Request>);
 #[derive(Debug, Clone)]
 pub(super) struct EventValue(pub Rc<HouseEvent>);
 
-/// A message in a script.
-#[derive(Debug, Clone)]
-pub(super) struct MessageValue {
-    topic: ImmutableString,
-    payload: Bytes,
-}
-
 /// What the verdict words give back: that a verdict was stated. It is counted when the word is said.
 #[derive(Debug, Clone)]
 pub(super) struct VerdictValue;
-
-impl MessageValue {
-    pub(super) fn of(message: &Message) -> MessageValue {
-        MessageValue { topic: message.topic.as_str().into(), payload: message.payload.clone() }
-    }
-}
-
-/// A field and its kind, for `check`; `None` where it can be of any kind.
-pub(super) type Field = (&'static str, Option<Kind>);
 
 pub(super) const REQUEST_FIELDS: &[Field] = &[
     ("action", Some(Kind::Text)),
@@ -86,9 +69,6 @@ pub(super) const EVENT_FIELDS: &[Field] = &[
     ("text", Some(Kind::Text)),
 ];
 
-pub(super) const MESSAGE_FIELDS: &[Field] =
-    &[("is_json", Some(Kind::Truth)), ("json", None), ("payload", Some(Kind::Text)), ("topic", Some(Kind::Text))];
-
 /// Words that are said of a request or event only: `request.text_or("")`.
 pub(super) const REQUEST_WORDS: &[&str] =
     &["channel_or", "confidence_or", "data_or", "person_or", "satellite_or", "target_or", "text_or"];
@@ -98,7 +78,7 @@ pub(super) const EVENT_WORDS: &[&str] = &["confidence_or", "data_or", "speaker_o
 pub(super) fn register(engine: &mut Engine, meter: &Rc<Meter>) {
     register_request(engine, meter);
     register_event(engine, meter);
-    register_message(engine, meter);
+    message::register(engine, meter);
     engine.register_type_with_name::<VerdictValue>("a verdict");
 }
 
@@ -116,18 +96,6 @@ macro_rules! optional {
             value.0.$field.clone().map_or(default, Into::into)
         });
     )* };
-}
-
-/// An unknown field, read or set: an error with the nearest right name.
-macro_rules! closed {
-    ($engine:ident, $type:ty, $what:literal, $fields:ident) => {
-        $engine.register_indexer_get(|_: &mut $type, name: ImmutableString| -> Outcome<Dynamic> {
-            fail(no_field($what, &name, $fields))
-        });
-        $engine.register_indexer_set(|_: &mut $type, name: ImmutableString, _: Dynamic| -> Outcome<()> {
-            fail(format!(concat!($what, " cannot be changed; found an assignment to `{}`"), name))
-        });
-    };
 }
 
 /// A name in the request's source that need not be there, with `has_…` and `…_or`.
@@ -174,7 +142,7 @@ fn register_request(engine: &mut Engine, meter: &Rc<Meter>) {
     engine.register_fn("data_or", |request: &mut RequestValue, name: &str, default: Dynamic| {
         request.0.data.get(name).filter(|value| !value.is_null()).map_or(default, json::to_script)
     });
-    closed!(engine, RequestValue, "a request", REQUEST_FIELDS);
+    close::<RequestValue>(engine, "a request", REQUEST_FIELDS);
 }
 
 /// Who asks. What only Home Assistant's streams say takes nothing away from `unknown`, since it can be forged: it makes
@@ -231,40 +199,7 @@ fn register_event(engine: &mut Engine, meter: &Rc<Meter>) {
     engine.register_fn("data_or", |event: &mut EventValue, name: &str, default: Dynamic| {
         event.0.data.get(name).filter(|value| !value.is_null()).map_or(default, json::to_script)
     });
-    closed!(engine, EventValue, "an event", EVENT_FIELDS);
-}
-
-fn register_message(engine: &mut Engine, meter: &Rc<Meter>) {
-    engine.register_type_with_name::<MessageValue>("a message");
-    engine.register_get("topic", |message: &mut MessageValue| message.topic.clone());
-    engine.register_get("payload", |message: &mut MessageValue| -> Outcome<ImmutableString> {
-        match std::str::from_utf8(&message.payload) {
-            Ok(text) => Ok(text.into()),
-            Err(_) => fail(format!("expected text, found {} bytes that are not UTF-8", message.payload.len())),
-        }
-    });
-    let counting = Rc::clone(meter);
-    engine.register_get("json", move |message: &mut MessageValue| match parsed(message, &counting) {
-        Some(value) => Ok(json::to_script(&value)),
-        None => fail(format!("expected JSON of at most {JSON_BYTES_MAX} bytes; ask `is_json` first")),
-    });
-    let counting = Rc::clone(meter);
-    engine.register_get("is_json", move |message: &mut MessageValue| parsed(message, &counting).is_some());
-    closed!(engine, MessageValue, "a message", MESSAGE_FIELDS);
-}
-
-/// Largest payload that is read as JSON, in bytes.
-const JSON_BYTES_MAX: usize = 16 * 1024;
-/// Bytes of JSON that count as one step.
-const JSON_BYTES_PER_OPERATION: usize = 32;
-
-fn parsed(message: &MessageValue, meter: &Meter) -> Option<serde_json::Value> {
-    let bytes = message.payload.len();
-    if bytes > JSON_BYTES_MAX {
-        return None;
-    }
-    meter.charge(u64::try_from(bytes / JSON_BYTES_PER_OPERATION).unwrap_or(u64::MAX));
-    serde_json::from_slice(&message.payload).ok()
+    close::<EventValue>(engine, "an event", EVENT_FIELDS);
 }
 
 fn data(fields: &std::collections::BTreeMap<String, serde_json::Value>, meter: &Meter) -> Map {
@@ -276,16 +211,11 @@ const fn door_name(door: Door) -> &'static str {
     match door {
         Door::Gate => "gate",
         Door::Ask => "ask",
+        Door::Intent => "intent",
         Door::Policy => "policy",
         Door::Control => "control",
         Door::Twin => "twin",
         Door::Watch => "watch",
         Door::Bypass => "bypass",
     }
-}
-
-fn no_field(what: &str, name: &str, fields: &[Field]) -> String {
-    let help = did_you_mean(name, fields.iter().map(|(field, _)| *field));
-    let help = help.map_or_else(String::new, |help| format!("; {help}"));
-    format!("{what} has no field `{name}`{help}")
 }

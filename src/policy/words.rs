@@ -7,7 +7,9 @@ use std::rc::Rc;
 
 use rhai::Engine;
 
-use super::values::{EVENT_FIELDS, Field, MESSAGE_FIELDS, REQUEST_FIELDS};
+use super::values::{EVENT_FIELDS, REQUEST_FIELDS};
+use crate::script::fields::Field;
+use crate::script::message;
 use crate::script::sandbox::Meter;
 use crate::script::words::{self, Word};
 
@@ -45,7 +47,7 @@ pub const WORDS: &[Word] = &[
     Word { name: "is_speaker", usage: "is_speaker(name)" },
     Word { name: "is_weekend", usage: "is_weekend()" },
     Word { name: "minute", usage: "minute()" },
-    Word { name: "mute", usage: "mute(speaker, \"10m\", reason)" },
+    Word { name: "mute", usage: "mute(speaker, \"10m\", reason) or mute(speaker, \"10m\", reason, \"sound\")" },
     Word { name: "notify", usage: "notify(text)" },
     Word { name: "number", usage: "number(entity) or number(entity, default)" },
     Word { name: "person_or", usage: "request.person_or(default)" },
@@ -78,7 +80,7 @@ pub fn usage(name: &str) -> Option<&'static str> {
 pub fn fields() -> impl Iterator<Item = String> {
     let of =
         |what: &'static str, fields: &'static [Field]| fields.iter().map(move |(field, _)| format!("{what}.{field}"));
-    of("request", REQUEST_FIELDS).chain(of("event", EVENT_FIELDS)).chain(of("message", MESSAGE_FIELDS))
+    of("request", REQUEST_FIELDS).chain(of("event", EVENT_FIELDS)).chain(of("message", message::FIELDS))
 }
 
 pub(super) fn register(engine: &mut Engine, meter: &Rc<Meter>) {

@@ -105,6 +105,7 @@ impl Commands {
             text: entry.text.as_ref().and_then(|template| template.text(names, payload)),
             confidence: None,
             sensitive: entry.sensitive,
+            heard: None,
         }
     }
 
@@ -125,6 +126,7 @@ impl Commands {
             text: None,
             confidence: None,
             sensitive: is_sensitive || self.unreadable_class == Class::Sensitive,
+            heard: None,
         }
     }
 

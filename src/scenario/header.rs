@@ -17,7 +17,7 @@ use super::layout::{self, Layout};
 use super::steps::{StepText, date_time};
 use super::{Library, Scenario, ScenarioError};
 use crate::config::{self, Config, Secrets};
-use crate::model::event::PolicySource;
+use crate::model::event::ScriptSource;
 use crate::model::mode::Mode;
 
 /// When a scenario begins that does not say: a Tuesday.
@@ -151,7 +151,7 @@ impl Header {
         })
     }
 
-    fn sources(&self, file: &str, library: &dyn Library) -> Result<Vec<PolicySource>, String> {
+    fn sources(&self, file: &str, library: &dyn Library) -> Result<Vec<ScriptSource>, String> {
         match &self.policies {
             None => Ok(Vec::new()),
             Some(Policies::Texts(texts)) => Ok(sources(texts)),
@@ -162,7 +162,7 @@ impl Header {
                     let name = stem.ok_or_else(|| {
                         format!("{file}: expected a path such as `quiet-nights.rhai`, found `{path}`")
                     })?;
-                    Ok(PolicySource { name: name.to_owned(), file: path.clone(), text: library.text(path)? })
+                    Ok(ScriptSource { name: name.to_owned(), file: path.clone(), text: library.text(path)? })
                 })
                 .collect(),
         }
@@ -170,10 +170,10 @@ impl Header {
 }
 
 /// Policies whose texts stand in the scenario.
-pub(super) fn sources(texts: &BTreeMap<String, String>) -> Vec<PolicySource> {
+pub(super) fn sources(texts: &BTreeMap<String, String>) -> Vec<ScriptSource> {
     texts
         .iter()
-        .map(|(name, text)| PolicySource { name: name.clone(), file: format!("{name}.rhai"), text: text.clone() })
+        .map(|(name, text)| ScriptSource { name: name.clone(), file: format!("{name}.rhai"), text: text.clone() })
         .collect()
 }
 

@@ -17,7 +17,7 @@ use super::steps::{Ask, Happening, Publish, Restart, SeenCommand, Step, payload_
 use crate::bridge::{Bridge, Output, Setup};
 use crate::config::Config;
 use crate::model::decision::{Grade, Verdict};
-use crate::model::event::{Canary, Entry, Event, PolicySource};
+use crate::model::event::{Canary, Entry, Event, ScriptSource};
 use crate::model::message::{Command, Message, Qos, ReplyTo};
 use crate::model::request::{Arrival, FactChange, Held};
 use crate::model::time::At;
@@ -35,7 +35,7 @@ const TICKS_MAX: usize = 10_000;
 pub(super) struct House {
     config: Rc<Config>,
     zone: TimeZone,
-    policies: Vec<PolicySource>,
+    policies: Vec<ScriptSource>,
     bridge: Bridge,
     at: At,
     runs: u8,
@@ -52,7 +52,7 @@ impl House {
     /// A house with a running and connected bridge.
     pub(super) fn open(
         config: Rc<Config>,
-        policies: Vec<PolicySource>,
+        policies: Vec<ScriptSource>,
         utc: Timestamp,
         zone: TimeZone,
     ) -> Result<House, String> {
@@ -62,6 +62,7 @@ impl House {
             config: Rc::clone(&config),
             sources: policies.clone(),
             seed: [1; 32],
+            integrations: Vec::new(),
             stopwatch: None,
             saved: None,
         };
@@ -201,6 +202,7 @@ impl House {
             config: Rc::clone(&self.config),
             sources: self.policies.clone(),
             seed: [self.runs; 32],
+            integrations: Vec::new(),
             stopwatch: None,
             saved,
         };

@@ -192,7 +192,7 @@ impl StepText {
     /// Checks what serde cannot.
     pub(super) fn read(self) -> Result<Step, String> {
         let event = self.event.map(|EventText { name, speaker, text, confidence, data }| {
-            Happening::Event(HouseEvent { name, speaker, text, confidence, data })
+            Happening::Event(HouseEvent { name, speaker, text, confidence, data, ..HouseEvent::default() })
         });
         let clock = self.clock.map(|text| date_time(&text).map(Happening::Clock)).transpose()?;
         let after = self.after.map(|text| parse_duration_ms(&text).map(Happening::After)).transpose()?;

@@ -7,7 +7,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::config::{self, Secrets};
-use crate::model::event::PolicySource;
+use crate::model::event::ScriptSource;
 
 /// Largest configuration file.
 pub const CONFIG_BYTES_MAX: u64 = config::TEXT_BYTES_MAX as u64;
@@ -56,23 +56,34 @@ pub fn read_bytes(path: &Path, bytes_max: u64) -> Result<Vec<u8>, String> {
 ///
 /// # Errors
 /// As for `read_text`; or the file's name is no name for a policy.
-pub fn read_policy(path: &Path) -> Result<PolicySource, String> {
+pub fn read_policy(path: &Path) -> Result<ScriptSource, String> {
     let name = path.file_stem().and_then(|stem| stem.to_str());
     let name = name.ok_or_else(|| format!("the name of `{}` is not UTF-8", path.display()))?;
     let text = read_text(path, POLICY_BYTES_MAX)?;
-    Ok(PolicySource { name: name.to_owned(), file: path.display().to_string(), text })
+    Ok(ScriptSource { name: name.to_owned(), file: path.display().to_string(), text })
 }
 
 /// Reads all policies of a folder, sorted by name. Hidden files are left out, and folders are not entered.
 ///
 /// # Errors
 /// The folder or one of the files cannot be read, or there are too many. Half a set is worse than none.
-pub fn read_policies(folder: &Path) -> Result<Vec<PolicySource>, String> {
+pub fn read_policies(folder: &Path) -> Result<Vec<ScriptSource>, String> {
     let paths = paths_in(folder, is_policy)?;
     if paths.len() > POLICIES_MAX {
         return Err(format!("`{}` has {} policies, expected at most {POLICIES_MAX}", folder.display(), paths.len()));
     }
     paths.iter().map(|path| read_policy(path)).collect()
+}
+
+/// Reads the owner's own integrations, by name. A folder that is not there holds none.
+///
+/// # Errors
+/// The folder or one of the files cannot be read, or there are too many.
+pub fn read_integrations(folder: &Path) -> Result<Vec<ScriptSource>, String> {
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    read_policies(folder)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place where folders are read")]

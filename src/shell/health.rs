@@ -166,7 +166,7 @@ impl Health {
             Door::Twin => &mut self.doors.twin,
             Door::Watch => &mut self.doors.watch,
             Door::Bypass => &mut self.doors.bypass,
-            Door::Ask | Door::Policy | Door::Control => return,
+            Door::Ask | Door::Intent | Door::Policy | Door::Control => return,
         };
         *count += u64::from(decision.settles.is_none());
     }

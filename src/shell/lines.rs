@@ -16,6 +16,7 @@ use jiff::tz::TimeZone;
 use crate::model::decision::{Decision, Enforcement, Grade, Outcome, Verdict};
 use crate::model::event::{Entry, Overheard, Record};
 use crate::model::request::Source;
+use crate::model::speaker::What;
 
 /// Characters of one text that are shown.
 pub const TEXT_CHARACTERS_MAX: usize = 200;
@@ -170,9 +171,16 @@ pub fn record(record: &Record, palette: &Palette, zone: Option<&TimeZone>) -> (b
             let place = format!("{}:{}:{}", error.file, error.line, error.column);
             (true, about("policy failed", &place, &error.message))
         }
-        Entry::Muted { speaker, until, reason, by: who, applied } => {
+        Entry::IntegrationFailed { error } => {
+            let place = format!("{}:{}:{}", error.file, error.line, error.column);
+            (true, about("integration failed", &place, &error.message))
+        }
+        Entry::IntegrationsReloaded { integrations } => {
+            (false, about("integrations", "reloaded", &integrations.join(", ")))
+        }
+        Entry::Muted { speaker, what, until, reason, by: who, applied } => {
             let word = if *applied { "muted" } else { "would be muted" };
-            (false, about(word, &format!("{speaker} until {}{}", moment(until, zone), by(who)), reason))
+            (false, about(word, &format!("{} until {}{}", part(speaker, *what), moment(until, zone), by(who)), reason))
         }
         Entry::Unmuted { speaker, by: who } => (false, format!("un-muted {}{}", harmless(speaker), by(who))),
         Entry::ModeSet { mode, by: who, until } => {
@@ -286,6 +294,15 @@ fn about(strong: Style, word: &str, what: &str, why: &str) -> String {
     format!("{word} {strong}{}{strong:#}{SEPARATOR}{}", harmless(what), harmless(why))
 }
 
+/// What of a speaker is meant; its microphone, where nothing else is said.
+fn part(speaker: &str, what: What) -> String {
+    match what {
+        What::Mic => harmless(speaker).to_string(),
+        What::Sound => format!("the sound of {}", harmless(speaker)),
+        What::Both => format!("{} and its sound", harmless(speaker)),
+    }
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
@@ -306,6 +323,7 @@ pub(crate) mod tests {
                 text: None,
                 confidence: None,
                 sensitive: false,
+                heard: None,
             },
             verdict: Verdict::Deny,
             applied: Verdict::Allow,
@@ -338,6 +356,7 @@ pub(crate) mod tests {
         let record = Record {
             at: Timestamp::UNIX_EPOCH,
             entry: Entry::Muted {
+                what: What::Mic,
                 speaker: "kitchen".to_owned(),
                 until,
                 reason: "guests".to_owned(),

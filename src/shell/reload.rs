@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::Sleep;
 
 use super::files;
-use crate::model::event::PolicySource;
+use crate::model::event::ScriptSource;
 
 /// How long after the first change the folder is read, so that a file that is being written is whole by then.
 pub const SETTLE_MS: u64 = 250;
@@ -19,7 +19,7 @@ pub const SETTLE_MS: u64 = 250;
 /// The folder of the policies, watched.
 pub struct PolicyWatch {
     folder: PathBuf,
-    current: Vec<PolicySource>,
+    current: Vec<ScriptSource>,
     changes: mpsc::Receiver<()>,
     watcher: RecommendedWatcher,
     settling: Option<Pin<Box<Sleep>>>,
@@ -37,7 +37,7 @@ impl PolicyWatch {
     ///
     /// # Errors
     /// The system cannot watch it.
-    pub fn new(folder: &Path, current: Vec<PolicySource>) -> Result<PolicyWatch, String> {
+    pub fn new(folder: &Path, current: Vec<ScriptSource>) -> Result<PolicyWatch, String> {
         // One place is enough: a change that finds it taken will be read with the one that is in it.
         let (sender, changes) = mpsc::channel(1);
         let changed = move |event: notify::Result<Event>| {
@@ -57,7 +57,7 @@ impl PolicyWatch {
     ///
     /// # Errors
     /// They cannot be read.
-    pub async fn changed(&mut self) -> Result<Vec<PolicySource>, String> {
+    pub async fn changed(&mut self) -> Result<Vec<ScriptSource>, String> {
         loop {
             let was_asked = tokio::select! {
                 Some(()) = self.changes.recv() => {
@@ -143,7 +143,7 @@ mod tests {
     /// Long enough for a busy machine; a test that reaches it has failed.
     const PATIENCE: Duration = Duration::from_secs(20);
 
-    async fn changed(watch: &mut PolicyWatch) -> Result<Vec<PolicySource>, String> {
+    async fn changed(watch: &mut PolicyWatch) -> Result<Vec<ScriptSource>, String> {
         tokio::time::timeout(PATIENCE, watch.changed()).await.expect("a change in time")
     }
 

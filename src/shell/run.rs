@@ -110,13 +110,20 @@ impl Run {
     pub fn new(config: Rc<Config>, clock: Clock, seeds: &Seeds, journal: Journal) -> Result<Run, StartError> {
         let sources = files::read_policies(&config.policies).map_err(StartError::Configuration)?;
         let watch = PolicyWatch::new(&config.policies, sources.clone()).map_err(StartError::Configuration)?;
+        let integrations = files::read_integrations(&config.integrations_folder).map_err(StartError::Configuration)?;
         let count = sources.len();
         let Opened { mut store, saved, trouble } = Store::open(&config.data, clock.now());
         let mut health = Health::default();
         let mut outputs: Vec<Output> =
             trouble.and_then(|trouble| told(trouble, clock.now(), &mut health)).into_iter().collect();
-        let setup =
-            Setup { config: Rc::clone(&config), sources, seed: seeds.boot, stopwatch: Some(clock.stopwatch()), saved };
+        let setup = Setup {
+            config: Rc::clone(&config),
+            sources,
+            seed: seeds.boot,
+            integrations,
+            stopwatch: Some(clock.stopwatch()),
+            saved,
+        };
         let bridge = Bridge::start(setup, clock.now(), &mut outputs).map_err(StartError::Policies)?;
         // What the start has changed is part of what this run begins with.
         store.begin(bridge.engine().durable());

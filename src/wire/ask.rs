@@ -140,6 +140,7 @@ fn read_request(mut object: Object, source: Source) -> Result<Request, String> {
         text: object.text("text")?,
         confidence,
         sensitive: false,
+        heard: None,
         action,
     })
 }

@@ -26,18 +26,22 @@ impl Wire {
                 let expiry_s = Some(seconds_open(&pending));
                 let asks = self.config.to_channel(&channel, &pending, &token);
                 let asks = asks.into_iter().map(|message| Message { expiry_s, ..message });
-                std::iter::once(self.prompt(&channel, &pending, &token)).chain(asks).collect()
+                let mut messages = vec![self.prompt(&channel, &pending, &token)];
+                messages.extend(asks);
+                messages.extend(self.ask_speaker(&channel, &pending, &token));
+                messages
             }
             Publication::PromptOver { channel, id } => {
                 let over = live(self.in_base(&format!("prompt/{channel}")), &json!({"kind": "over", "id": id}));
-                std::iter::once(over).chain(self.config.over_to_channel(&channel, &id)).collect()
+                let cancelled = self.cancel_speaker(&channel, &id);
+                std::iter::once(over).chain(self.config.over_to_channel(&channel, &id)).chain(cancelled).collect()
             }
             Publication::Answer { reply, answer, .. } => vec![write_answer(reply, &answer)],
             Publication::MuteState { speaker, mute } => {
                 let message = stored(self.in_base(&format!("mute/{speaker}")), &mute_body(mute.as_ref()));
                 vec![self.own.store(message)]
             }
-            Publication::Speaker { speaker, command } => self.config.to_speaker(&speaker, &command),
+            Publication::Speaker { speaker, command } => self.to_speaker(&speaker, &command),
             Publication::PolicyState { name, on, mode } => {
                 let body = json!({"state": if on { "on" } else { "off" }, "mode": mode});
                 vec![self.own.store(stored(self.in_base(&format!("policy/{name}")), &body))]

@@ -42,6 +42,7 @@ impl Wire {
             text: None,
             confidence: None,
             sensitive: wish.sensitive,
+            heard: None,
         };
         let command = Command {
             topic: self.in_base("act"),

@@ -8,7 +8,7 @@ use hushgate::bridge::{Bridge, Output, Setup};
 use hushgate::config::{self, Config, Secrets};
 use hushgate::model::control::Says;
 use hushgate::model::durable::Durable;
-use hushgate::model::event::{Event, PolicySource};
+use hushgate::model::event::{Event, ScriptSource};
 use hushgate::model::message::{self, Message, Qos};
 use hushgate::model::request::{Arrival, Door, Held};
 use hushgate::model::time::At;
@@ -43,7 +43,7 @@ impl Secrets for NoSecrets {
 pub(crate) struct House {
     random: fastrand::Rng,
     config: Rc<Config>,
-    sources: Vec<PolicySource>,
+    sources: Vec<ScriptSource>,
     bridge: Bridge,
     at: At,
     runs: u64,
@@ -326,7 +326,7 @@ impl House {
         let mut sources = rules::sources(self.trace.step, |name| chosen.contains(name));
         if broken {
             let text = rules::BROKEN.to_owned();
-            sources.push(PolicySource { name: "zz".to_owned(), file: "zz.rhai".to_owned(), text });
+            sources.push(ScriptSource { name: "zz".to_owned(), file: "zz.rhai".to_owned(), text });
         } else {
             self.sources.clone_from(&sources);
         }
@@ -481,7 +481,7 @@ fn home() -> String {
 
 fn start(
     config: &Rc<Config>,
-    sources: &[PolicySource],
+    sources: &[ScriptSource],
     run: u64,
     saved: Option<(Durable, At)>,
     at: At,
@@ -489,6 +489,13 @@ fn start(
 ) -> Result<Bridge, String> {
     let mut seed = [7; 32];
     seed[..8].copy_from_slice(&run.to_be_bytes());
-    let setup = Setup { config: Rc::clone(config), sources: sources.to_vec(), seed, stopwatch: None, saved };
+    let setup = Setup {
+        config: Rc::clone(config),
+        sources: sources.to_vec(),
+        seed,
+        integrations: Vec::new(),
+        stopwatch: None,
+        saved,
+    };
     Bridge::start(setup, at, out).map_err(|errors| errors.iter().map(ToString::to_string).collect())
 }

@@ -324,7 +324,9 @@ impl Oracle {
                 Some(topic)
             }
             Door::Ask | Door::Control => None,
-            Door::Twin | Door::Watch | Door::Bypass => trace.fail("no such door is in this house, or it holds nothing"),
+            Door::Intent | Door::Twin | Door::Watch | Door::Bypass => {
+                trace.fail("no such door is in this house, or it holds nothing")
+            }
         };
         let mut predicted = self.predicted(&request.action, &target, panel_may_answer);
         // Of one channel, or of nobody known by one door.

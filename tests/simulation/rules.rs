@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use hushgate::model::decision::Verdict;
-use hushgate::model::event::PolicySource;
+use hushgate::model::event::ScriptSource;
 
 /// Every policy that can be loaded: its name, its text, whether it is on unless somebody switches it.
 const POOL: &[(&str, &str, bool)] = &[
@@ -90,10 +90,10 @@ pub(crate) fn is_on_by_itself(name: &str) -> bool {
 }
 
 /// The policies of the pool for which `wanted` says yes, with `note` as a comment, so that each set is another revision.
-pub(crate) fn sources(note: u64, mut wanted: impl FnMut(&str) -> bool) -> Vec<PolicySource> {
+pub(crate) fn sources(note: u64, mut wanted: impl FnMut(&str) -> bool) -> Vec<ScriptSource> {
     POOL.iter()
         .filter(|(name, _, _)| wanted(name))
-        .map(|(name, text, _)| PolicySource {
+        .map(|(name, text, _)| ScriptSource {
             name: (*name).to_owned(),
             file: format!("{name}.rhai"),
             text: format!("// {note}\n{text}"),

@@ -6,7 +6,7 @@ use super::*;
 use crate::config::{self, NoSecrets};
 use crate::engine::Setup;
 use crate::model::durable::Durable;
-use crate::model::event::{Effect, Event, PolicySource};
+use crate::model::event::{Effect, Event, ScriptSource};
 
 const NOW: At = At { monotonic_ms: At::MONOTONIC_START_MS, utc: At::UTC_MIN };
 
@@ -19,11 +19,12 @@ fn started(saved: Option<(Durable, At)>, at: At) -> (Engine, Vec<Entry>) {
     let text = "mode: enforce\ntime_zone: Europe/Berlin\nchannels: {phone: {kind: person, independent: true, confirms: true}, sitter: {kind: person}}";
     let policy =
         "//! Grants.\nconst ACTIONS = [\"hushgate.grant\"];\nfn on_request(request) { allow(\"as you like\") }\n";
-    let source = PolicySource { name: "p".to_owned(), file: "p.rhai".to_owned(), text: policy.to_owned() };
+    let source = ScriptSource { name: "p".to_owned(), file: "p.rhai".to_owned(), text: policy.to_owned() };
     let setup = Setup {
         config: Rc::new(config::parse("test.yaml", text, &NoSecrets).expect("a configuration")),
         sources: vec![source],
         seed: [0; 32],
+        integrations: Vec::new(),
         stopwatch: None,
         saved,
     };

@@ -4,7 +4,7 @@ use super::super::{Engine, Setup};
 use crate::config::{self, NoSecrets};
 use crate::model::control::{Answer, Control, Says};
 use crate::model::decision::{Outcome, Verdict};
-use crate::model::event::{Effect, Entry, Event, PolicySource, Publication};
+use crate::model::event::{Effect, Entry, Event, Publication, ScriptSource};
 use crate::model::message::{Command, Qos};
 use crate::model::mode::Mode;
 use crate::model::request::{Arrival, Door, Held, Reply};
@@ -29,11 +29,12 @@ const POLICY: &str =
 
 fn engine(mode: &str) -> Engine {
     let text = format!("mode: {mode}\n{CONFIG}");
-    let source = PolicySource { name: "doors".to_owned(), file: "doors.rhai".to_owned(), text: POLICY.to_owned() };
+    let source = ScriptSource { name: "doors".to_owned(), file: "doors.rhai".to_owned(), text: POLICY.to_owned() };
     let setup = Setup {
         config: Rc::new(config::parse("test.yaml", &text, &NoSecrets).expect("a configuration")),
         sources: vec![source],
         seed: [0; 32],
+        integrations: Vec::new(),
         stopwatch: None,
         saved: None,
     };
@@ -159,7 +160,7 @@ fn what_the_rules_came_to_say_meanwhile_counts_when_the_journal_works_again() {
         let mut engine = engine("enforce");
         let rules = |text: &str| {
             let text = format!("//! Doors.\nconst ACTIONS = [\"lock.*\"];\nfn on_request(request) {{ {text} }}\n");
-            Event::Reload(Ok(vec![PolicySource { name: "doors".to_owned(), file: "doors.rhai".to_owned(), text }]))
+            Event::Reload(Ok(vec![ScriptSource { name: "doors".to_owned(), file: "doors.rhai".to_owned(), text }]))
         };
         effects(&mut engine, 0, rules("confirm(#{ ask: \"?\", group: \"g\" })"));
         for topic in ["door/set", "terrace/set"] {

@@ -34,6 +34,7 @@ fn decision() -> Decision {
             text: Some("please open the front door".to_owned()),
             confidence: Some(0.7),
             sensitive: true,
+            heard: None,
         },
         verdict: Verdict::Confirm,
         applied: Verdict::Confirm,

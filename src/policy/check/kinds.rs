@@ -5,9 +5,11 @@ use rhai::{ASTNode, BinaryExpr, Expr, FnCallExpr, Stmt};
 use super::Examined;
 use crate::policy::call::Hook;
 use crate::policy::functions::Function;
-use crate::policy::values::{EVENT_FIELDS, EVENT_WORDS, Field, MESSAGE_FIELDS, REQUEST_FIELDS, REQUEST_WORDS};
+use crate::policy::values::{EVENT_FIELDS, EVENT_WORDS, REQUEST_FIELDS, REQUEST_WORDS};
 use crate::script::diagnostics::{Diagnostic, Place};
+use crate::script::fields::Field;
 use crate::script::kinds::{Kind, kind_of};
+use crate::script::message;
 use crate::script::nearest::did_you_mean;
 use crate::script::operators::{COMPARISONS, can_compare};
 
@@ -203,6 +205,6 @@ fn shape(hook: Hook) -> Shape {
     match hook {
         Hook::Request => ("a request", REQUEST_FIELDS, REQUEST_WORDS),
         Hook::Event => ("an event", EVENT_FIELDS, EVENT_WORDS),
-        Hook::Message => ("a message", MESSAGE_FIELDS, &[]),
+        Hook::Message => ("a message", message::FIELDS, &[]),
     }
 }

@@ -209,7 +209,11 @@ fn events_and_messages_have_typed_fields() {
     );
     assert_eq!((reaction.error, reaction.wishes.len()), (None, 1));
     for (body, payload, message) in [
-        ("notify(message.payload)", b"\xff".as_slice(), "expected text, found 1 bytes that are not UTF-8"),
+        (
+            "notify(message.payload)",
+            b"\xff".as_slice(),
+            "expected text, found 1 bytes that are not UTF-8; ask `is_text` first",
+        ),
         ("message.json.x", b"{", "expected JSON of at most 16384 bytes; ask `is_json` first"),
     ] {
         assert_eq!(failure(&heard(body, payload)).2, message);

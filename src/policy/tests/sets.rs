@@ -1,15 +1,15 @@
 //! Loading all policies or none, and finding them by what they are for.
 
 use super::{catalog, source};
-use crate::model::event::PolicySource;
+use crate::model::event::ScriptSource;
 use crate::model::mode::Mode;
 use crate::policy::{OnError, Policy, PolicySet, check};
 
-fn named(name: &str, text: &str) -> PolicySource {
-    PolicySource { name: name.to_owned(), file: format!("{name}.rhai"), text: text.to_owned() }
+fn named(name: &str, text: &str) -> ScriptSource {
+    ScriptSource { name: name.to_owned(), file: format!("{name}.rhai"), text: text.to_owned() }
 }
 
-fn compile(sources: &[PolicySource]) -> PolicySet {
+fn compile(sources: &[ScriptSource]) -> PolicySet {
     PolicySet::compile(sources, &catalog(), None).expect("sound policies")
 }
 
@@ -96,7 +96,7 @@ fn a_set_is_loaded_whole_or_not_at_all() {
 fn the_revision_changes_with_every_byte_and_not_with_the_order() {
     let text = |comment: &str| format!("{comment}\nconst ACTIONS = [\"lock.*\"]; fn on_request(request) {{}}");
     let (a, b) = (named("a", &text("// one")), named("b", &text("// two")));
-    let revision = |sources: &[PolicySource]| compile(sources).revision().to_owned();
+    let revision = |sources: &[ScriptSource]| compile(sources).revision().to_owned();
     let first = revision(&[a.clone(), b.clone()]);
     assert!(first.len() == 12 && first.bytes().all(|byte| byte.is_ascii_hexdigit()), "{first}");
     assert_eq!(first, revision(&[b.clone(), a.clone()]));
@@ -112,7 +112,7 @@ fn a_policy_text_and_a_set_are_bounded() {
     let long = format!("const ACTIONS = [\"lock.*\"]; fn on_request(request) {{}}\n// {}", "x".repeat(64 * 1024));
     let findings = check(&[source(&long)], &catalog());
     assert!(findings[0].message.starts_with("expected at most 65536 bytes, found `"), "{findings:?}");
-    let many: Vec<PolicySource> = (0..=1_000)
+    let many: Vec<ScriptSource> = (0..=1_000)
         .map(|index| named(&format!("p{index}"), "const ACTIONS = [\"lock.*\"]; fn on_request(request) {}"))
         .collect();
     assert_eq!(compile(&many[..1_000]).policies().len(), 1_000);

@@ -181,7 +181,12 @@ fn effects_are_wishes_in_their_order() {
     assert_eq!(
         reaction.wishes,
         [
-            Wish::Mute { speaker: text("kitchen"), for_ms: 600_000, reason: text("woken too often") },
+            Wish::Mute {
+                speaker: text("kitchen"),
+                what: crate::model::speaker::What::Mic,
+                for_ms: 600_000,
+                reason: text("woken too often")
+            },
             Wish::Unmute { speaker: text("bedroom") },
             Wish::Announce { speaker: text("kitchen"), text: text("hello") },
             Wish::Notify { text: text("look") },
@@ -233,7 +238,13 @@ fn a_policy_sees_what_it_has_written_itself() {
     }
     apply(&view, Change::Count { policy: text("other"), name: text("alien"), at_ms: NOW_MS });
     apply(&view, Change::Remember { policy: text("rule"), key: text("who"), value: json!({"name": "anna"}) });
-    let mute = Mute { until_ms: NOW_MS + 1, until: view.at.utc, reason: text("x"), by: text("control") };
+    let mute = Mute {
+        what: crate::model::speaker::What::Mic,
+        until_ms: NOW_MS + 1,
+        until: view.at.utc,
+        reason: text("x"),
+        by: text("control"),
+    };
     apply(&view, Change::Mute { speaker: text("kitchen"), mute: mute.clone() });
     apply(&view, Change::Mute { speaker: text("hall"), mute: Mute { until_ms: NOW_MS, ..mute } });
     for expression in [

@@ -4,6 +4,7 @@
 
 use rhai::{Dynamic, Engine, ImmutableString, NativeCallContext};
 
+use crate::model::speaker::What;
 use crate::model::topic::check_name;
 use crate::policy::call::call_of;
 use crate::policy::reaction::Wish;
@@ -15,22 +16,49 @@ use crate::time::parse_duration_ms;
 pub(super) const MUTE_MAX_MS: u64 = 24 * 3_600_000;
 
 pub(super) fn register(engine: &mut Engine) {
-    engine.register_fn("mute", mute).register_fn("unmute", unmute).register_fn("is_muted", is_muted);
+    engine
+        .register_fn("mute", mute_mic)
+        .register_fn("mute", mute_what)
+        .register_fn("unmute", unmute)
+        .register_fn("is_muted", is_muted);
     engine.register_fn("is_speaker", is_speaker);
     engine.register_fn("announce", announce).register_fn("notify", notify);
     engine.register_fn("publish", publish).register_fn("publish", publish_json);
 }
 
-fn mute(context: NativeCallContext, speaker: &str, duration: ImmutableString, reason: ImmutableString) -> Outcome<()> {
-    let for_ms = match parse_duration_ms(&duration) {
+fn mute_mic(
+    context: NativeCallContext,
+    speaker: &str,
+    for_time: ImmutableString,
+    reason: ImmutableString,
+) -> Outcome<()> {
+    mute(&context, speaker, &for_time, &reason, What::Mic)
+}
+
+/// `what` is `mic`, `sound` or `both`.
+fn mute_what(
+    context: NativeCallContext,
+    speaker: &str,
+    for_time: ImmutableString,
+    reason: ImmutableString,
+    what: ImmutableString,
+) -> Outcome<()> {
+    match What::named(&what) {
+        Some(what) => mute(&context, speaker, &for_time, &reason, what),
+        None => fail(format!("expected `mic`, `sound` or `both`, found `{what}`")),
+    }
+}
+
+fn mute(context: &NativeCallContext, speaker: &str, duration: &str, reason: &str, what: What) -> Outcome<()> {
+    let for_ms = match parse_duration_ms(duration) {
         Ok(for_ms) => for_ms,
         Err(message) => return fail(message),
     };
     if for_ms == 0 || for_ms > MUTE_MAX_MS {
         return fail(format!("expected a mute of at most 24 h, found `{duration}`"));
     }
-    let (speaker, reason) = (said(speaker, "a speaker")?, said(&reason, "a reason")?);
-    call_of(&context)?.wish(Wish::Mute { speaker, for_ms, reason })
+    let (speaker, reason) = (said(speaker, "a speaker")?, said(reason, "a reason")?);
+    call_of(context)?.wish(Wish::Mute { speaker, what, for_ms, reason })
 }
 
 fn unmute(context: NativeCallContext, speaker: &str) -> Outcome<()> {

@@ -61,7 +61,7 @@ fn of_decision(decision: &Decision, following: &[&Record], palette: &Palette, zo
     let request = &decision.request;
     let wanted = match request.door {
         Door::Bypass => "went round the bridge to",
-        Door::Gate | Door::Ask | Door::Policy | Door::Control | Door::Twin | Door::Watch => "wanted to",
+        Door::Gate | Door::Ask | Door::Intent | Door::Policy | Door::Control | Door::Twin | Door::Watch => "wanted to",
     };
     let who = who(&request.source, request.door);
     let what = verbs::phrase(&request.action, request.target.as_deref());
@@ -235,6 +235,7 @@ mod tests {
     fn what_was_denied_is_told_with_its_reason_and_what_followed() {
         let notice = Entry::Notice { text: "x".to_owned(), policy: "night".to_owned(), applied: true };
         let mute = Entry::Muted {
+            what: crate::model::speaker::What::Mic,
             speaker: "kitchen".to_owned(),
             until: "2026-11-22T22:44:00Z".parse().unwrap(),
             reason: String::new(),

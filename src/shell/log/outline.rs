@@ -32,6 +32,8 @@ pub const KINDS: &[&str] = &[
     "ghost",
     "granted",
     "guarded",
+    "integration_failed",
+    "integrations_reloaded",
     "journal",
     "mode_set",
     "muted",

@@ -77,6 +77,7 @@ fn request() -> Request {
         text: Some("my words".to_owned()),
         confidence: None,
         sensitive: true,
+        heard: None,
     }
 }
 

@@ -10,9 +10,10 @@ use crate::model::decision::{
     ConfirmBy, Decision, Enforcement, FactRead, Grade, Opinion, Outcome, PolicyError, Settlement, Terms, Verdict,
 };
 use crate::model::durable::{Item, Mute, Pending};
-use crate::model::event::{AnswerBody, Entry, SpeakerCommand};
+use crate::model::event::{AnswerBody, Entry};
 use crate::model::mode::Mode;
 use crate::model::request::{Arrival, Certainty, Clue, Door, Evidence, Request, Source, SourceKind};
+use crate::model::speaker::{SpeakerCommand, What};
 
 const UNTIL: Timestamp = Timestamp::constant(1_800_000_000, 0);
 const TOKEN: &str = "t0p-s3cret";
@@ -27,6 +28,7 @@ fn request() -> Request {
         text: None,
         confidence: None,
         sensitive: false,
+        heard: None,
     }
 }
 
@@ -56,7 +58,7 @@ fn pending() -> Box<Pending> {
 }
 
 fn mute() -> Mute {
-    Mute { until_ms: 1, until: UNTIL, reason: "misfire".to_owned(), by: "misfire".to_owned() }
+    Mute { what: What::Mic, until_ms: 1, until: UNTIL, reason: "misfire".to_owned(), by: "misfire".to_owned() }
 }
 
 fn body(message: &Message) -> Value {
@@ -220,12 +222,18 @@ fn speakers_and_owners_are_spoken_to_by_the_configured_templates() {
     };
     let speak =
         |speaker: &str, command: SpeakerCommand| told(Publication::Speaker { speaker: speaker.to_owned(), command });
-    let announce = |text: &str| SpeakerCommand::Announce { text: text.to_owned() };
-    assert_eq!(speak("kitchen", SpeakerCommand::Mute), r#"hermes/kitchen/off {"siteId": "kitchen"}"#);
-    assert_eq!(speak("kitchen", SpeakerCommand::Unmute), r#"hermes/kitchen/on {"siteId": "kitchen"} kept"#);
+    let announce = |text: &str| SpeakerCommand::Announce { id: String::new(), text: text.to_owned() };
+    assert_eq!(
+        speak("kitchen", SpeakerCommand::Mute { what: What::Mic }),
+        r#"hermes/kitchen/off {"siteId": "kitchen"}"#
+    );
+    assert_eq!(
+        speak("kitchen", SpeakerCommand::Unmute { what: What::Mic }),
+        r#"hermes/kitchen/on {"siteId": "kitchen"} kept"#
+    );
     let injected = speak("kitchen", announce("a\", \"siteId\": \"bedroom"));
     assert_eq!(injected, r#"hermes/say {"text": "a\", \"siteId\": \"bedroom", "siteId": "kitchen"}"#);
-    assert_eq!(speak("hall", SpeakerCommand::Mute), "", "nothing is configured");
+    assert_eq!(speak("hall", SpeakerCommand::Mute { what: What::Mic }), "", "nothing is configured");
     assert_eq!(speak("nobody", announce("x")), "", "nobody is configured");
     assert_eq!(
         told(Publication::Notice { text: "muted".to_owned(), policy: "misfire".to_owned() }),

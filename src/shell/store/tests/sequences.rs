@@ -66,7 +66,13 @@ fn change(random: &mut Rng) -> Change {
         0 => Change::Hold { pending: Box::new(pending(random)) },
         1 => Change::Release { id: key },
         2 => {
-            let mute = Mute { until_ms: random.u64(..), until, reason: name(random), by: policy };
+            let mute = Mute {
+                what: crate::model::speaker::What::Mic,
+                until_ms: random.u64(..),
+                until,
+                reason: name(random),
+                by: policy,
+            };
             Change::Mute { speaker: key, mute }
         }
         3 => Change::Unmute { speaker: key },
