@@ -9,7 +9,7 @@ use super::fields::{Field, close};
 use super::json;
 use super::kinds::Kind;
 use super::operators::{Outcome, fail};
-use super::sandbox::Meter;
+use super::sandbox::{Meter, TEXT_BYTES_MAX};
 use crate::model::message::Message;
 
 /// A message in a script.
@@ -50,12 +50,12 @@ pub fn register(engine: &mut Engine, meter: &Rc<Meter>) {
     engine.register_type_with_name::<MessageValue>("a message");
     engine.register_get("topic", |message: &mut MessageValue| message.topic.clone());
     engine.register_get("retained", |message: &mut MessageValue| message.retained);
-    engine.register_get("is_text", |message: &mut MessageValue| std::str::from_utf8(&message.payload).is_ok());
+    engine.register_get("is_text", |message: &mut MessageValue| text(message).is_some());
     engine.register_get("payload", |message: &mut MessageValue| -> Outcome<ImmutableString> {
-        match std::str::from_utf8(&message.payload) {
-            Ok(text) => Ok(text.into()),
-            Err(_) => fail(format!(
-                "expected text, found {} bytes that are not UTF-8; ask `is_text` first",
+        match text(message) {
+            Some(text) => Ok(text.into()),
+            None => fail(format!(
+                "expected text of at most {TEXT_BYTES_MAX} bytes, found {} bytes that are not; ask `is_text` first",
                 message.payload.len()
             )),
         }
@@ -70,11 +70,16 @@ pub fn register(engine: &mut Engine, meter: &Rc<Meter>) {
     close::<MessageValue>(engine, "a message", FIELDS);
 }
 
+/// The payload as text that a script can hold.
+fn text(message: &MessageValue) -> Option<&str> {
+    std::str::from_utf8(&message.payload).ok().filter(|text| text.len() <= TEXT_BYTES_MAX)
+}
+
 fn parsed(message: &MessageValue, meter: &Meter) -> Option<serde_json::Value> {
     let bytes = message.payload.len();
     if bytes > JSON_BYTES_MAX {
         return None;
     }
     meter.charge(u64::try_from(bytes / JSON_BYTES_PER_OPERATION).unwrap_or(u64::MAX));
-    serde_json::from_slice(&message.payload).ok()
+    serde_json::from_slice(&message.payload).ok().filter(json::fits)
 }
