@@ -3,7 +3,7 @@
 use crate::Case;
 use crate::broker::{Broker, Kind};
 use crate::client::{Client, Version};
-use crate::site::{Site, nothing_failed, told};
+use crate::household::{Household, nothing_failed, told};
 
 pub const CASES: &[Case] = &[
     ("the_code_is_seen_nowhere", the_code_is_seen_nowhere),
@@ -16,11 +16,11 @@ const GATE: &str = "hushgate/gate/alarmo/command";
 /// Nothing else in this house has these digits in it.
 const CODE: &str = "9073615842";
 
-fn the_code_is_seen_nowhere(kind: Kind) {
-    let broker = Broker::start(kind);
+fn the_code_is_seen_nowhere() {
+    let broker = Broker::start(Kind::Mosquitto);
     let mut alarmo = Client::speaking(Version::V3, &broker, &["alarmo/command"]);
-    let site = Site::on(&broker, HOUSE);
-    let mut bridge = site.open(&broker);
+    let household = Household::on(&broker, HOUSE);
+    let mut bridge = household.open(&broker);
     let mut owner = Client::connect(&broker, &["hushgate/#"]);
     let spellings = [
         ("command", "code", "arm_away"),
@@ -53,14 +53,14 @@ fn the_code_is_seen_nowhere(kind: Kind) {
     bridge.signal("TERM");
     let log = bridge.whole_log();
     assert!(!log.contains(CODE), "{log}");
-    let records = site.journal();
+    let records = household.journal();
     assert!(records.contains("alarm_arm_away") && !records.contains(CODE), "{records}");
 }
 
-fn every_spelling_of_disarm_is_asked_about(kind: Kind) {
-    let broker = Broker::start(kind);
+fn every_spelling_of_disarm_is_asked_about() {
+    let broker = Broker::start(Kind::Mosquitto);
     let mut alarmo = Client::speaking(Version::V3, &broker, &["alarmo/command"]);
-    let _bridge = Site::on(&broker, HOUSE).open(&broker);
+    let _bridge = Household::on(&broker, HOUSE).open(&broker);
     let mut owner = Client::connect(&broker, &["hushgate/pending/+", "hushgate/log"]);
     for (payload, action, target) in [
         ("disarm", "alarm_control_panel.alarm_disarm", "alarm_control_panel.alarmo"),
@@ -94,13 +94,13 @@ fn every_spelling_of_disarm_is_asked_about(kind: Kind) {
     nothing_failed(&owner);
 }
 
-fn what_it_tells_is_heard(kind: Kind) {
-    let broker = Broker::start(kind);
+fn what_it_tells_is_heard() {
+    let broker = Broker::start(Kind::Mosquitto);
     let alarmo = Client::speaking(Version::V3, &broker, &[]);
     alarmo.publish_retained("alarmo/state", "armed_away");
     alarmo.publish_retained("alarmo/garage/state", "disarmed");
     alarmo.publish_retained("alarmo/event", r#"{"event":"INVALID_CODE_PROVIDED"}"#);
-    let site = Site::on(&broker, HOUSE);
+    let household = Household::on(&broker, HOUSE);
     let rule = r#"//! Tells of wrong codes.
 
 const EVENTS = ["alarmo.*"];
@@ -109,8 +109,8 @@ fn on_event(event) {
     notify(`${event.name} ${event.data_or("area", "")} ${state("alarm_control_panel.alarmo", "?")} ${state("alarm_control_panel.garage", "?")}`);
 }
 "#;
-    site.policy("wrong_codes", rule);
-    let _bridge = site.open(&broker);
+    household.policy("wrong_codes", rule);
+    let _bridge = household.open(&broker);
     let mut owner = Client::connect(&broker, &["hushgate/notice", "hushgate/log"]);
     for broken in ["", "{", "[]", "7", r#"{"event":7}"#, r#"{"event":"DOOR_OPENED"}"#, r#"{"event":"ARM_AWAY","delay":"x"}"#] {
         alarmo.publish("alarmo/event", broken);

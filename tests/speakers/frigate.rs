@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::Case;
 use crate::broker::{Broker, Kind};
 use crate::client::{Client, Version};
-use crate::site::{Site, nothing_failed, told};
+use crate::household::{Household, nothing_failed, told};
 
 pub const CASES: &[Case] = &[
     ("a_muted_camera_stays_deaf", a_muted_camera_stays_deaf),
@@ -41,10 +41,10 @@ fn connects(frigate: &Client) {
     frigate.publish_retained("frigate/available", "online");
 }
 
-fn a_muted_camera_stays_deaf(kind: Kind) {
-    let broker = Broker::start(kind);
+fn a_muted_camera_stays_deaf() {
+    let broker = Broker::start(Kind::Mosquitto);
     let mut frigate = frigate(&broker);
-    let _bridge = Site::on(&broker, HOUSE).open(&broker);
+    let _bridge = Household::on(&broker, HOUSE).open(&broker);
     let witness = Client::connect(&broker, &["hushgate/log"]);
     let (audio, recordings) = ("frigate/nursery_cam/audio/set", "frigate/nursery_cam/recordings/set");
     witness.publish("test/mute/mic", "nursery");
@@ -77,14 +77,14 @@ fn a_muted_camera_stays_deaf(kind: Kind) {
     nothing_failed(&witness);
 }
 
-fn what_it_heard_stands_nowhere_in_words(kind: Kind) {
-    let broker = Broker::start(kind);
+fn what_it_heard_stands_nowhere_in_words() {
+    let broker = Broker::start(Kind::Mosquitto);
     let frigate = frigate(&broker);
-    let site = Site::on(&broker, HOUSE);
+    let household = Household::on(&broker, HOUSE);
     let rule = "//! Tells that somebody spoke, not what.\n\nconst EVENTS = [\"voice.transcript\", \"frigate.speech\"];\n\nfn \
                 on_event(event) {\n    notify(`${event.speaker} heard ${event.text_or(\"\").len()} characters`);\n}\n";
-    site.policy("heard", rule);
-    let mut bridge = site.open(&broker);
+    household.policy("heard", rule);
+    let mut bridge = household.open(&broker);
     let mut owner = Client::connect(&broker, &["hushgate/#"]);
     frigate.publish("frigate/nursery_cam/audio/speech", "ON");
     frigate.publish("frigate/nursery_cam/audio/transcription", "");
@@ -102,15 +102,15 @@ fn what_it_heard_stands_nowhere_in_words(kind: Kind) {
     bridge.signal("TERM");
     let log = bridge.whole_log();
     assert!(!log.contains("zebra"), "{log}");
-    let kept = site.kept();
+    let kept = household.kept();
     assert!(kept.contains("voice.transcript"), "that it heard something is in the log");
     assert!(!kept.contains("zebra"), "what it heard is not");
 }
 
-fn turning_a_camera_off_is_asked_about(kind: Kind) {
-    let broker = Broker::start(kind);
+fn turning_a_camera_off_is_asked_about() {
+    let broker = Broker::start(Kind::Mosquitto);
     let mut frigate = frigate(&broker);
-    let _bridge = Site::on(&broker, HOUSE).open(&broker);
+    let _bridge = Household::on(&broker, HOUSE).open(&broker);
     let mut owner = Client::connect(&broker, &["hushgate/pending/+", "hushgate/decision/#", "hushgate/log"]);
     let pending = |owner: &mut Client| -> Value {
         owner.expect_where("hushgate/pending/+", |message| !message.payload.is_empty()).json()

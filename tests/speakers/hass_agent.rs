@@ -6,7 +6,7 @@ use crate::Case;
 use crate::bridge::Bridge;
 use crate::broker::{Broker, Kind};
 use crate::client::{Client, Version};
-use crate::site::{Site, nothing_failed, told};
+use crate::household::{Household, nothing_failed, told};
 
 pub const CASES: &[Case] = &[
     ("allow_opens_the_door", allow_opens_the_door),
@@ -19,6 +19,8 @@ pub const CASES: &[Case] = &[
 const UNLOCK: &str = r#"{"state":"UNLOCK"}"#;
 const LOCK: &str = r#"{"state":"LOCK"}"#;
 const GATE: &str = "hushgate/gate/zigbee2mqtt/door/set";
+/// The hash of 4711.
+const PIN: &str = "$argon2id$v=19$m=64,t=1,p=1$dGVzdHMtcGhvbmUtc2FsdA$KL4h54t5l8LZ0AqsmL9tGEN1iYs4nxIndHQFuuFlpqI";
 const STUDY: &str = "hass.agent/notifications/STUDY-PC";
 
 /// `terms`: what the channels have besides.
@@ -46,7 +48,7 @@ struct Scene {
 }
 
 fn scene(broker: &Broker, terms: &str) -> Scene {
-    let bridge = Site::on(broker, &house(terms)).open(broker);
+    let bridge = Household::on(broker, &house(terms)).open(broker);
     let pcs = Client::speaking(Version::V3, broker, &["hass.agent/notifications/+", "hass.agent/media_player/+/cmd"]);
     let door = Client::connect(broker, &["zigbee2mqtt/+/set", "hushgate/decision/#", "hushgate/log", "hushgate/pending/+"]);
     Scene { _bridge: bridge, pcs, door }
@@ -69,8 +71,8 @@ fn press(client: &Client, pc: &str, action: &Value, input: Value) {
     client.publish(&format!("hass.agent/notifications/{pc}/actions"), &pressed.to_string());
 }
 
-fn allow_opens_the_door(kind: Kind) {
-    let broker = Broker::start(kind);
+fn allow_opens_the_door() {
+    let broker = Broker::start(Kind::Mosquitto);
     let mut scene = scene(&broker, "");
     let question = asked(&mut scene);
     press(&scene.pcs, "STUDY-PC", &question["data"]["actions"][0]["action"], Value::Null);
@@ -83,8 +85,8 @@ fn allow_opens_the_door(kind: Kind) {
     nothing_failed(&scene.door);
 }
 
-fn deny_keeps_it_shut(kind: Kind) {
-    let broker = Broker::start(kind);
+fn deny_keeps_it_shut() {
+    let broker = Broker::start(Kind::Mosquitto);
     let mut scene = scene(&broker, "");
     let question = asked(&mut scene);
     press(&scene.pcs, "STUDY-PC", &question["data"]["actions"][1]["action"], Value::Null);
@@ -94,8 +96,8 @@ fn deny_keeps_it_shut(kind: Kind) {
     assert_eq!(scene.door.expect("zigbee2mqtt/door/set").payload, LOCK, "the door has heard nothing before");
 }
 
-fn old_buttons_and_other_pcs_open_nothing(kind: Kind) {
-    let broker = Broker::start(kind);
+fn old_buttons_and_other_pcs_open_nothing() {
+    let broker = Broker::start(Kind::Mosquitto);
     let mut scene = scene(&broker, "");
     let old = asked(&mut scene)["data"]["actions"][0]["action"].clone();
     press(&scene.pcs, "STUDY-PC", &json!(old.as_str().expect("a text").replace("ALLOW_", "DENY_")), Value::Null);
@@ -123,12 +125,30 @@ fn old_buttons_and_other_pcs_open_nothing(kind: Kind) {
     nothing_failed(&scene.door);
 }
 
-fn a_pin_is_typed_into_the_notification(kind: Kind) {
-    let _ = kind;
+fn a_pin_is_typed_into_the_notification() {
+    let broker = Broker::start(Kind::Mosquitto);
+    let mut scene = scene(&broker, &format!(", pin: \"{PIN}\""));
+    let question = asked(&mut scene);
+    assert_eq!(question["data"]["inputs"][0]["id"], "pin");
+    let allow = &question["data"]["actions"][0]["action"];
+    for (input, reason) in [
+        (Value::Null, "the answer has no PIN"),
+        (json!({"pin": "0000"}), "the PIN is wrong"),
+        (json!({"pin": {"a": 1}}), "the answer has no PIN"),
+        (json!(["4711"]), "the answer has no PIN"),
+    ] {
+        press(&scene.pcs, "STUDY-PC", allow, input.clone());
+        let record = scene.door.expect_where("hushgate/log", |record| record.payload.contains("answer_refused")).json();
+        assert_eq!(record["reason"], reason, "{input}");
+    }
+    press(&scene.pcs, "STUDY-PC", allow, json!({"pin": "4711"}));
+    assert_eq!(scene.door.expect("zigbee2mqtt/door/set").payload, UNLOCK);
+    assert_eq!(told(&mut scene.door, "hushgate/decision/allow/lock.unlock")["settles"]["channel"], "study_pc");
+    nothing_failed(&scene.door);
 }
 
-fn its_sound_is_muted_and_nothing_playing_says_nothing(kind: Kind) {
-    let broker = Broker::start(kind);
+fn its_sound_is_muted_and_nothing_playing_says_nothing() {
+    let broker = Broker::start(Kind::Mosquitto);
     let mut scene = scene(&broker, "");
     let command = "hass.agent/media_player/STUDY-PC/cmd";
     let state = "hass.agent/media_player/STUDY-PC/state";

@@ -3,7 +3,7 @@
 use crate::Case;
 use crate::broker::{Broker, Kind};
 use crate::client::{Client, Version};
-use crate::site::{Site, nothing_failed, told};
+use crate::household::{Household, nothing_failed, told};
 
 pub const CASES: &[Case] = &[
     ("recipients_and_words_are_judged_at_the_gate", recipients_and_words_are_judged_at_the_gate),
@@ -39,12 +39,12 @@ fn on_request(request) {
 }
 "#;
 
-fn recipients_and_words_are_judged_at_the_gate(kind: Kind) {
-    let broker = Broker::start(kind);
+fn recipients_and_words_are_judged_at_the_gate() {
+    let broker = Broker::start(Kind::Mosquitto);
     let mut signal = Client::speaking(Version::V3, &broker, &["signal/out/#", "signal/send/#"]);
-    let site = Site::on(&broker, HOUSE);
-    site.policy("friends", FRIENDS);
-    let _bridge = site.open(&broker);
+    let household = Household::on(&broker, HOUSE);
+    household.policy("friends", FRIENDS);
+    let _bridge = household.open(&broker);
     let mut owner = Client::connect(&broker, &["hushgate/decision/#", "hushgate/log"]);
     let call = |params: &str| format!(r#"{{"jsonrpc":"2.0","method":"send","params":{params}}}"#);
     let allowed = [
@@ -84,10 +84,10 @@ fn recipients_and_words_are_judged_at_the_gate(kind: Kind) {
     nothing_failed(&owner);
 }
 
-fn what_cannot_be_read_is_asked_about(kind: Kind) {
-    let broker = Broker::start(kind);
+fn what_cannot_be_read_is_asked_about() {
+    let broker = Broker::start(Kind::Mosquitto);
     let mut signal = Client::speaking(Version::V3, &broker, &["signal/out/#"]);
-    let _bridge = Site::on(&broker, HOUSE).open(&broker);
+    let _bridge = Household::on(&broker, HOUSE).open(&broker);
     let mut owner = Client::connect(&broker, &["hushgate/pending/+", "hushgate/log"]);
     let send = "signal/out/method/send";
     for (topic, payload, action) in [
@@ -117,14 +117,14 @@ fn what_cannot_be_read_is_asked_about(kind: Kind) {
     nothing_failed(&owner);
 }
 
-fn what_comes_in_is_heard_and_asks_for_nothing(kind: Kind) {
-    let broker = Broker::start(kind);
+fn what_comes_in_is_heard_and_asks_for_nothing() {
+    let broker = Broker::start(Kind::Mosquitto);
     let signal = Client::speaking(Version::V3, &broker, &[]);
-    let site = Site::on(&broker, HOUSE);
+    let household = Household::on(&broker, HOUSE);
     let rule = "//! Tells who has written.\n\nconst EVENTS = [\"signal.message\"];\n\nfn on_event(event) {\n    \
                 notify(`from ${event.data_or(\"source_number\", \"?\")} in ${event.data_or(\"group_id\", \"-\")}`);\n}\n";
-    site.policy("written", rule);
-    let _bridge = site.open(&broker);
+    household.policy("written", rule);
+    let _bridge = household.open(&broker);
     let mut owner = Client::connect(&broker, &["hushgate/#"]);
     let from = "signal/in/method/receive/source_number/%2B491713920000/timestamp/1577882096000";
     signal.publish(from, "unlock the zebra door");
@@ -138,12 +138,12 @@ fn what_comes_in_is_heard_and_asks_for_nothing(kind: Kind) {
     nothing_failed(&owner);
 }
 
-fn mqttwarn_goes_by_the_owners_topics(kind: Kind) {
-    let broker = Broker::start(kind);
+fn mqttwarn_goes_by_the_owners_topics() {
+    let broker = Broker::start(Kind::Mosquitto);
     let mut mqttwarn = Client::speaking(Version::V3, &broker, &["mqttwarn/#"]);
-    let site = Site::on(&broker, HOUSE);
-    site.policy("friends", FRIENDS);
-    let _bridge = site.open(&broker);
+    let household = Household::on(&broker, HOUSE);
+    household.policy("friends", FRIENDS);
+    let _bridge = household.open(&broker);
     let mut owner = Client::connect(&broker, &["hushgate/decision/#", "hushgate/log"]);
     for (topic, payload, action, reason) in [
         ("mqttwarn/telegram/emma", "hello", "communication.send_message", "emma is no friend"),

@@ -3,23 +3,23 @@
 use crate::Case;
 use crate::broker::{Broker, Kind};
 use crate::client::{Client, Version};
-use crate::site::{Site, nothing_failed};
+use crate::household::{Household, nothing_failed};
 
 pub const CASES: &[Case] = &[
     ("a_client_is_muted_and_stays_so", a_client_is_muted_and_stays_so),
     ("a_chromecast_is_muted_again_when_it_comes_back", a_chromecast_is_muted_again_when_it_comes_back),
 ];
 
-const HOUSE: &str = "speakers:\n  porch: {integration: snapcast, settings: {client: \"b8:27:eb:12:34:56\"}}\n  tv: {integration: \
+const HOUSE: &str = "channels:\n  phone: {kind: person, independent: true, confirms: true}\nspeakers:\n  porch: {integration: snapcast, settings: {client: \"b8:27:eb:12:34:56\"}}\n  tv: {integration: \
                      chromecast, settings: {name: Living Room TV}}\n";
 const IN: &str = "snapcastin/client/b8:27:eb:12:34:56";
 const OUT: &str = "snapcastout/client/b8:27:eb:12:34:56/mute";
 
-fn a_client_is_muted_and_stays_so(kind: Kind) {
-    let broker = Broker::start(kind);
+fn a_client_is_muted_and_stays_so() {
+    let broker = Broker::start(Kind::Mosquitto);
     let mut snapcast = Client::speaking(Version::V3, &broker, &["snapcastin/#"]);
     snapcast.publish_retained(OUT, "0");
-    let _bridge = Site::on(&broker, HOUSE).open(&broker);
+    let _bridge = Household::on(&broker, HOUSE).open(&broker);
     let witness = Client::connect(&broker, &["hushgate/log"]);
     let mut expect = |payload: &str, why: &str| {
         assert_eq!(snapcast.expect(&format!("{IN}/mute")).payload, payload, "{why}");
@@ -42,13 +42,13 @@ fn a_client_is_muted_and_stays_so(kind: Kind) {
     nothing_failed(&witness);
 }
 
-fn a_chromecast_is_muted_again_when_it_comes_back(kind: Kind) {
-    let broker = Broker::start(kind);
+fn a_chromecast_is_muted_again_when_it_comes_back() {
+    let broker = Broker::start(Kind::Mosquitto);
     let mut cast = Client::speaking(Version::V3, &broker, &["chromecast/+/command/+"]);
     let topic = |property: &str| format!("chromecast/Living Room TV/{property}");
     cast.publish_retained(&topic("connection_status"), "CONNECTED");
     cast.publish_retained(&topic("volume_muted"), "0");
-    let _bridge = Site::on(&broker, HOUSE).open(&broker);
+    let _bridge = Household::on(&broker, HOUSE).open(&broker);
     let witness = Client::connect(&broker, &["hushgate/log"]);
     let mut expect = |payload: &str, why: &str| {
         assert_eq!(cast.expect(&topic("command/volume_muted")).payload, payload, "{why}");

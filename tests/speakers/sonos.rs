@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::Case;
 use crate::broker::{Broker, Kind};
 use crate::client::Client;
-use crate::site::{Site, nothing_failed, told};
+use crate::household::{Household, nothing_failed, told};
 
 pub const CASES: &[Case] = &[
     ("a_mute_holds_against_strangers_and_restarts", a_mute_holds_against_strangers_and_restarts),
@@ -15,7 +15,7 @@ pub const CASES: &[Case] = &[
 
 const UUID: &str = "RINCON_000E5000000001400";
 const CONTROL: &str = "sonos/RINCON_000E5000000001400/control";
-const HOUSE: &str = "speakers:\n  living_room: {integration: sonos2mqtt, settings: {uuid: RINCON_000E5000000001400, volume: 20, \
+const HOUSE: &str = "channels:\n  phone: {kind: person, independent: true, confirms: true}\nspeakers:\n  living_room: {integration: sonos2mqtt, settings: {uuid: RINCON_000E5000000001400, volume: 20, \
                      language: en-US}}\n  bath: {integration: sonos2mqtt, settings: {uuid: RINCON_B, say: chime, chime: \
                      \"http://127.0.0.1/ding.mp3\"}}\n";
 
@@ -37,19 +37,19 @@ struct Scene {
     topic: String,
 }
 
-fn scene(kind: Kind) -> (Broker, Scene) {
-    let broker = Broker::start(kind);
+fn scene() -> (Broker, Scene) {
+    let broker = Broker::start(Kind::Mosquitto);
     let topic = format!("sonos/{UUID}");
     let sonos = Client::speaking(crate::client::Version::V3, &broker, &["sonos/+/control", "sonos/cmd/+", "sonos/set/+/+"]);
     sonos.publish_retained(&topic, &state(false, "PLAYING"));
     sonos.publish_retained("sonos/connected", "2");
-    let bridge = Site::on(&broker, HOUSE).open(&broker);
+    let bridge = Household::on(&broker, HOUSE).open(&broker);
     let witness = Client::connect(&broker, &["hushgate/log", "hushgate/mute/+"]);
     (broker, Scene { _bridge: bridge, sonos, witness, topic })
 }
 
-fn a_mute_holds_against_strangers_and_restarts(kind: Kind) {
-    let (_broker, mut scene) = scene(kind);
+fn a_mute_holds_against_strangers_and_restarts() {
+    let (_broker, mut scene) = scene();
     let muted = json!({"command": "mute"});
     scene.witness.publish("test/mute/sound", "living_room");
     assert_eq!(told(&mut scene.sonos, CONTROL), muted);
@@ -75,8 +75,8 @@ fn a_mute_holds_against_strangers_and_restarts(kind: Kind) {
     nothing_failed(&scene.witness);
 }
 
-fn broken_states_change_nothing(kind: Kind) {
-    let (_broker, mut scene) = scene(kind);
+fn broken_states_change_nothing() {
+    let (_broker, mut scene) = scene();
     scene.witness.publish("test/mute/sound", "living_room");
     assert_eq!(told(&mut scene.sonos, CONTROL)["command"], "mute");
     scene.sonos.publish_retained(&scene.topic, &state(true, "PLAYING"));
@@ -94,8 +94,8 @@ fn broken_states_change_nothing(kind: Kind) {
     nothing_failed(&scene.witness);
 }
 
-fn it_speaks_as_sonos2mqtt_wants_it(kind: Kind) {
-    let (_broker, mut scene) = scene(kind);
+fn it_speaks_as_sonos2mqtt_wants_it() {
+    let (_broker, mut scene) = scene();
     scene.witness.publish("test/say/living_room", "Somebody is at the \"front\" door");
     assert_eq!(
         told(&mut scene.sonos, CONTROL),

@@ -30,23 +30,23 @@ fn on_message(message) {
 }
 "#;
 
-pub struct Site {
+pub struct Household {
     folder: Arc<TempDir>,
 }
 
-impl Site {
+impl Household {
     /// `config`: all sections but the broker's, those of files, and the mode.
-    pub fn on(broker: &Broker, config: &str) -> Site {
-        let site = Site { folder: Arc::new(tempfile::tempdir().expect("a temporary folder")) };
-        std::fs::create_dir(site.folder.path().join("policies")).expect("a writable temporary folder");
-        let folder = site.folder.path().display();
+    pub fn on(broker: &Broker, config: &str) -> Household {
+        let household = Household { folder: Arc::new(tempfile::tempdir().expect("a temporary folder")) };
+        std::fs::create_dir(household.folder.path().join("policies")).expect("a writable temporary folder");
+        let folder = household.folder.path().display();
         let text = format!(
             "broker: {{url: \"{}\"}}\npolicies: \"{folder}/policies\"\ndata: \"{folder}/data\"\n{HEAD}{config}",
             broker.url()
         );
-        std::fs::write(site.config(), text).expect("a writable temporary folder");
-        site.policy("mutes", MUTES);
-        site
+        std::fs::write(household.config(), text).expect("a writable temporary folder");
+        household.policy("mutes", MUTES);
+        household
     }
 
     fn config(&self) -> PathBuf {
@@ -72,9 +72,18 @@ impl Site {
 
     /// Everything that the bridge has written to its folder, as text, whatever it is.
     pub fn kept(&self) -> String {
+        self.below("data")
+    }
+
+    /// Its log. What waits for an answer stands elsewhere, with all that is needed to let it go.
+    pub fn journal(&self) -> String {
+        self.below("data/journal")
+    }
+
+    fn below(&self, folder: &str) -> String {
         let mut kept = String::new();
-        read_all(&self.folder.path().join("data"), &mut kept);
-        assert!(!kept.is_empty(), "it keeps nothing");
+        read_all(&self.folder.path().join(folder), &mut kept);
+        assert!(!kept.is_empty(), "nothing is in {folder}");
         kept
     }
 }
