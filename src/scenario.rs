@@ -44,7 +44,7 @@ use steps::Step;
 /// Largest scenario file, in bytes.
 pub const FILE_BYTES_MAX: usize = 1024 * 1024;
 
-/// Where the texts come from that a scenario names: configurations and policies. Paths are relative to its file.
+/// Where the texts come from that a scenario names: configurations, policies, integrations. Paths are relative to its file.
 pub trait Library {
     /// The text of a file. The error says why it could not be read.
     fn text(&self, path: &str) -> Result<String, String>;
@@ -133,9 +133,9 @@ impl Suite {
         &self.file
     }
 
-    /// The policy files that the scenarios name, relative to the scenario file.
-    pub fn policy_files(&self) -> impl Iterator<Item = &str> {
-        self.scenarios.iter().flat_map(|scenario| scenario.header.policy_files())
+    /// The files of policies and integrations that the scenarios name, relative to the scenario file.
+    pub fn script_files(&self) -> impl Iterator<Item = &str> {
+        self.scenarios.iter().flat_map(|scenario| scenario.header.script_files())
     }
 
     /// Plays every scenario.

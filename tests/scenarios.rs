@@ -1,4 +1,4 @@
-//! Plays every scenario of the project: those of the core, in `tests/scenarios`, and those beside the policies.
+//! Plays every scenario of the project: those of the core, in `tests/scenarios`, and those beside policies and integrations.
 //!
 //! `BLESS=1 cargo test --test scenarios` rewrites what they expect to what was seen. Read the difference before you keep it.
 #![expect(clippy::disallowed_methods, reason = "its switch comes from the environment")]
@@ -65,4 +65,13 @@ fn the_policies_do_what_their_scenarios_say() {
     let outcome = play("policies");
     assert!(outcome.untested.is_empty(), "without a scenario: {:?}", outcome.untested);
     assert!(outcome.passed() >= 20, "only {} scenarios were found", outcome.passed());
+}
+
+#[test]
+fn the_integrations_do_what_their_scenarios_say() {
+    if !Path::new(env!("CARGO_MANIFEST_DIR")).join("integrations").exists() {
+        return;
+    }
+    let outcome = play("integrations");
+    assert!(outcome.untested.is_empty(), "without a scenario: {:?}", outcome.untested);
 }

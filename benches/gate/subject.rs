@@ -10,6 +10,8 @@ use crate::{bare, relay};
 
 /// Under which the entities of the house are announced.
 pub const DISCOVERY: &str = "house_discovery";
+/// The policies that the bridge ships.
+const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/policies");
 /// Policies that judge every command of the load.
 const POLICIES: usize = 10;
 
@@ -33,15 +35,13 @@ impl Subject {
 
     /// The bridge with the policies that it ships, one of which judges the load's commands.
     pub fn bridge(port: u16) -> Subject {
-        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
-        Subject::run_bridge("the bridge", "bridge", port, &shipped, None, "")
+        Subject::run_bridge("the bridge", "bridge", port, None, "")
     }
 
     /// The same bridge in a house of a thousand discovered entities. The load commands one of them, which is guarded.
     pub fn bridge_in_a_house(port: u16) -> Subject {
-        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
         let discovers = format!("home_assistant: {{ discovery: {DISCOVERY}, gate: all }}\n");
-        Subject::run_bridge("the bridge in a house", "house", port, &shipped, None, &discovers)
+        Subject::run_bridge("the bridge in a house", "house", port, None, &discovers)
     }
 
     /// The bridge with ten policies, all of which judge the load's commands.
@@ -51,8 +51,7 @@ impl Subject {
             let file = folder.path().join(format!("rule_{index}.rhai"));
             std::fs::write(file, RULE).expect("a writable temporary folder");
         }
-        let policies = folder.path().to_owned();
-        Subject::run_bridge("the bridge with ten policies", "ten", port, &policies, Some(folder), "")
+        Subject::run_bridge("the bridge with ten policies", "ten", port, Some(folder), "")
     }
 
     /// The bridge without the program around it, so that the same can be run without a journal. See `bare`.
@@ -66,33 +65,24 @@ impl Subject {
     }
 
     fn run_bare(name: &'static str, base: &str, port: u16, argument: &str) -> Subject {
-        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
         let mut command = Command::new(std::env::current_exe().expect("this program"));
         command.arg(argument);
-        Subject::start(name, base, port, &shipped, None, "", command)
+        Subject::start(name, base, port, None, "", command)
     }
 
     /// `base` stands before all topics of this bridge, so that several can be connected at one time.
-    fn run_bridge(
-        name: &'static str,
-        base: &str,
-        port: u16,
-        policies: &Path,
-        kept: Option<TempDir>,
-        discovers: &str,
-    ) -> Subject {
+    fn run_bridge(name: &'static str, base: &str, port: u16, policies: Option<TempDir>, discovers: &str) -> Subject {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hushgate"));
         command.arg("run").arg("--config");
-        Subject::start(name, base, port, policies, kept, discovers, command)
+        Subject::start(name, base, port, policies, discovers, command)
     }
 
-    /// `command` wants the path of the configuration as its last argument.
+    /// `policies`: others than those that are shipped. `command` wants the path of the configuration as its last argument.
     fn start(
         name: &'static str,
         base: &str,
         port: u16,
-        policies: &Path,
-        kept: Option<TempDir>,
+        policies: Option<TempDir>,
         discovers: &str,
         mut command: Command,
     ) -> Subject {
@@ -101,11 +91,12 @@ impl Subject {
         let data = tempfile::tempdir().expect("a temporary folder");
         let broker = format!("broker: {{ url: \"mqtt://127.0.0.1:{port}\" }}\nbase: {base}\ndata: {:?}\n", data.path());
         let commands = if discovers.is_empty() { COMMANDS } else { discovers };
-        let text = format!("{broker}policies: \"{}\"\n{HOUSE}{commands}", policies.display());
+        let folder = policies.as_ref().map_or(Path::new(SHIPPED), TempDir::path).display();
+        let text = format!("{broker}policies: \"{folder}\"\n{HOUSE}{commands}");
         config.write_all(text.as_bytes()).expect("a writable temporary file");
         let child = run(command.arg(config.path()));
         let command_topic = format!("{base}/gate/{device_topic}");
-        Subject { name, command_topic, device_topic, child, _kept: (Some(config), kept, Some(data)) }
+        Subject { name, command_topic, device_topic, child, _kept: (Some(config), policies, Some(data)) }
     }
 
     pub fn name(&self) -> &'static str {

@@ -4,13 +4,13 @@
 
 use clap::Args;
 
-use super::control::{self, HEARD, Order, Told};
+use super::control::{self, Order, SILENT, Told};
 use super::{BridgeArguments, Exit, settings, terminal};
 use crate::config::Config;
 use crate::model::action::ACCEPT;
 use crate::shell::health::{Problem, Report};
 use crate::shell::lines::harmless;
-use crate::shell::visitor::{Stored, Visitor};
+use crate::shell::visitor::{Stored, VisitError, Visitor};
 
 /// What the target of an acceptance of everything is called.
 const EVERYTHING: &str = "everything";
@@ -36,23 +36,17 @@ pub fn execute(arguments: &AcceptArguments) -> Exit {
 }
 
 async fn run(arguments: &AcceptArguments, config: &Config) -> Exit {
-    let heard: Vec<&str> = HEARD.into_iter().chain(["health"]).collect();
-    let (mut visitor, stored) = match control::visit(config, &heard).await {
-        Ok(visit) => visit,
-        Err(exit) => return exit,
+    let is_question = arguments.topics.is_empty() && !arguments.all;
+    let work = async |visitor: &mut Visitor, stored: &Stored| {
+        if is_question { Ok(list(config, stored)) } else { accept(arguments, config, visitor).await }
     };
-    let exit = if !control::is_online(config, &stored) {
-        control::failure(&format!(
+    match control::meet(config, &["health"], work).await {
+        Ok(Some(exit)) | Err(exit) => exit,
+        Ok(None) => control::failure(&format!(
             "no bridge runs on the base `{}`\nhelp: start it with `hushgate run`; it must have seen what is announced",
             harmless(&config.base)
-        ))
-    } else if arguments.topics.is_empty() && !arguments.all {
-        list(config, &stored)
-    } else {
-        accept(arguments, config, &mut visitor).await
-    };
-    visitor.leave().await;
-    exit
+        )),
+    }
 }
 
 /// What waits to be accepted. There is something: 1.
@@ -73,7 +67,7 @@ fn list(config: &Config, stored: &Stored) -> Exit {
     Exit::Failure
 }
 
-async fn accept(arguments: &AcceptArguments, config: &Config, visitor: &mut Visitor) -> Exit {
+async fn accept(arguments: &AcceptArguments, config: &Config, visitor: &mut Visitor) -> Result<Exit, VisitError> {
     let orders: Vec<(String, String)> = if arguments.all {
         vec![("accept".to_owned(), EVERYTHING.to_owned())]
     } else {
@@ -83,17 +77,13 @@ async fn accept(arguments: &AcceptArguments, config: &Config, visitor: &mut Visi
     let mut exit = Exit::Done;
     for (payload, target) in orders {
         let order = Order { topic: "guard/set", payload, action: ACCEPT, target: &target };
-        match control::send(visitor, config, &order).await {
-            Ok(Told::Done | Told::Granted { .. }) => terminal::print_line(&format!("accepted: {}", harmless(&target))),
-            Ok(Told::Refused(reason)) => {
+        match control::send(visitor, config, &order).await? {
+            Told::Done | Told::Granted { .. } => terminal::print_line(&format!("accepted: {}", harmless(&target))),
+            Told::Refused(reason) => {
                 exit = control::failure(&format!("not accepted: {}: {}", harmless(&target), harmless(&reason)));
             }
-            Ok(Told::Silent) => {
-                let help = "look at its log; if it hangs, start it again";
-                exit = control::failure(&format!("the bridge says it is online and does not answer\nhelp: {help}"));
-            }
-            Err(error) => return control::no_visit(&error),
+            Told::Silent => exit = control::failure(SILENT),
         }
     }
-    exit
+    Ok(exit)
 }

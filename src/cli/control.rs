@@ -23,6 +23,12 @@ const ANSWER_TIMEOUT_MS: u64 = 5_000;
 /// How long after a question's end the bridge may take to say so.
 const END_TIMEOUT_MS: u64 = 10_000;
 
+/// What an order must listen to, below the base.
+const HEARD: [&str; 3] = ["status", "log", "decision/#"];
+/// What the owner is told of a bridge that says nothing.
+pub(super) const SILENT: &str =
+    "the bridge says it is online and does not answer\nhelp: look at its log; if it hangs, start it again";
+
 /// One control message.
 #[derive(Debug)]
 pub(super) struct Order<'a> {
@@ -90,8 +96,22 @@ pub(super) fn no_visit(error: &VisitError) -> Exit {
     }
 }
 
-/// What an order must listen to, below the base.
-pub(super) const HEARD: [&str; 3] = ["status", "log", "decision/#"];
+/// Meets the running bridge, with orders for it: hears what it says of them, and what the filters, below the base, have to
+/// tell besides. It is left again after `work`. `None`: no bridge runs.
+///
+/// # Errors
+/// There is no connection, or it is lost. The owner was told.
+pub(super) async fn meet<T>(
+    config: &Config,
+    filters: &[&str],
+    work: impl AsyncFnOnce(&mut Visitor, &Stored) -> Result<T, VisitError>,
+) -> Result<Option<T>, Exit> {
+    let filters: Vec<&str> = HEARD.iter().chain(filters).copied().collect();
+    let (mut visitor, stored) = visit(config, &filters).await?;
+    let done = if is_online(config, &stored) { work(&mut visitor, &stored).await.map(Some) } else { Ok(None) };
+    visitor.leave().await;
+    done.map_err(|error| no_visit(&error))
+}
 
 /// Whether the stored status says that a bridge runs.
 pub(super) fn is_online(config: &Config, stored: &Stored) -> bool {

@@ -8,16 +8,14 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::control::{self, HEARD, Order, Told};
+use super::control::{self, Order, SILENT, Told};
 use super::{BridgeArguments, Exit, Format, settings, terminal};
 use crate::config::Config;
 use crate::model::action::GRANT;
 use crate::model::message::Message;
 use crate::shell::lines::{harmless, moment};
+use crate::shell::visitor::{Stored, VisitError, Visitor};
 use crate::time::{parse_duration_ms, parse_time_of_day};
-
-const SILENT: &str =
-    "the bridge says it is online and does not answer\nhelp: look at its log; if it hangs, start it again";
 
 #[derive(Debug, Args)]
 pub struct GrantArguments {
@@ -107,28 +105,19 @@ pub fn revoke(arguments: &RevokeArguments) -> Exit {
 }
 
 async fn grant(arguments: &GrantArguments, config: &Config) -> Exit {
-    let (mut visitor, stored) = match control::visit(config, &HEARD).await {
-        Ok(visit) => visit,
-        Err(exit) => return exit,
-    };
-    let told = if control::is_online(config, &stored) {
-        control::send(&mut visitor, config, &order(arguments)).await
-    } else {
-        visitor.leave().await;
-        return no_bridge(config);
-    };
-    visitor.leave().await;
-    match told {
-        Ok(Told::Granted { id, until }) => {
+    let ask = async |visitor: &mut Visitor, _: &Stored| control::send(visitor, config, &order(arguments)).await;
+    match control::meet(config, &[], ask).await {
+        Ok(Some(Told::Granted { id, until })) => {
             let GrantArguments { channel, action, target, .. } = arguments;
             let granted = granted(channel, action, target.as_deref(), &until, &settings::zone(config));
             terminal::print_line(&format!("granted to {granted}"));
             terminal::say(&format!("`hushgate revoke {}` ends it before", harmless(&id)));
             Exit::Done
         }
-        Ok(Told::Refused(reason)) => control::failure(&format!("not granted: {}", harmless(&reason))),
-        Ok(Told::Done | Told::Silent) => control::failure(SILENT),
-        Err(error) => control::no_visit(&error),
+        Ok(Some(Told::Refused(reason))) => control::failure(&format!("not granted: {}", harmless(&reason))),
+        Ok(Some(Told::Done | Told::Silent)) => control::failure(SILENT),
+        Ok(None) => no_bridge(config),
+        Err(exit) => exit,
     }
 }
 
@@ -168,15 +157,19 @@ async fn show(format: Format, config: &Config) -> Exit {
 }
 
 async fn end(arguments: &RevokeArguments, config: &Config) -> Exit {
-    let heard: Vec<&str> = HEARD.into_iter().chain(["grant/+"]).collect();
-    let (mut visitor, stored) = match control::visit(config, &heard).await {
-        Ok(visit) => visit,
-        Err(exit) => return exit,
-    };
-    if !control::is_online(config, &stored) {
-        visitor.leave().await;
-        return no_bridge(config);
+    let end = async |visitor: &mut Visitor, stored: &Stored| end_all(arguments, config, visitor, stored).await;
+    match control::meet(config, &["grant/+"], end).await {
+        Ok(Some(exit)) | Err(exit) => exit,
+        Ok(None) => no_bridge(config),
     }
+}
+
+async fn end_all(
+    arguments: &RevokeArguments,
+    config: &Config,
+    visitor: &mut Visitor,
+    stored: &Stored,
+) -> Result<Exit, VisitError> {
     let of_channel = |channel: &String| {
         let granted = standing(config, &stored.messages).into_iter().filter(|grant| grant.channel == *channel);
         granted.map(|grant| grant.id).collect()
@@ -193,15 +186,13 @@ async fn end(arguments: &RevokeArguments, config: &Config) -> Exit {
     for id in ids {
         let topic = format!("grant/{id}/set");
         let order = Order { topic: &topic, payload: "revoke".to_owned(), action: "", target: "" };
-        match control::send(&mut visitor, config, &order).await {
-            Ok(Told::Done) => terminal::print_line(&format!("revoked: {}", harmless(&id))),
-            Ok(Told::Refused(reason)) => exit = control::failure(&format!("not revoked: {}", harmless(&reason))),
-            Ok(Told::Granted { .. } | Told::Silent) => exit = control::failure(SILENT),
-            Err(error) => return control::no_visit(&error),
+        match control::send(visitor, config, &order).await? {
+            Told::Done => terminal::print_line(&format!("revoked: {}", harmless(&id))),
+            Told::Refused(reason) => exit = control::failure(&format!("not revoked: {}", harmless(&reason))),
+            Told::Granted { .. } | Told::Silent => exit = control::failure(SILENT),
         }
     }
-    visitor.leave().await;
-    exit
+    Ok(exit)
 }
 
 fn no_bridge(config: &Config) -> Exit {

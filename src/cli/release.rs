@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use clap::Args;
 
-use super::control::{self, HEARD, Order, Told};
+use super::control::{self, Order, Told};
 use super::{BridgeArguments, Exit, settings, terminal};
 use crate::config::Config;
 use crate::model::action::RELEASE;
@@ -17,7 +17,7 @@ use crate::registry::mirror;
 use crate::shell::lines::harmless;
 use crate::shell::seed;
 use crate::shell::survey::{self, Survey};
-use crate::shell::visitor::{VisitError, Visitor};
+use crate::shell::visitor::{Stored, VisitError, Visitor};
 use crate::time::parse_duration_ms;
 
 /// What the target of a release is called.
@@ -51,18 +51,9 @@ pub fn execute(arguments: &ReleaseArguments) -> Exit {
 }
 
 async fn run(arguments: &ReleaseArguments, config: &Config) -> Exit {
-    let (mut visitor, stored) = match control::visit(config, &HEARD).await {
-        Ok(visit) => visit,
-        Err(exit) => return exit,
-    };
-    let told = if control::is_online(config, &stored) {
-        control::send(&mut visitor, config, &order(arguments)).await
-    } else {
-        Ok(Told::Silent)
-    };
-    visitor.leave().await;
-    match told {
-        Ok(Told::Done | Told::Granted { .. }) => {
+    let ask = async |visitor: &mut Visitor, _: &Stored| control::send(visitor, config, &order(arguments)).await;
+    match control::meet(config, &[], ask).await {
+        Ok(Some(Told::Done | Told::Granted { .. })) => {
             terminal::print_line(if arguments.end {
                 "Home Assistant commands through the gate"
             } else {
@@ -73,13 +64,13 @@ async fn run(arguments: &ReleaseArguments, config: &Config) -> Exit {
             }
             Exit::Done
         }
-        Ok(Told::Refused(reason)) => control::failure(&format!("not released: {}", harmless(&reason))),
-        Ok(Told::Silent) if arguments.end => control::failure(
+        Ok(Some(Told::Refused(reason))) => control::failure(&format!("not released: {}", harmless(&reason))),
+        Ok(None | Some(Told::Silent)) if arguments.end => control::failure(
             "no bridge answers, so nothing could be gated\nhelp: start it with `hushgate run`; it points the mirror at \
              the gate by itself",
         ),
-        Ok(Told::Silent) => without_bridge(config).await,
-        Err(error) => control::no_visit(&error),
+        Ok(None | Some(Told::Silent)) => without_bridge(config).await,
+        Err(exit) => exit,
     }
 }
 

@@ -115,8 +115,8 @@ fn play(file: &Path, bless: bool, untested: &mut BTreeSet<PathBuf>) -> Result<(V
     let text = files::read_text(file, FILE_BYTES_MAX as u64)?;
     let folder = Folder(file.parent().map_or_else(PathBuf::new, Path::to_path_buf));
     let suite = scenario::parse(&file.display().to_string(), &text).map_err(|error| error.to_string())?;
-    for policy in suite.policy_files() {
-        untested.remove(&folder.0.join(policy));
+    for script in suite.script_files() {
+        untested.remove(&folder.0.join(script));
     }
     let reports = suite.run(&folder);
     if !bless || reports.iter().all(Report::is_passed) {

@@ -3,6 +3,7 @@
 use super::{Engine, Turn};
 use crate::model::event::{Entry, ScriptSource};
 use crate::model::speaker::SpeakerReport;
+use crate::policy::Catalog;
 use crate::script::diagnostics::Diagnostic;
 
 impl Engine {
@@ -16,7 +17,11 @@ impl Engine {
             integrations.reload(&sources).map_err(|errors| errors.iter().map(Diagnostic::one_line).collect())
         });
         match reloaded {
-            Ok(()) => turn.record(Entry::IntegrationsReloaded { integrations: integrations.names() }),
+            Ok(()) => {
+                let (actions, events) = integrations.vocabulary();
+                self.catalog = Catalog::of(&self.config).with(&self.config, actions, events);
+                turn.record(Entry::IntegrationsReloaded { integrations: integrations.names() });
+            }
             Err(errors) => turn.record(Entry::ReloadRefused { errors }),
         }
     }

@@ -1,20 +1,42 @@
-//! The integrations that are shipped.
+//! The integrations that are shipped, as they were compiled in.
 
-/// The script of an integration, as it was when the program was built.
+/// Names and texts of files in `integrations/`.
 macro_rules! shipped {
-    ($name:literal) => {
-        ($name, include_str!(concat!("../../integrations/", $name, ".rhai")))
+    ($($name:literal,)*) => {
+        &[$(($name, include_str!(concat!("../../integrations/", $name, ".rhai"))),)*]
     };
 }
 
 /// Name and text of each.
-pub const SHIPPED: &[(&str, &str)] = &[
-    shipped!("alarmo"),
-    shipped!("chromecast"),
-    shipped!("frigate"),
-    shipped!("hass_agent"),
-    shipped!("mqttwarn"),
-    shipped!("signal_mqtt"),
-    shipped!("snapcast"),
-    shipped!("sonos2mqtt"),
+pub const SHIPPED: &[(&str, &str)] = shipped![
+    "alarmo",
+    "chromecast",
+    "frigate",
+    "hass_agent",
+    "hermes",
+    "mqttwarn",
+    "signal_mqtt",
+    "snapcast",
+    "sonos2mqtt",
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "the test looks into the project's own folder")]
+    fn every_integration_that_is_shipped_is_compiled_in() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("integrations");
+        let names: BTreeSet<String> = std::fs::read_dir(folder)
+            .into_iter()
+            .flatten()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter_map(|name| name.strip_suffix(".rhai").map(str::to_owned))
+            .collect();
+        assert_eq!(names, SHIPPED.iter().map(|(name, _)| (*name).to_owned()).collect());
+    }
+}

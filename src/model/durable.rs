@@ -9,16 +9,20 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::decision::{Outcome, Terms};
+use super::decision::Outcome;
 use super::entity::Guard;
 use super::mode::Mode;
-use super::request::Arrival;
 use super::speaker::What;
 use super::time::At;
 
 mod away;
+mod questions;
 
 pub use away::{AWAY_MAX_MS, Away};
+pub use questions::{
+    Codes, Item, LOCK_MS, PROMPTS_KEPT_MS, PROMPTS_MAX, Pending, Prompt, PromptCounts, WRONG_CODES_MAX,
+    WRONG_CODES_WINDOW_MS,
+};
 
 /// Entries that one counter keeps. A counter that is full forgets its oldest entry.
 pub const COUNTER_ENTRIES_MAX: usize = 1_024;
@@ -26,89 +30,6 @@ pub const COUNTER_ENTRIES_MAX: usize = 1_024;
 pub const COUNTERS_MAX: usize = 64;
 /// Remembered values of one policy.
 pub const MEMORIES_MAX: usize = 64;
-
-/// Questions whose end is remembered, for quotas, rates and `approvals(…)`. The oldest is forgotten first.
-pub const PROMPTS_MAX: usize = 4_096;
-/// How long a question is remembered.
-pub const PROMPTS_KEPT_MS: u64 = 7 * 86_400_000;
-/// Wrong codes of one channel that are remembered. As many within `WRONG_CODES_WINDOW_MS` lock it.
-pub const WRONG_CODES_MAX: usize = 5;
-/// How long a wrong code counts.
-pub const WRONG_CODES_WINDOW_MS: u64 = 10 * 60_000;
-/// How long a channel is locked.
-pub const LOCK_MS: u64 = 15 * 60_000;
-
-/// One request behind a question.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Item {
-    /// The id of the decision that held it.
-    pub id: String,
-    pub arrival: Arrival,
-    /// What is asked of it alone.
-    pub question: String,
-    /// Monotonic: when it came.
-    pub at_ms: u64,
-}
-
-/// A question that waits for an answer, and the requests that are held for it: one, or those of one group.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Pending {
-    /// The id of the decision that opened it. It stays when that request ends before the others.
-    pub id: String,
-    /// Of those that are held, the one that came first.
-    pub first: Item,
-    /// What has joined it: requests of the same asker and group.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub joined: Vec<Item>,
-    /// The terms of the first request. Whoever joins it has no stricter ones.
-    pub terms: Terms,
-    /// The policies that want it confirmed.
-    #[serde(default)]
-    pub policies: Vec<String>,
-    /// What people are asked: the terms' own question, or the list of all.
-    pub question: String,
-    /// Channels that may answer.
-    pub channels: Vec<String>,
-    /// Those that were asked, and the SHA-256 of the token that each was sent. Empty while a group gathers: then nobody
-    /// can answer.
-    pub tokens: BTreeMap<String, String>,
-    /// How often it was asked anew. Part of what the tokens are derived from.
-    pub round: u32,
-    pub opened_ms: u64,
-    /// Monotonic: when what stands here now was asked.
-    #[serde(default)]
-    pub asked_ms: u64,
-    /// Monotonic.
-    pub expires_ms: u64,
-    /// The same instant for people.
-    pub until: Timestamp,
-    /// Monotonic: when the channels are asked. `None`: they were. A group gathers for a moment first.
-    #[serde(default)]
-    pub ask_ms: Option<u64>,
-    /// Monotonic: when a channel said that the question has reached a person.
-    #[serde(default)]
-    pub noticed_ms: Option<u64>,
-}
-
-impl Pending {
-    /// All requests that are held, in the order in which they came.
-    pub fn items(&self) -> impl Iterator<Item = &Item> {
-        std::iter::once(&self.first).chain(&self.joined)
-    }
-
-    /// The same without the requests whose ids are over. `None`: none is left.
-    pub fn without(self, is_over: impl Fn(&str) -> bool) -> Option<Pending> {
-        let mut left = std::iter::once(self.first).chain(self.joined).filter(|item| !is_over(&item.id));
-        let first = left.next()?;
-        let joined = left.collect();
-        Some(Pending { first, joined, ..self })
-    }
-
-    /// Whether its channels were asked, if only in earlier words.
-    pub fn was_asked(&self) -> bool {
-        self.round > 0 || !self.tokens.is_empty()
-    }
-}
 
 /// A channel may do something for a while without a confirmation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,58 +45,6 @@ pub struct Grant {
     pub until: Timestamp,
     /// The decision that allowed it.
     pub by: String,
-}
-
-/// One question that was put to people.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Prompt {
-    /// That of the pending.
-    pub id: String,
-    /// Monotonic.
-    pub at_ms: u64,
-    /// Who asked, as far as the bridge can tell askers apart.
-    pub asker: String,
-    pub action: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub target: Option<String>,
-    /// Other targets of the requests that joined it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub joined: Vec<String>,
-    /// The policies that wanted it; none where the class of the action did.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub policies: Vec<String>,
-    /// `None` while it is open.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub outcome: Option<Outcome>,
-    /// Monotonic: when it ended.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ended_ms: Option<u64>,
-}
-
-/// How often people are asked, and what they say.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct PromptCounts {
-    /// Questions of this day of the house.
-    pub today: u64,
-    /// The same by the policies that wanted them. Where several did, it counts for each.
-    pub by_policy: BTreeMap<String, u64>,
-    /// How many of those that ended in the last seven days were approved, from 0 to 1. `None`: none has ended.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub approval_rate: Option<f64>,
-}
-
-/// What is remembered of one channel's codes. Never a code.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Codes {
-    /// Monotonic times of wrong ones, oldest first.
-    #[serde(default)]
-    pub wrong_ms: VecDeque<u64>,
-    /// Monotonic end of a lock.
-    #[serde(default)]
-    pub locked_until_ms: Option<u64>,
-    /// The latest step of TOTP that was used: each counts once.
-    #[serde(default)]
-    pub totp_step: Option<u64>,
 }
 
 /// A speaker is muted.
@@ -381,19 +250,6 @@ impl Durable {
         }
     }
 
-    fn latest_prompt(&mut self, id: &str) -> Option<&mut Prompt> {
-        self.prompts.iter_mut().rev().find(|prompt| prompt.id == id)
-    }
-
-    /// What is older than anybody asks for goes first, then the oldest.
-    fn remember_prompt(&mut self, prompt: Prompt) {
-        let since_ms = prompt.at_ms.saturating_sub(PROMPTS_KEPT_MS);
-        while self.prompts.front().is_some_and(|oldest| oldest.at_ms < since_ms || self.prompts.len() >= PROMPTS_MAX) {
-            self.prompts.pop_front();
-        }
-        self.prompts.push_back(prompt);
-    }
-
     /// Moves every monotonic time from the run in which it was saved into this one.
     ///
     /// What passed in between is counted by the civil clock (`Away`). Where that is not known, everything takes its safe
@@ -408,26 +264,16 @@ impl Durable {
             u64::try_from(shifted_ms.max(0)).unwrap_or(u64::MAX)
         };
         for pending in self.pendings.values_mut() {
-            pending.opened_ms = moved(pending.opened_ms);
-            pending.asked_ms = moved(pending.asked_ms);
-            pending.expires_ms = moved(pending.expires_ms);
-            let times = [&mut pending.ask_ms, &mut pending.noticed_ms];
-            let came = std::iter::once(&mut pending.first).chain(&mut pending.joined).map(|item| &mut item.at_ms);
-            for time_ms in times.into_iter().flatten().chain(came) {
-                *time_ms = moved(*time_ms);
-            }
+            pending.move_times(moved);
         }
         for grant in self.grants.values_mut() {
             grant.until_ms = moved(grant.until_ms);
         }
         for prompt in &mut self.prompts {
-            prompt.at_ms = moved(prompt.at_ms);
-            prompt.ended_ms = prompt.ended_ms.map(moved);
+            prompt.move_times(moved);
         }
         for codes in self.codes.values_mut() {
-            for time_ms in codes.wrong_ms.iter_mut().chain(&mut codes.locked_until_ms) {
-                *time_ms = moved(*time_ms);
-            }
+            codes.move_times(moved);
         }
         for mute in self.mutes.values_mut() {
             mute.until_ms = moved(mute.until_ms);
@@ -474,6 +320,7 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::decision::Terms;
 
     fn at(monotonic_ms: u64, utc_s: i64) -> At {
         At { monotonic_ms, utc: Timestamp::from_second(At::UTC_MIN.as_second() + utc_s).expect("in range") }

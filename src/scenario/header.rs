@@ -1,4 +1,4 @@
-//! The head of a scenario: when it begins, in which house, under which policies.
+//! The head of a scenario: when it begins, in which house, under which policies and with which integrations.
 //!
 //! A file's first document may hold `defaults:` for all that follow.
 
@@ -36,14 +36,25 @@ pub(super) struct Header {
     set: Option<BTreeMap<String, Value>>,
     /// `enforce` unless said otherwise.
     mode: Option<Mode>,
-    policies: Option<Policies>,
+    policies: Option<Scripts>,
+    /// Instead of the shipped ones of the same names.
+    integrations: Option<Scripts>,
 }
 
-/// Policies by file or by text.
+/// Policies or integrations, by file or by text.
 #[derive(Debug, Clone)]
-enum Policies {
+enum Scripts {
     Files(Vec<String>),
     Texts(BTreeMap<String, String>),
+}
+
+impl Scripts {
+    fn files(&self) -> &[String] {
+        match self {
+            Scripts::Files(files) => files,
+            Scripts::Texts(_) => &[],
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -55,7 +66,8 @@ struct DocumentText {
     config: Option<String>,
     set: Option<BTreeMap<String, Value>>,
     mode: Option<Mode>,
-    policies: Option<Policies>,
+    policies: Option<Scripts>,
+    integrations: Option<Scripts>,
     steps: Option<Vec<StepText>>,
 }
 
@@ -85,6 +97,7 @@ pub(super) fn read(file: &str, text: &str, layout: &Layout) -> Result<Vec<Scenar
             set: merged(defaults.set.clone(), written.set),
             mode: written.mode.or(defaults.mode),
             policies: written.policies.or_else(|| defaults.policies.clone()),
+            integrations: written.integrations.or_else(|| defaults.integrations.clone()),
         };
         if place.steps.len() != steps.len() {
             let message = "expected `steps:` at the margin, and each step as an item of its own below it".to_owned();
@@ -112,13 +125,10 @@ fn merged(
 }
 
 impl Header {
-    /// The policy files, relative to the scenario file.
-    pub(super) fn policy_files(&self) -> impl Iterator<Item = &str> {
-        let files = match &self.policies {
-            Some(Policies::Files(files)) => files.as_slice(),
-            Some(Policies::Texts(_)) | None => &[],
-        };
-        files.iter().map(String::as_str)
+    /// The files of policies and integrations, relative to the scenario file.
+    pub(super) fn script_files(&self) -> impl Iterator<Item = &str> {
+        let scripts = self.policies.iter().chain(&self.integrations);
+        scripts.flat_map(Scripts::files).map(String::as_str)
     }
 
     fn begins(&self) -> Result<DateTime, String> {
@@ -130,7 +140,9 @@ impl Header {
         let config = Rc::new(self.configuration(library)?);
         let zone = config.place.zone.clone().unwrap_or(ZONE_DEFAULT);
         let utc = zone.to_timestamp(self.begins()?).map_err(|error| error.to_string())?;
-        House::open(config, self.sources(file, library)?, utc, zone)
+        let policies = read_scripts(self.policies.as_ref(), file, library)?;
+        let integrations = read_scripts(self.integrations.as_ref(), file, library)?;
+        House::open(config, policies, integrations, utc, zone)
     }
 
     fn configuration(&self, library: &dyn Library) -> Result<Config, String> {
@@ -150,26 +162,25 @@ impl Header {
             errors.join("\n")
         })
     }
+}
 
-    fn sources(&self, file: &str, library: &dyn Library) -> Result<Vec<ScriptSource>, String> {
-        match &self.policies {
-            None => Ok(Vec::new()),
-            Some(Policies::Texts(texts)) => Ok(sources(texts)),
-            Some(Policies::Files(paths)) => paths
-                .iter()
-                .map(|path| {
-                    let stem = path.rsplit('/').next().and_then(|name| name.strip_suffix(".rhai"));
-                    let name = stem.ok_or_else(|| {
-                        format!("{file}: expected a path such as `quiet-nights.rhai`, found `{path}`")
-                    })?;
-                    Ok(ScriptSource { name: name.to_owned(), file: path.clone(), text: library.text(path)? })
-                })
-                .collect(),
-        }
+fn read_scripts(scripts: Option<&Scripts>, file: &str, library: &dyn Library) -> Result<Vec<ScriptSource>, String> {
+    match scripts {
+        None => Ok(Vec::new()),
+        Some(Scripts::Texts(texts)) => Ok(sources(texts)),
+        Some(Scripts::Files(paths)) => paths
+            .iter()
+            .map(|path| {
+                let stem = path.rsplit('/').next().and_then(|name| name.strip_suffix(".rhai"));
+                let name =
+                    stem.ok_or_else(|| format!("{file}: expected a path such as `quiet-nights.rhai`, found `{path}`"))?;
+                Ok(ScriptSource { name: name.to_owned(), file: path.clone(), text: library.text(path)? })
+            })
+            .collect(),
     }
 }
 
-/// Policies whose texts stand in the scenario.
+/// Policies or integrations whose texts stand in the scenario.
 pub(super) fn sources(texts: &BTreeMap<String, String>) -> Vec<ScriptSource> {
     texts
         .iter()
@@ -190,34 +201,34 @@ impl Secrets for NoSecrets {
     }
 }
 
-impl<'de> Deserialize<'de> for Policies {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Policies, D::Error> {
-        deserializer.deserialize_any(PoliciesVisitor)
+impl<'de> Deserialize<'de> for Scripts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Scripts, D::Error> {
+        deserializer.deserialize_any(ScriptsVisitor)
     }
 }
 
-struct PoliciesVisitor;
+struct ScriptsVisitor;
 
-impl<'de> Visitor<'de> for PoliciesVisitor {
-    type Value = Policies;
+impl<'de> Visitor<'de> for ScriptsVisitor {
+    type Value = Scripts;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a list of policy files, or a mapping of names to texts")
+        formatter.write_str("a list of files, or a mapping of names to texts")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Policies, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Scripts, A::Error> {
         let mut files = Vec::new();
         while let Some(file) = items.next_element()? {
             files.push(file);
         }
-        Ok(Policies::Files(files))
+        Ok(Scripts::Files(files))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Policies, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Scripts, A::Error> {
         let mut texts = BTreeMap::new();
         while let Some((name, text)) = entries.next_entry()? {
             texts.insert(name, text);
         }
-        Ok(Policies::Texts(texts))
+        Ok(Scripts::Texts(texts))
     }
 }

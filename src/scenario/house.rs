@@ -36,6 +36,8 @@ pub(super) struct House {
     config: Rc<Config>,
     zone: TimeZone,
     policies: Vec<ScriptSource>,
+    /// The owner's own. The shipped ones are always there.
+    integrations: Vec<ScriptSource>,
     bridge: Bridge,
     at: At,
     runs: u8,
@@ -53,6 +55,7 @@ impl House {
     pub(super) fn open(
         config: Rc<Config>,
         policies: Vec<ScriptSource>,
+        integrations: Vec<ScriptSource>,
         utc: Timestamp,
         zone: TimeZone,
     ) -> Result<House, String> {
@@ -62,7 +65,7 @@ impl House {
             config: Rc::clone(&config),
             sources: policies.clone(),
             seed: [1; 32],
-            integrations: Vec::new(),
+            integrations: integrations.clone(),
             stopwatch: None,
             saved: None,
         };
@@ -71,6 +74,7 @@ impl House {
             config,
             zone,
             policies,
+            integrations,
             bridge,
             at,
             runs: 1,
@@ -128,6 +132,10 @@ impl House {
                 // A refused set leaves the old one, and the next start finds what was refused.
                 self.policies = sources(texts);
                 self.bridge.event(self.at, Event::Reload(Ok(self.policies.clone())), out);
+            }
+            Happening::Integrations(texts) => {
+                self.integrations = sources(texts);
+                self.bridge.event(self.at, Event::Integrations(Ok(self.integrations.clone())), out);
             }
             Happening::Clock(civil) => {
                 self.at.utc = self.zone.to_timestamp(*civil).map_err(|error| error.to_string())?;
@@ -202,7 +210,7 @@ impl House {
             config: Rc::clone(&self.config),
             sources: self.policies.clone(),
             seed: [self.runs; 32],
-            integrations: Vec::new(),
+            integrations: self.integrations.clone(),
             stopwatch: None,
             saved,
         };
@@ -289,7 +297,8 @@ impl House {
     }
 
     /// A token is seen by the channel to which it was sent, and by nobody else: by its prompt, by what is configured to be
-    /// sent to it, and where the owner has given the channel to the buttons in Home Assistant, behind the mirror prefix.
+    /// sent to it, by the speaker through which it is asked, and where the owner has given the channel to the buttons in Home
+    /// Assistant, behind the mirror prefix.
     fn leak(&self, item: &Item) -> Option<Item> {
         let text = Value::Object(item.fields.clone()).to_string();
         let own = item.message_topic().unwrap_or_default();
@@ -297,8 +306,12 @@ impl House {
         let may_see = |channel: &str| {
             let is_button = is_mirrored && self.config.home_assistant.channel.as_deref() == Some(channel);
             let is_prompt = own == format!("{}/prompt/{channel}", self.config.base);
-            let asks = self.config.channels.get(channel).map(|channel| channel.ask.as_slice()).unwrap_or_default();
-            is_prompt || is_button || asks.iter().any(|ask| ask.topic.as_str() == own)
+            let channel = self.config.channels.get(channel);
+            let asks = channel.map(|channel| channel.ask.as_slice()).unwrap_or_default();
+            // What an integration sends is on topics of its own, or is carried out by Home Assistant.
+            let is_outside = !topic::is_under(own, &self.config.base) || own == format!("{}/act", self.config.base);
+            let is_spoken = is_outside && channel.is_some_and(|channel| channel.speaker.is_some());
+            is_prompt || is_button || is_spoken || asks.iter().any(|ask| ask.topic.as_str() == own)
         };
         let channel = self.tokens.told_in(&text).find(|channel| !may_see(channel))?;
         Some(Item::fault(&format!("a token of `{channel}` was told elsewhere")))

@@ -39,6 +39,8 @@ pub(super) enum Happening {
     Answer(AnswerText),
     /// The whole new set: names and texts.
     Reload(BTreeMap<String, String>),
+    /// The whole new set of the owner's own integrations.
+    Integrations(BTreeMap<String, String>),
     /// The civil clock is set; the monotonic one goes on.
     Clock(DateTime),
     After(u64),
@@ -164,6 +166,7 @@ pub(super) struct StepText {
     event: Option<EventText>,
     answer: Option<AnswerText>,
     reload: Option<BTreeMap<String, String>>,
+    integrations: Option<BTreeMap<String, String>>,
     clock: Option<String>,
     after: Option<String>,
     restart: Option<Restart>,
@@ -207,6 +210,7 @@ impl StepText {
             event,
             self.answer.map(Happening::Answer),
             self.reload.map(Happening::Reload),
+            self.integrations.map(Happening::Integrations),
             clock,
             after,
             self.restart.map(Happening::Restart),

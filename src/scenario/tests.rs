@@ -13,6 +13,10 @@ commands:
   - {topic: light/set, payload: "ON", action: light.turn_on}
 "#;
 
+/// A speaker that hears, and tells that the house hears.
+const ROOM: &str = "const TOPICS = [\"room/heard\"];
+fn on_message(message) { event(\"voice.transcript\", #{ speaker: \"hall\", text: message.payload }) }";
+
 struct Texts(BTreeMap<&'static str, &'static str>);
 
 impl Library for Texts {
@@ -23,7 +27,12 @@ impl Library for Texts {
 
 fn library() -> Texts {
     let shut = "const ACTIONS = [\"light.*\"];\nfn on_request(request) { deny(\"shut\") }";
-    Texts(BTreeMap::from([("home.yaml", HOME), ("rules/shut.rhai", shut), ("broken.rhai", "fn on_request(request) {")]))
+    Texts(BTreeMap::from([
+        ("home.yaml", HOME),
+        ("rules/shut.rhai", shut),
+        ("broken.rhai", "fn on_request(request) {"),
+        ("speakers/room.rhai", ROOM),
+    ]))
 }
 
 /// A scenario with these lines below `steps:`.
@@ -231,4 +240,43 @@ fn a_fault_cannot_be_blessed() {
     reports[0].failures.push(Failure { line: 5, text: String::new() });
     let error = suite.blessed(&reports).expect_err("a fault");
     assert!(error.message.contains("found `fault`"), "{error}");
+}
+
+#[test]
+fn integrations_are_named_in_the_head_and_changed_by_a_step() {
+    let counting = "const EVENTS = \"*\";\nfn on_event(event) { notify(event.text) }";
+    let set = "{speakers: {hall: {integration: room}}}";
+    let text = |head: &str, steps: &str| {
+        let policy = counting.replace('\n', " ");
+        format!("scenario: one\nconfig: home.yaml\nset: {set}\npolicies: {{tell: '{policy}'}}\n{head}\nsteps:\n{steps}")
+    };
+    let heard = "  - publish: {topic: room/heard, payload: hello}\n";
+    let told =
+        |what: &str| format!("{heard}    expect: [{{record: event, event: {{text: {what}}}}}, {{record: notice}}]\n");
+    let louder = "const TOPICS = [\"room/heard\"]; fn on_message(message) { \
+                  event(\"voice.transcript\", #{ text: to_upper(message.payload) }) }";
+    let renewed = format!(
+        "{}  - integrations: {{room: '{louder}'}}\n    expect: [{{record: integrations_reloaded, integrations: [room]}}]\n{}",
+        told("hello"),
+        told("HELLO"),
+    );
+    assert_eq!(failures(&text("integrations: [speakers/room.rhai]", &renewed)), "");
+    let restarted =
+        format!("{}  - restart: {{away: 1s}}\n    expect: [{{record: connected}}]\n{}", told("HELLO"), told("HELLO"));
+    assert_eq!(failures(&text(&format!("integrations: {{room: '{louder}'}}"), &restarted)), "");
+    for (head, steps, expected) in [
+        ("", "", "expected the name of an integration, found `room`"),
+        ("integrations: [speakers/rom.rhai]", "", "`speakers/rom.rhai` cannot be read"),
+        ("integrations: [room]", "", "expected a path such as `quiet-nights.rhai`, found `room`"),
+        ("integrations: {room: 'fn on_message('}", "", "room.rhai:1:"),
+        (
+            "integrations: [speakers/room.rhai]",
+            "  - integrations: {room: 'fn on_message('}\n",
+            "+- record: reload_refused",
+        ),
+    ] {
+        let steps = format!("{heard}    times: 1\n{steps}");
+        let seen = failures(&text(head, &steps));
+        assert!(seen.contains(expected), "{head}\n{seen}");
+    }
 }

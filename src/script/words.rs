@@ -13,6 +13,8 @@ use super::operators::{Outcome, fail};
 use super::sandbox::{LIST_ITEMS_MAX, Meter, TEXT_BYTES_MAX};
 use crate::model::glob::Glob;
 
+mod paths;
+
 /// A word and how it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Word {
@@ -28,12 +30,11 @@ pub const WORDS: &[Word] = &[
     Word { name: "any", usage: "any(list, |item| …)" },
     Word { name: "contains", usage: "contains(text, part), contains(list, item) or contains(map, field)" },
     Word { name: "ends_with", usage: "ends_with(text, end)" },
+    Word { name: "field_or", usage: "field_or(map, \"name.of.field\", default)" },
     Word { name: "filter", usage: "filter(list, |item| …)" },
     Word { name: "is_empty", usage: "is_empty(text), is_empty(list) or is_empty(map)" },
-    Word { name: "is_boolean", usage: "is_boolean(value)" },
     Word { name: "is_list", usage: "is_list(value)" },
     Word { name: "is_map", usage: "is_map(value)" },
-    Word { name: "is_number", usage: "is_number(value)" },
     Word { name: "is_text", usage: "is_text(value)" },
     Word { name: "join", usage: "join(list, separator)" },
     Word { name: "keys", usage: "keys(map)" },
@@ -47,7 +48,7 @@ pub const WORDS: &[Word] = &[
     Word { name: "split", usage: "split(text, separator)" },
     Word { name: "starts_with", usage: "starts_with(text, beginning)" },
     Word { name: "to_lower", usage: "to_lower(text)" },
-    Word { name: "to_number", usage: "to_number(text) or to_number(text, default)" },
+    Word { name: "to_number", usage: "to_number(text)" },
     Word { name: "to_text", usage: "to_text(value)" },
     Word { name: "to_upper", usage: "to_upper(text)" },
     Word { name: "trim", usage: "trim(text)" },
@@ -62,14 +63,13 @@ pub fn register(engine: &mut Engine, meter: &Rc<Meter>) {
     register_numbers(engine);
     register_lists(engine);
     register_kinds(engine);
+    paths::register(engine);
 }
 
 /// What kind a value is of. JSON that anybody may have sent holds what it likes.
 fn register_kinds(engine: &mut Engine) {
-    engine.register_fn("is_boolean", |value: Dynamic| kind_of(&value) == Kind::Truth);
     engine.register_fn("is_list", |value: Dynamic| kind_of(&value) == Kind::List);
     engine.register_fn("is_map", |value: Dynamic| kind_of(&value) == Kind::Map);
-    engine.register_fn("is_number", |value: Dynamic| kind_of(&value) == Kind::Number);
     engine.register_fn("is_text", |value: Dynamic| kind_of(&value) == Kind::Text);
 }
 
@@ -189,7 +189,6 @@ fn register_numbers(engine: &mut Engine) {
         #[expect(clippy::cast_possible_truncation, reason = "the range is checked just before")]
         if rounded.abs() < 9.0e15 { Ok(rounded as INT) } else { fail(format!("the number is too large: `{number}`")) }
     });
-    engine.register_fn("to_number", |text: &str, default: Dynamic| number_in(text).map_or(default, Dynamic::from));
     engine.register_fn("to_number", |text: &str| {
         number_in(text).map_or_else(|| fail(format!("expected a number, found `\"{text}\"`")), Ok)
     });

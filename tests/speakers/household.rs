@@ -104,6 +104,16 @@ pub fn told(client: &mut Client, filter: &str) -> Value {
     client.expect(filter).json()
 }
 
+/// Waits for the next decision: what was asked for was not let go, for want of a person's word alone. Gives the request.
+pub fn held(owner: &mut Client, action: &str) -> Value {
+    let decision = told(owner, "hushgate/decision/#");
+    assert_eq!(decision["request"]["action"], action, "{decision}");
+    assert_ne!(decision["applied"], "allow", "{decision}");
+    let reason = decision["reason"].as_str().unwrap_or_default();
+    assert!(reason.starts_with(&format!("`{action}` is sensitive and no policy allows it")), "{reason}");
+    decision["request"].clone()
+}
+
 /// Fails if an integration has failed so far. Call it only after something that comes later.
 pub fn nothing_failed(witness: &Client) {
     let failed: Vec<_> = witness.received("hushgate/log");

@@ -1,8 +1,10 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use serde_json::json;
 
 use super::*;
+use crate::journal::line::{self, Body};
 use crate::model::decision::{ConfirmBy, Decision, Enforcement, FactRead, Grade, Opinion, Terms, Verdict};
 use crate::model::event::Entry;
 use crate::model::mode::Mode;
@@ -237,4 +239,54 @@ fn two_salts_are_never_alike_and_the_same_words_seal_otherwise() {
     assert!(one != other && one != Salts::new([8; 32]).next());
     let mut seal_again = || seal(&decided(), &log(Keep::Keep), &mut salts).expect("a sealed record").body;
     assert_ne!(seal_again(), seal_again());
+}
+
+/// A journal of one record of each kind, and of decisions in all their shapes, under each of the owner's choices.
+fn journal() -> String {
+    let mut salts = Salts::new([7; 32]);
+    let (mut link, mut seq, mut lines) = (chain::genesis(), 0, String::new());
+    for keep in [Keep::Keep, Keep::Mask, Keep::Drop] {
+        for text in RECORDS.lines().filter(|text| keep == Keep::Keep || text.contains(r#""text""#)) {
+            let record: Record = serde_json::from_str(text).expect("a record");
+            let sealed = seal(&record, &log(keep), &mut salts).expect("a sealed record");
+            seq += 1;
+            link = chain::link(&link, seq, &chain::digest(sealed.body.as_bytes()));
+            line::push(&mut lines, seq, &link, &sealed.body, &sealed.open);
+        }
+    }
+    lines
+}
+
+const RECORDS: &str = include_str!("tests/records.jsonl");
+
+#[test]
+fn a_journal_is_written_as_it_always_was() {
+    let found = journal();
+    for (found, expected) in found.lines().zip(include_str!("tests/lines.tsv").lines()) {
+        assert_eq!(found, expected);
+    }
+    assert_eq!(found, include_str!("tests/lines.tsv"));
+}
+
+#[test]
+fn every_kind_of_record_is_in_that_journal() {
+    let error = serde_json::from_str::<Record>(r#"{"at":"2026-11-22T22:14:00Z","record":"none"}"#).unwrap_err();
+    for kind in error.to_string().split('`').skip(3).step_by(2) {
+        assert!(RECORDS.contains(&format!(r#""record": "{kind}""#)), "{kind}");
+    }
+}
+
+#[test]
+fn what_is_sealed_is_what_is_opened_again() {
+    for text in journal().lines() {
+        let line = line::read(text).expect("a line");
+        let Body::Whole(body) = line.body else { panic!("a body") };
+        assert_eq!(check(body, line.open), Ok(()), "{text}");
+        let tree: Value = serde_json::from_str(body).expect("JSON");
+        assert_eq!(body, tree.to_string(), "the fields stand in the order of their names");
+        for open in [open(body, line.open), open(body, "")] {
+            let told = open.expect("a record").value.to_string();
+            assert!(!told.contains(r#""sealed""#) && !told.contains(r#""masked""#), "{told}");
+        }
+    }
 }

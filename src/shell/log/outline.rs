@@ -3,6 +3,7 @@
 //! It is read from the body alone, whatever fields a later version adds. A record that has no time or no kind has none.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -170,9 +171,7 @@ pub fn of(line: &Line<'_>) -> Option<Outline> {
 fn of_decision(seq: u64, at_ms: i64, record: String, decision: DecisionFields<'_>) -> Outline {
     let RequestFields { action, target, source } = decision.request;
     let opinions = decision.opinions.into_iter().map(|opinion| opinion.policy);
-    let mut policies: Vec<String> = opinions.chain(decision.deciding).chain(source.policy).collect();
-    policies.sort();
-    policies.dedup();
+    let policies: BTreeSet<String> = opinions.chain(decision.deciding).chain(source.policy).collect();
     Outline {
         seq,
         at_ms,
@@ -183,7 +182,7 @@ fn of_decision(seq: u64, at_ms: i64, record: String, decision: DecisionFields<'_
         target,
         speaker: source.channel.or(source.satellite.map(|satellite| satellite.name)),
         source: Some(source.kind),
-        policies,
+        policies: policies.into_iter().collect(),
         own: Some(key(&decision.id)),
         about: decision
             .settles
@@ -200,9 +199,7 @@ fn of_other(seq: u64, at_ms: i64, fields: Fields<'_>) -> Outline {
     // `by` of a mute is the policy that wanted it; of everything else it is no policy.
     let policy = policy.filter(|_| record == "muted").or(fields.policy).or(fields.error.map(|error| error.policy));
     let (name, speaker) = fields.event.map_or((None, None), |event| (Some(event.name), event.speaker));
-    let mut policies: Vec<String> = fields.policies.unwrap_or_default().into_iter().chain(policy).collect();
-    policies.sort();
-    policies.dedup();
+    let policies: BTreeSet<String> = fields.policies.unwrap_or_default().into_iter().chain(policy).collect();
     Outline {
         seq,
         at_ms,
@@ -213,7 +210,7 @@ fn of_other(seq: u64, at_ms: i64, fields: Fields<'_>) -> Outline {
         target: fields.target,
         speaker: fields.speaker.or(fields.channel).or(speaker),
         source: None,
-        policies,
+        policies: policies.into_iter().collect(),
         own: None,
         about: fields.pending.or(fields.id).or(decision).map(|id| key(&id)),
     }
