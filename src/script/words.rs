@@ -218,7 +218,9 @@ fn register_lists(engine: &mut Engine) {
         let parts: Result<Vec<ImmutableString>, Box<EvalAltResult>> = items.iter().map(text_of).collect();
         parts.map(|parts| parts.iter().map(ImmutableString::as_str).collect::<Vec<_>>().join(&separator))
     });
-    engine.register_fn("keys", |fields: &mut Map| fields.keys().map(|name| Dynamic::from(name.to_string())).collect::<Array>());
+    engine.register_fn("keys", |fields: &mut Map| {
+        fields.keys().map(|name| Dynamic::from(name.to_string())).collect::<Array>()
+    });
     engine.register_fn("any", any).register_fn("all", all).register_fn("filter", filter);
 }
 

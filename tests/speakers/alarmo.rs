@@ -11,7 +11,8 @@ pub const CASES: &[Case] = &[
     ("what_it_tells_is_heard", what_it_tells_is_heard),
 ];
 
-const HOUSE: &str = "channels:\n  phone: {kind: person, independent: true, confirms: true}\nintegrations: {use: {alarmo: {}}}\n";
+const HOUSE: &str =
+    "channels:\n  phone: {kind: person, independent: true, confirms: true}\nintegrations: {use: {alarmo: {}}}\n";
 const GATE: &str = "hushgate/gate/alarmo/command";
 /// Nothing else in this house has these digits in it.
 const CODE: &str = "9073615842";
@@ -67,9 +68,17 @@ fn every_spelling_of_disarm_is_asked_about() {
         ("DISARM", "alarm_control_panel.alarm_disarm", "alarm_control_panel.alarmo"),
         (r#"{"cmd":"Disarm","area":"garage"}"#, "alarm_control_panel.alarm_disarm", "alarm_control_panel.garage"),
         (r#"{"STATE":"disarm","Area":"garage"}"#, "alarm_control_panel.alarm_disarm", "alarm_control_panel.garage"),
-        (r#"{"command":"arm_away","action":"disarm"}"#, "alarm_control_panel.alarm_disarm", "alarm_control_panel.alarmo"),
+        (
+            r#"{"command":"arm_away","action":"disarm"}"#,
+            "alarm_control_panel.alarm_disarm",
+            "alarm_control_panel.alarmo",
+        ),
         (r#"{"command":"arm_away","force":true}"#, "alarm_control_panel.alarm_arm_away", "alarm_control_panel.alarmo"),
-        (r#"{"command":"arm_away","Bypass_Open_Sensors":1}"#, "alarm_control_panel.alarm_arm_away", "alarm_control_panel.alarmo"),
+        (
+            r#"{"command":"arm_away","Bypass_Open_Sensors":1}"#,
+            "alarm_control_panel.alarm_arm_away",
+            "alarm_control_panel.alarmo",
+        ),
         ("trigger", "command.unreadable", ""),
         ("{}", "command.unreadable", ""),
         (r#"["disarm"]"#, "command.unreadable", ""),
@@ -105,7 +114,9 @@ fn on_event(event) {
     household.policy("wrong_codes", rule);
     let _bridge = household.open(&broker);
     let mut owner = Client::connect(&broker, &["hushgate/notice", "hushgate/log"]);
-    for broken in ["", "{", "[]", "7", r#"{"event":7}"#, r#"{"event":"DOOR_OPENED"}"#, r#"{"event":"ARM_AWAY","delay":"x"}"#] {
+    for broken in
+        ["", "{", "[]", "7", r#"{"event":7}"#, r#"{"event":"DOOR_OPENED"}"#, r#"{"event":"ARM_AWAY","delay":"x"}"#]
+    {
         alarmo.publish("alarmo/event", broken);
     }
     alarmo.publish("alarmo/garage/event", r#"{"event": "INVALID_CODE_PROVIDED"}"#);

@@ -50,7 +50,8 @@ struct Scene {
 fn scene(broker: &Broker, terms: &str) -> Scene {
     let bridge = Household::on(broker, &house(terms)).open(broker);
     let pcs = Client::speaking(Version::V3, broker, &["hass.agent/notifications/+", "hass.agent/media_player/+/cmd"]);
-    let door = Client::connect(broker, &["zigbee2mqtt/+/set", "hushgate/decision/#", "hushgate/log", "hushgate/pending/+"]);
+    let door =
+        Client::connect(broker, &["zigbee2mqtt/+/set", "hushgate/decision/#", "hushgate/log", "hushgate/pending/+"]);
     Scene { _bridge: bridge, pcs, door }
 }
 
@@ -66,7 +67,7 @@ fn asked(scene: &mut Scene) -> Value {
 }
 
 /// What HASS.Agent sends when a button is pressed.
-fn press(client: &Client, pc: &str, action: &Value, input: Value) {
+fn press(client: &Client, pc: &str, action: &Value, input: &Value) {
     let pressed = json!({"action": action, "input": input, "uri": null});
     client.publish(&format!("hass.agent/notifications/{pc}/actions"), &pressed.to_string());
 }
@@ -75,7 +76,7 @@ fn allow_opens_the_door() {
     let broker = Broker::start(Kind::Mosquitto);
     let mut scene = scene(&broker, "");
     let question = asked(&mut scene);
-    press(&scene.pcs, "STUDY-PC", &question["data"]["actions"][0]["action"], Value::Null);
+    press(&scene.pcs, "STUDY-PC", &question["data"]["actions"][0]["action"], &Value::Null);
     assert_eq!(scene.door.expect("zigbee2mqtt/door/set").payload, UNLOCK);
     let decision = told(&mut scene.door, "hushgate/decision/allow/lock.unlock");
     assert_eq!(decision["settles"]["outcome"], "approved");
@@ -89,7 +90,7 @@ fn deny_keeps_it_shut() {
     let broker = Broker::start(Kind::Mosquitto);
     let mut scene = scene(&broker, "");
     let question = asked(&mut scene);
-    press(&scene.pcs, "STUDY-PC", &question["data"]["actions"][1]["action"], Value::Null);
+    press(&scene.pcs, "STUDY-PC", &question["data"]["actions"][1]["action"], &Value::Null);
     let decision = told(&mut scene.door, "hushgate/decision/deny/lock.unlock");
     assert_eq!(decision["settles"]["outcome"], "rejected");
     scene.door.publish(GATE, LOCK);
@@ -100,25 +101,24 @@ fn old_buttons_and_other_pcs_open_nothing() {
     let broker = Broker::start(Kind::Mosquitto);
     let mut scene = scene(&broker, "");
     let old = asked(&mut scene)["data"]["actions"][0]["action"].clone();
-    press(&scene.pcs, "STUDY-PC", &json!(old.as_str().expect("a text").replace("ALLOW_", "DENY_")), Value::Null);
+    press(&scene.pcs, "STUDY-PC", &json!(old.as_str().expect("a text").replace("ALLOW_", "DENY_")), &Value::Null);
     told(&mut scene.door, "hushgate/decision/deny/lock.unlock");
     let question = asked(&mut scene);
     let allow = &question["data"]["actions"][0]["action"];
     assert_ne!(*allow, old);
     // The button of the question that is over; the right one on the hall's PC; on one that nobody knows; and what is none.
-    press(&scene.pcs, "STUDY-PC", &old, Value::Null);
-    press(&scene.pcs, "HALL-PC", allow, Value::Null);
-    press(&scene.pcs, "GUEST-PC", allow, Value::Null);
+    press(&scene.pcs, "STUDY-PC", &old, &Value::Null);
+    press(&scene.pcs, "HALL-PC", allow, &Value::Null);
+    press(&scene.pcs, "GUEST-PC", allow, &Value::Null);
     for broken in [json!(null), json!(7), json!({"ALLOW_": 1}), json!("ALLOW_x"), json!("DENY"), json!(["ALLOW_"])] {
-        press(&scene.pcs, "STUDY-PC", &broken, Value::Null);
+        press(&scene.pcs, "STUDY-PC", &broken, &Value::Null);
     }
     for broken in ["", "{", "[]", "null", r#""ALLOW_""#] {
         scene.pcs.publish(&format!("{STUDY}/actions"), broken);
     }
     // The old button, the hall's PC, and the token `x`.
-    let refused = [(); 3].map(|()| {
-        scene.door.expect_where("hushgate/log", |record| record.payload.contains("answer_refused")).json()
-    });
+    let refused = [(); 3]
+        .map(|()| scene.door.expect_where("hushgate/log", |record| record.payload.contains("answer_refused")).json());
     let told = refused.map(|record| format!("{}: {}", record["channel"], record["reason"]));
     let unknown = "no request waits under this token";
     assert_eq!(
@@ -146,11 +146,11 @@ fn a_pin_is_typed_into_the_notification() {
         (json!({"pin": {"a": 1}}), "the answer has no PIN"),
         (json!(["4711"]), "the answer has no PIN"),
     ] {
-        press(&scene.pcs, "STUDY-PC", allow, input.clone());
+        press(&scene.pcs, "STUDY-PC", allow, &input);
         let record = scene.door.expect_where("hushgate/log", |record| record.payload.contains("answer_refused")).json();
         assert_eq!(record["reason"], reason, "{input}");
     }
-    press(&scene.pcs, "STUDY-PC", allow, json!({"pin": "4711"}));
+    press(&scene.pcs, "STUDY-PC", allow, &json!({"pin": "4711"}));
     assert_eq!(scene.door.expect("zigbee2mqtt/door/set").payload, UNLOCK);
     assert_eq!(told(&mut scene.door, "hushgate/decision/allow/lock.unlock")["settles"]["channel"], "study_pc");
     nothing_failed(&scene.door);

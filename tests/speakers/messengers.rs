@@ -49,7 +49,10 @@ fn recipients_and_words_are_judged_at_the_gate() {
     let call = |params: &str| format!(r#"{{"jsonrpc":"2.0","method":"send","params":{params}}}"#);
     let allowed = [
         ("signal/out/method/send/recipient/%2B491713920000".to_owned(), "hello".to_owned()),
-        ("signal/out/method/send/recipient/%2b491713920000:s[]/quoteTimestamp/1577882096000:n".to_owned(), "hello".to_owned()),
+        (
+            "signal/out/method/send/recipient/%2b491713920000:s[]/quoteTimestamp/1577882096000:n".to_owned(),
+            "hello".to_owned(),
+        ),
         ("signal/out/method/send/groupId/LS0%2BYWRtaW5zPz8%2FCg%3D%3D".to_owned(), "hello all".to_owned()),
         ("signal/send/%2B491713920000".to_owned(), "hello".to_owned()),
         ("signal/out".to_owned(), call(r#"{"recipient":["+491713920000"],"message":"hello"}"#)),
@@ -64,13 +67,21 @@ fn recipients_and_words_are_judged_at_the_gate() {
     let denied = [
         ("signal/out/method/send/recipient/%2B4930999".to_owned(), "hello".to_owned(), "+4930999 is no friend"),
         ("signal/out/method/send/recipient/%2B491713920000".to_owned(), "the secret".to_owned(), "no secrets"),
-        ("signal/out/method/send/recipient/%2B491713920000,%2B4930999".to_owned(), "hello".to_owned(), "+491713920000,+4930999 is no friend"),
+        (
+            "signal/out/method/send/recipient/%2B491713920000,%2B4930999".to_owned(),
+            "hello".to_owned(),
+            "+491713920000,+4930999 is no friend",
+        ),
         (
             "signal/out/method/send/recipient/%2B491713920000/groupId/c29tZWJvZHk%3D".to_owned(),
             "hello".to_owned(),
             "+491713920000,c29tZWJvZHk= is no friend",
         ),
-        ("signal/out".to_owned(), call(r#"{"recipient":["+491713920000","+4930999"],"message":"hello"}"#), "+491713920000,+4930999 is no friend"),
+        (
+            "signal/out".to_owned(),
+            call(r#"{"recipient":["+491713920000","+4930999"],"message":"hello"}"#),
+            "+491713920000,+4930999 is no friend",
+        ),
         ("signal/out".to_owned(), call(r#"{"recipient":"+491713920000","message":"a secret"}"#), "no secrets"),
     ];
     for (topic, payload, reason) in &denied {

@@ -40,7 +40,8 @@ struct Scene {
 fn scene() -> (Broker, Scene) {
     let broker = Broker::start(Kind::Mosquitto);
     let topic = format!("sonos/{UUID}");
-    let sonos = Client::speaking(crate::client::Version::V3, &broker, &["sonos/+/control", "sonos/cmd/+", "sonos/set/+/+"]);
+    let sonos =
+        Client::speaking(crate::client::Version::V3, &broker, &["sonos/+/control", "sonos/cmd/+", "sonos/set/+/+"]);
     sonos.publish_retained(&topic, &state(false, "PLAYING"));
     sonos.publish_retained("sonos/connected", "2");
     let bridge = Household::on(&broker, HOUSE).open(&broker);
@@ -81,8 +82,20 @@ fn broken_states_change_nothing() {
     assert_eq!(told(&mut scene.sonos, CONTROL)["command"], "mute");
     scene.sonos.publish_retained(&scene.topic, &state(true, "PLAYING"));
     for broken in [
-        "", "{", "null", "[]", "7", r#""mute""#, "{}", r#"{"mute":false}"#, r#"{"mute":[]}"#, r#"{"mute":{"Master":"false"}}"#,
-        r#"{"mute":{"Master":0}}"#, r#"{"mute":{"Master":null}}"#, r#"{"transportState":{"a":1}}"#, r#"{"transportState":"LOUD"}"#,
+        "",
+        "{",
+        "null",
+        "[]",
+        "7",
+        r#""mute""#,
+        "{}",
+        r#"{"mute":false}"#,
+        r#"{"mute":[]}"#,
+        r#"{"mute":{"Master":"false"}}"#,
+        r#"{"mute":{"Master":0}}"#,
+        r#"{"mute":{"Master":null}}"#,
+        r#"{"transportState":{"a":1}}"#,
+        r#"{"transportState":"LOUD"}"#,
     ] {
         scene.sonos.publish(&scene.topic, broken);
     }

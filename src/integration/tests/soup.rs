@@ -11,7 +11,8 @@ use crate::model::speaker::{SpeakerCommand, What};
 use crate::model::topic::TopicFilter;
 
 /// What stands in the place of `+`, and of `#`.
-const LEVELS: &[&str] = &["", "a", "set", "kitchen", "1577882096000", "%", "%2B49:n", "a,b", "\u{1f600}", "state", "send"];
+const LEVELS: &[&str] =
+    &["", "a", "set", "kitchen", "1577882096000", "%", "%2B49:n", "a,b", "\u{1f600}", "state", "send"];
 /// Payloads that nobody should send.
 const PAYLOADS: &[&str] = &[
     "",
@@ -39,7 +40,8 @@ const PAYLOADS: &[&str] = &[
     "\u{0}",
 ];
 /// What a field may hold that should hold something else.
-const VALUES: &[&str] = &["null", "true", "0", "-1.5", "\"\"", "\"x\"", "[]", "[null]", "[\"x\",1]", "{}", "{\"a\":{\"b\":[1]}}"];
+const VALUES: &[&str] =
+    &["null", "true", "0", "-1.5", "\"\"", "\"x\"", "[]", "[null]", "[\"x\",1]", "{}", "{\"a\":{\"b\":[1]}}"];
 
 /// A house with two speakers of it, one of them with a name that is no part of a topic.
 fn house(name: &str) -> Integrations {
@@ -100,13 +102,17 @@ fn no_shipped_integration_fails_whatever_it_is_sent() {
                     send(&integrations, topic, payload.clone());
                 }
             }
-            first_topics.extend(topics.into_iter().filter(|topic| topic.contains("kitchen") || !filter.as_str().contains('+')).take(1));
+            first_topics.extend(
+                topics.into_iter().filter(|topic| topic.contains("kitchen") || !filter.as_str().contains('+')).take(1),
+            );
         }
         for topic in first_topics {
             for field in fields(script) {
                 for value in VALUES {
                     send(&integrations, &topic, Bytes::from(format!("{{\"{field}\":{value}}}")));
-                    let nested = format!("{{\"{field}\":{{\"{field}\":{value}}},\"method\":\"send\",\"params\":{{\"{field}\":{value}}}}}");
+                    let nested = format!(
+                        "{{\"{field}\":{{\"{field}\":{value}}},\"method\":\"send\",\"params\":{{\"{field}\":{value}}}}}"
+                    );
                     send(&integrations, &topic, Bytes::from(nested));
                 }
             }
@@ -134,7 +140,10 @@ fn what_shipped_integrations_send_is_theirs_to_send() {
                 assert_eq!(told.len(), integrations.to_speaker(speaker, &SpeakerCommand::Unmute { what }).len());
             }
             let announce = SpeakerCommand::Announce { id: "a1".to_owned(), text: "A \"text\".".to_owned() };
-            assert_eq!(!integrations.to_speaker(speaker, &announce).is_empty(), integrations.ability(speaker).expect("one").announces);
+            assert_eq!(
+                !integrations.to_speaker(speaker, &announce).is_empty(),
+                integrations.ability(speaker).expect("one").announces
+            );
             integrations.to_speaker(speaker, &SpeakerCommand::Enforce);
             integrations.to_speaker(speaker, &SpeakerCommand::Observe);
         }
