@@ -1,5 +1,7 @@
 //! Integrations as an owner writes them: read, told to speak, and doing what they may not.
 
+mod home_assistant;
+mod shipped;
 mod soup;
 
 use std::rc::Rc;

@@ -7,7 +7,6 @@ use bytes::Bytes;
 use crate::config::{self, NoSecrets};
 use crate::integration::{Integrations, SHIPPED};
 use crate::model::message::Message;
-use crate::model::speaker::{SpeakerCommand, What};
 use crate::model::topic::TopicFilter;
 
 /// What stands in the place of `+`, and of `#`.
@@ -126,27 +125,4 @@ fn send(integrations: &Integrations, topic: &str, payload: Bytes) {
     let failed = integrations.take_failures();
     let start: String = String::from_utf8_lossy(&message.payload).chars().take(80).collect();
     assert!(failed.is_empty(), "{topic} {start}: {failed:#?}");
-}
-
-#[test]
-fn what_shipped_integrations_send_is_theirs_to_send() {
-    for (name, _) in SHIPPED {
-        let integrations = house(name);
-        for speaker in ["kitchen", "Living Room 2"] {
-            for what in What::ALL {
-                let told = integrations.to_speaker(speaker, &SpeakerCommand::Mute { what });
-                let ability = integrations.ability(speaker).expect("a speaker");
-                assert_eq!(!told.is_empty(), ability.mutes_mic || ability.mutes_sound, "{name} {what:?}");
-                assert_eq!(told.len(), integrations.to_speaker(speaker, &SpeakerCommand::Unmute { what }).len());
-            }
-            let announce = SpeakerCommand::Announce { id: "a1".to_owned(), text: "A \"text\".".to_owned() };
-            assert_eq!(
-                !integrations.to_speaker(speaker, &announce).is_empty(),
-                integrations.ability(speaker).expect("one").announces
-            );
-            integrations.to_speaker(speaker, &SpeakerCommand::Enforce);
-            integrations.to_speaker(speaker, &SpeakerCommand::Observe);
-        }
-        assert_eq!(integrations.take_failures().first(), None, "{name}");
-    }
 }

@@ -212,7 +212,7 @@ fn events_and_messages_have_typed_fields() {
         (
             "notify(message.payload)",
             b"\xff".as_slice(),
-            "expected text of at most 8192 bytes, found 1 bytes that are not; ask `is_text` first",
+            "expected text, found 1 bytes that are not UTF-8; ask `is_text` first",
         ),
         ("message.json.x", b"{", "expected JSON of at most 16384 bytes; ask `is_json` first"),
     ] {
