@@ -2,15 +2,16 @@
 //!
 //! They are read once, when the integration is loaded.
 
+use super::words::reading::is_dotted;
 use crate::config::{Config, is_heard_twice};
 use crate::model::topic::{DISCOVERY_PREFIX, TopicFilter, is_under};
 use crate::script::check::header::Reader;
 
-/// Filters of one of `TOPICS`, `COMMANDS`, `SENDS`.
+/// Filters or names of one of `TOPICS`, `COMMANDS`, `SENDS`, `EVENTS`, `ACTIONS`.
 pub const FILTERS_MAX: usize = 64;
 
 /// Constants that the bridge reads.
-pub(super) const OWN: &[&str] = &["GRADE", "TOPICS", "COMMANDS", "SENDS", "MUTES", "CONFIRMS"];
+pub(super) const OWN: &[&str] = &["GRADE", "TOPICS", "COMMANDS", "SENDS", "MUTES", "CONFIRMS", "EVENTS", "ACTIONS"];
 /// What `MUTES` can name.
 const MUTES: &[&str] = &["mic", "sound"];
 /// What `CONFIRMS` can name.
@@ -22,6 +23,9 @@ pub(super) struct Header {
     pub topics: Vec<TopicFilter>,
     pub commands: Vec<TopicFilter>,
     pub sends: Vec<TopicFilter>,
+    /// Events and actions that rules may name though the script puts their names together.
+    pub events: Vec<String>,
+    pub actions: Vec<String>,
     mutes: Vec<String>,
     confirms: Vec<String>,
 }
@@ -43,9 +47,19 @@ pub(super) fn read(reader: &mut Reader<'_>, config: &Config) -> Header {
         topics: reader.filters("TOPICS", FILTERS_MAX, |filter| refused_to_read(config, filter)),
         commands: reader.filters("COMMANDS", FILTERS_MAX, |filter| refused_to_write(config, filter)),
         sends: reader.filters("SENDS", FILTERS_MAX, |filter| refused_to_write(config, filter)),
+        events: names(reader, "EVENTS", "voice.transcript"),
+        actions: names(reader, "ACTIONS", "communication.send_message"),
         mutes: reader.choices("MUTES", MUTES),
         confirms: reader.choices("CONFIRMS", CONFIRMS),
     }
+}
+
+fn names(reader: &mut Reader<'_>, constant: &str, example: &str) -> Vec<String> {
+    let names = reader.texts(constant, "names", FILTERS_MAX);
+    for (index, name) in names.iter().enumerate().filter(|(_, name)| !is_dotted(name)) {
+        reader.refuse_item(constant, index, format!("expected a name such as `{example}`, found `{name}`"), None);
+    }
+    names
 }
 
 /// The bridge's own topics tell an integration nothing, and one that cut into them would make commands come twice.

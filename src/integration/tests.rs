@@ -3,6 +3,7 @@
 mod check;
 mod home_assistant;
 mod shipped;
+mod soup;
 
 use std::rc::Rc;
 

@@ -29,8 +29,6 @@ pub struct Catalog {
     /// Those of the actions that are sensitive by their names.
     pub sensitive: BTreeSet<String>,
     pub speakers: BTreeSet<String>,
-    /// Actions and events that integrations put together begin so.
-    pub beginnings: BTreeSet<String>,
     pub base: String,
 }
 
@@ -61,7 +59,6 @@ impl Catalog {
             channels: config.channels.keys().cloned().collect(),
             confirming: config.confirming_channels().map(|(name, _)| name.to_owned()).collect(),
             speakers: config.speakers.keys().cloned().collect(),
-            beginnings: told.beginnings,
             base: config.base.clone(),
         }
     }

@@ -39,7 +39,6 @@ pub(super) fn catalog() -> Catalog {
             .map(|(action, _)| (*action).to_owned())
             .collect(),
         speakers: names(&["kitchen", "bedroom"]),
-        beginnings: names(&["alarmo."]),
         base: "hushgate".to_owned(),
     }
 }

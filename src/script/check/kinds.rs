@@ -14,8 +14,11 @@ use crate::script::operators::{COMPARISONS, can_compare};
 const RESULTS: &[(Kind, &[&str])] = &[
     (Kind::Text, &["join", "replace", "to_lower", "to_text", "to_upper", "trim"]),
     (Kind::Number, &["len", "round", "to_number"]),
-    (Kind::Truth, &["all", "any", "contains", "ends_with", "is_empty", "matches", "starts_with"]),
-    (Kind::List, &["filter", "split"]),
+    (
+        Kind::Truth,
+        &["all", "any", "contains", "ends_with", "is_empty", "is_list", "is_map", "is_text", "matches", "starts_with"],
+    ),
+    (Kind::List, &["filter", "keys", "split"]),
 ];
 
 pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Diagnostic>) {
