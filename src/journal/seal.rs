@@ -234,7 +234,7 @@ fn erasable(record: &Value) -> Vec<(String, Holds)> {
             ("/decision/confirm/question", Holds::Words),
         ],
         Some("event") => &[("/event/text", Holds::Utterance), ("/event/data", Holds::Data)],
-        Some("notice" | "announced") => &[("/text", Holds::Words)],
+        Some("notice" | "announced" | "refusal_spoken") => &[("/text", Holds::Words)],
         _ => &[],
     };
     let mut all: Vec<(String, Holds)> = fixed.iter().map(|(pointer, holds)| ((*pointer).to_owned(), *holds)).collect();
