@@ -45,6 +45,7 @@ mod seen;
 mod settling;
 mod sources;
 mod speakers;
+mod story;
 mod traces;
 mod wishes;
 
@@ -59,6 +60,7 @@ pub use prompts::NO_POLICY;
 pub use proof::PROOF_AGE_MAX_MS;
 pub use seen::{REVERT_TARGETS_MAX, REVERT_WINDOW_MS, REVERTS_MAX};
 pub use settling::SETTLING_MAX;
+pub use story::{DIALOGUES_MAX, STRANGERS_MAX};
 pub use traces::{WATCHED_CALLS_MAX, WATCHED_WINDOW_MS};
 pub use wishes::{PUBLISH_DEPTH_MAX, PUBLISHES_MAX};
 
@@ -94,6 +96,7 @@ pub struct Engine {
     reverts: seen::Reverts,
     settling: settling::Settling,
     sources: sources::Sources,
+    stories: story::Stories,
     watched: traces::Watched,
     proof: proof::Proof,
     journal: journal::Journal,
@@ -151,6 +154,7 @@ impl Engine {
             reverts: seen::Reverts::default(),
             settling: settling::Settling::default(),
             sources: sources::Sources::default(),
+            stories: story::Stories::default(),
             watched: traces::Watched::default(),
             proof: proof::Proof::default(),
             journal: journal::Journal::default(),
@@ -180,12 +184,16 @@ impl Engine {
     /// Takes in one event. Whatever was due before it ends first.
     pub fn handle(&mut self, at: At, event: Event, effects: &mut Vec<Effect>) {
         let turn = &mut Turn { at, config: Rc::clone(&self.config), effects, publishes: 0 };
+        let before = turn.effects.len();
         self.begin_journal(turn.at, &event);
         self.observe_clock(turn);
         self.end_what_is_due(turn);
         match event {
             Event::Arrival(arrival) => self.arrive(turn, *arrival, 0),
-            Event::House(event) => self.hear(turn, event),
+            Event::House(event) => {
+                self.note_voice(turn, &event);
+                self.hear(turn, event);
+            }
             Event::Fact(change) => self.learn(turn, change),
             Event::Message(message) => self.overhear(turn, &message),
             Event::Answer(answer) => self.answer(turn, &answer),
@@ -202,11 +210,15 @@ impl Engine {
             Event::Overheard(overheard) => turn.record(Entry::ChannelOverheard { overheard }),
             Event::Reload(sources) => self.reload(turn, sources),
             Event::Journal(written) => self.journal_changed(turn, written.err().as_ref()),
-            Event::Speaker(report) => self.report(turn, report),
+            Event::Speaker(report) => {
+                self.note_said(turn.at, &report);
+                self.report(turn, report);
+            }
             Event::IntegrationFailed(error) => turn.record(Entry::IntegrationFailed { error }),
             Event::Integrations(sources) => self.reload_integrations(turn, sources),
             Event::Tick => {}
         }
+        self.note_speech(turn, before);
     }
 
     /// What topics and payloads mean.

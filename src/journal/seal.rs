@@ -231,6 +231,7 @@ fn erasable(record: &Value) -> Vec<(String, Holds)> {
         Some("decision") => &[
             ("/decision/request/text", Holds::Text),
             ("/decision/request/data", Holds::Data),
+            ("/decision/request/heard/playing", Holds::Facts),
             ("/decision/facts", Holds::Facts),
             ("/decision/confirm/question", Holds::Text),
         ],

@@ -9,6 +9,7 @@ use crate::model::decision::{ConfirmBy, Decision, Enforcement, FactRead, Grade, 
 use crate::model::event::Entry;
 use crate::model::mode::Mode;
 use crate::model::request::{Door, HouseEvent, Request, Source, SourceKind};
+use crate::model::speaker::Heard;
 
 fn decision() -> Decision {
     let opinion = |ask: Option<&str>| Opinion {
@@ -36,7 +37,12 @@ fn decision() -> Decision {
             text: Some("please open the front door".to_owned()),
             confidence: Some(0.7),
             sensitive: true,
-            heard: None,
+            heard: Some(Box::new(Heard {
+                speaker: "kitchen".to_owned(),
+                confidence: Some(0.7),
+                playing: vec!["media_player.tv".to_owned()],
+                ..Heard::default()
+            })),
         },
         verdict: Verdict::Confirm,
         applied: Verdict::Confirm,
@@ -147,7 +153,7 @@ fn the_question_is_forgotten_wherever_it_stands() {
 #[test]
 fn the_body_holds_nothing_of_what_can_be_erased() {
     let sealed = sealed(&decided(), &log(Keep::Keep));
-    for words in ["please", "Bob", "hall", "person.bob"] {
+    for words in ["please", "Bob", "hall", "person.bob", "media_player.tv"] {
         assert!(!sealed.body.contains(words), "{words} in {}", sealed.body);
         assert!(sealed.open.contains(words), "{words} in {}", sealed.open);
     }
@@ -157,6 +163,7 @@ fn the_body_holds_nothing_of_what_can_be_erased() {
         [
             "/decision/request/text",
             "/decision/request/data",
+            "/decision/request/heard/playing",
             "/decision/facts",
             "/decision/confirm/question",
             "/decision/opinions/1/terms/ask",
@@ -170,6 +177,8 @@ fn the_body_holds_nothing_of_what_can_be_erased() {
     assert_eq!((decision.reason.as_str(), decision.opinions[1].reason.as_str()), (FORGOTTEN, FORGOTTEN));
     assert_eq!(decision.opinions[0].reason, "somebody must look", "a reason that is no question stays");
     assert!(decision.request.data.is_empty() && decision.facts.is_empty());
+    let heard = decision.request.heard.expect("a story");
+    assert_eq!((heard.playing.len(), heard.confidence), (0, Some(0.7)), "the rest of the story stays");
     assert_eq!(check(&sealed.body, "     "), Ok(()), "what was forgotten is no error");
 }
 
@@ -228,7 +237,7 @@ fn what_is_open_must_be_what_was_sealed() {
         let rest = format!("{}{}", " ".repeat(cut), sealed.open.get(cut..).unwrap_or_default());
         assert_eq!(check(&sealed.body, &rest), Err("what can be erased cannot be read".to_owned()), "{rest}");
         let opened = open(&sealed.body, &rest).expect("a record");
-        assert_eq!(opened.forgotten.len(), 7, "half forgotten is forgotten");
+        assert_eq!(opened.forgotten.len(), 8, "half forgotten is forgotten");
     }
 }
 
