@@ -45,6 +45,7 @@ mod seen;
 mod settling;
 mod sources;
 mod speakers;
+mod story;
 mod traces;
 mod wishes;
 
@@ -63,6 +64,7 @@ pub use speakers::{
     ANNOUNCE_ATTEMPTS_MAX, ANNOUNCEMENTS_MAX, MUTE_ATTEMPTS_MAX, MUTE_CONFIRM_MS, OWNER_TOLD_EVERY_MS,
     REASSERT_SLOWLY_MS, REASSERTIONS_MAX, REASSERTIONS_WINDOW_MS, SAID_PER_CHARACTER_MS, SAID_WITHIN_MS,
 };
+pub use story::{DIALOGUES_MAX, STRANGERS_MAX};
 pub use traces::{WATCHED_CALLS_MAX, WATCHED_WINDOW_MS};
 pub use wishes::{PUBLISH_DEPTH_MAX, PUBLISHES_MAX};
 
@@ -98,6 +100,7 @@ pub struct Engine {
     reverts: seen::Reverts,
     settling: settling::Settling,
     sources: sources::Sources,
+    stories: story::Stories,
     watched: traces::Watched,
     proof: proof::Proof,
     journal: journal::Journal,
@@ -156,6 +159,7 @@ impl Engine {
             reverts: seen::Reverts::default(),
             settling: settling::Settling::default(),
             sources: sources::Sources::default(),
+            stories: story::Stories::default(),
             watched: traces::Watched::default(),
             proof: proof::Proof::default(),
             journal: journal::Journal::default(),
@@ -186,6 +190,7 @@ impl Engine {
     /// Takes in one event. Whatever was due before it ends first.
     pub fn handle(&mut self, at: At, event: Event, effects: &mut Vec<Effect>) {
         let turn = &mut Turn { at, config: Rc::clone(&self.config), effects, publishes: 0 };
+        let before = turn.effects.len();
         self.begin_journal(turn.at, &event);
         self.observe_clock(turn);
         self.end_what_is_due(turn);
@@ -195,6 +200,7 @@ impl Engine {
                 if let Some(speaker) = &event.speaker {
                     self.show_life(turn, speaker);
                 }
+                self.note_voice(turn, &event);
                 self.hear(turn, event);
             }
             Event::Fact(change) => self.learn(turn, change),
@@ -213,12 +219,16 @@ impl Engine {
             Event::Overheard(overheard) => turn.record(Entry::ChannelOverheard { overheard }),
             Event::Reload(sources) => self.reload(turn, sources),
             Event::Journal(written) => self.journal_changed(turn, written.err().as_ref()),
-            Event::Speaker(report) => self.report(turn, report),
+            Event::Speaker(report) => {
+                self.note_said(turn.at, &report);
+                self.report(turn, report);
+            }
             Event::Untold { speaker, command } => self.untold(turn, &speaker, &command),
             Event::IntegrationFailed(error) => turn.record(Entry::IntegrationFailed { error }),
             Event::Integrations(sources) => self.reload_integrations(turn, sources),
             Event::Tick => {}
         }
+        self.note_speech(turn, before);
     }
 
     /// What topics and payloads mean.

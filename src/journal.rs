@@ -7,4 +7,5 @@ pub mod ended;
 pub mod line;
 pub mod retention;
 pub mod seal;
+mod sorted;
 pub mod told;

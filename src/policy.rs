@@ -14,6 +14,7 @@ mod load;
 mod reaction;
 mod set;
 mod values;
+pub mod voice;
 pub mod words;
 
 #[cfg(test)]
@@ -41,6 +42,7 @@ pub use crate::script::sandbox::Stopwatch;
 pub struct World {
     pub home: Home,
     pub durable: Durable,
+    pub voice: voice::Voice,
 }
 
 /// One evaluation's circumstances.

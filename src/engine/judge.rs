@@ -47,6 +47,7 @@ impl Engine {
 
     /// A request of which is known who asks, as far as it can be.
     pub(super) fn take_in(&mut self, turn: &mut Turn<'_>, mut arrival: Arrival, depth: usize) {
+        self.tell_story(turn.at, &mut arrival.request);
         // What the owner says of the action adds to what its topic says; rules read the sum as `request.sensitive`.
         arrival.request.sensitive |= self.config.class_of(&arrival.request.action) == Class::Sensitive;
         let request = Rc::new(arrival.request.clone());

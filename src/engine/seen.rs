@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::judge::{Applied, Judgement, record};
+use super::story::told_late;
 use super::{Engine, Turn};
 use crate::model::action::Class;
 use crate::model::decision::{Grade, Verdict};
@@ -86,6 +87,9 @@ impl Engine {
             decision.applied = Verdict::Deny;
             decision.grade = Grade::Reverted;
             decision.reason = followed_by(&decision.reason, "it was undone");
+        }
+        if let Some(late) = told_late(request, turn.at.utc) {
+            decision.reason = followed_by(&decision.reason, &late);
         }
         let id = decision.id.clone();
         let told = (request.door == Door::Bypass).then(|| Publication::Bypass(Box::new(decision.clone())));

@@ -129,7 +129,7 @@ impl Engine {
             SpeakerState::Unmuted { what } => self.note_unmuted(turn, &speaker, what),
             SpeakerState::Restarted => self.note_restarted(turn, &speaker),
             SpeakerState::Said { id } => {
-                self.note_said(turn, &speaker, &id);
+                self.confirm_said(turn, &speaker, &id);
                 self.show_life(turn, &speaker);
             }
         }

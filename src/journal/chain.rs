@@ -30,9 +30,20 @@ pub fn link(before: &Link, seq: u64, body_digest: &Link) -> Link {
 
 /// Lower-case hexadecimal.
 pub fn hexadecimal(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    push_hexadecimal(&mut text, bytes);
+    text
+}
+
+/// The same at the end of a text.
+pub fn push_hexadecimal(text: &mut String, bytes: &[u8]) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).map_or('0', |digit| char::from(*digit));
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    text.reserve(2 * bytes.len());
+    for byte in bytes {
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 15));
+    }
 }
 
 /// Reads 64 lower-case hexadecimal digits.

@@ -45,7 +45,17 @@ pub struct Line<'a> {
 
 /// Writes a line, with its line feed.
 pub fn write(seq: u64, link: &Link, body: &str, open: &str) -> String {
-    format!("{seq}\t{}\t{body}\t{open}\n", chain::hexadecimal(link))
+    let mut text = String::new();
+    push(&mut text, seq, link, body, open);
+    text
+}
+
+/// The same at the end of a text.
+pub fn push(text: &mut String, seq: u64, link: &Link, body: &str, open: &str) {
+    text.push_str(&seq.to_string());
+    text.push('\t');
+    chain::push_hexadecimal(text, link);
+    text.extend(["\t", body, "\t", open, "\n"]);
 }
 
 /// Reads a line, without its line feed.

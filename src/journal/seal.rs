@@ -7,13 +7,18 @@
 //! It does not know where salts come from, nor how lines are stored.
 
 use serde::de::IgnoredAny;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::chain::{self, Link};
+use super::sorted::{self, Instead};
 use crate::config::{Keep, Log};
 use crate::model::event::{Entry, Record};
 use crate::model::request::SourceKind;
+
+mod fields;
+
+use fields::{Erasable, Field};
 
 /// Random bytes that make a short text as hard to guess as a long one.
 pub type Salt = [u8; SALT_BYTES];
@@ -99,14 +104,12 @@ impl Opened {
 /// What kind of thing an erasable field holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Holds {
-    /// A sentence that was heard or sent. What is kept of it is the owner's choice.
-    Utterance,
+    /// What somebody has said, or words of a rule.
+    Text,
     /// Fields by name.
     Data,
     /// Facts that were read.
     Facts,
-    /// Words of a rule.
-    Words,
 }
 
 /// Seals one record.
@@ -114,37 +117,34 @@ enum Holds {
 /// # Errors
 /// It has no form in JSON. Records are made of texts, numbers and times, so no record is known that fails.
 pub fn seal(record: &Record, log: &Log, salts: &mut Salts) -> Result<Sealed, String> {
+    let failed = |error| format!("a record has no form in JSON: {error}");
     let keep = match &record.entry {
         Entry::Decision { decision } => log.keep(decision.request.source.kind),
         // An event tells what a microphone has heard, or may do so.
         _ => log.text_default.max(log.keep(SourceKind::Voice)),
     };
-    let mut value = serde_json::to_value(record).map_err(|error| format!("a record has no form in JSON: {error}"))?;
     let mut open = String::new();
-    for (pointer, holds) in erasable(&value) {
-        let Some(field) = value.pointer_mut(&pointer) else { continue };
-        if matches!(holds, Holds::Data | Holds::Facts) {
-            remove_codes(field);
-        }
-        let keep = if holds == Holds::Utterance { keep } else { Keep::Keep };
-        match (keep, is_empty(field)) {
-            (Keep::Drop, _) => remove(&mut value, &pointer),
-            (_, true) if holds == Holds::Data => remove(&mut value, &pointer),
-            (_, true) => {}
-            (Keep::Mask, false) => *field = json!({ "masked": words(field) }),
-            (Keep::Keep, false) => {
-                let (kept, salt) = (field.to_string(), salts.next());
-                *field = json!({ "sealed": chain::hexadecimal(&digest(&salt, &kept)) });
+    let mut instead = Vec::new();
+    for Erasable { pointer, field } in fields::erasable(record) {
+        let json = match (field, keep) {
+            (Field::Utterance(_), Keep::Drop) => None,
+            (Field::Utterance(text), Keep::Mask) => Some(format!("{{\"masked\":{}}}", text.split_whitespace().count())),
+            (field, _) => field.json().map_err(failed)?.map(|kept| {
+                let salt = salts.next();
                 open.push(if open.is_empty() { '{' } else { ',' });
                 // Pointers are made of names of ours and numbers: nothing in them needs an escape.
-                open.extend(["\"", &pointer, "\":[\"", &chain::hexadecimal(&salt), "\",", &kept, "]"]);
-            }
-        }
+                open.extend(["\"", &pointer, "\":[\""]);
+                chain::push_hexadecimal(&mut open, &salt);
+                open.extend(["\",", &kept, "]"]);
+                format!("{{\"sealed\":\"{}\"}}", chain::hexadecimal(&digest(&salt, &kept)))
+            }),
+        };
+        instead.push(Instead { pointer, json });
     }
     if !open.is_empty() {
         open.push('}');
     }
-    Ok(Sealed { body: value.to_string(), open })
+    Ok(Sealed { body: sorted::write(record, &instead).map_err(failed)?, open })
 }
 
 /// Puts a record together again, as far as it is kept. What is open but cannot be read counts as forgotten: `forget` may
@@ -169,7 +169,7 @@ pub fn open(body: &str, open: &str) -> Result<Opened, String> {
                 match holds {
                     Holds::Data => Value::Object(Map::new()),
                     Holds::Facts => Value::Array(Vec::new()),
-                    Holds::Utterance | Holds::Words => FORGOTTEN.into(),
+                    Holds::Text => FORGOTTEN.into(),
                 }
             });
         }
@@ -224,17 +224,19 @@ pub fn is_code(key: &str) -> bool {
     CODE_KEYS.iter().any(|code| is_it(code))
 }
 
-/// JSON pointers of all that can be erased in a record.
+/// JSON pointers of all that can be erased in a record that is read. Of one that is sealed, `fields::erasable` says the
+/// same.
 fn erasable(record: &Value) -> Vec<(String, Holds)> {
     let fixed: &[(&str, Holds)] = match record.get("record").and_then(Value::as_str) {
         Some("decision") => &[
-            ("/decision/request/text", Holds::Utterance),
+            ("/decision/request/text", Holds::Text),
             ("/decision/request/data", Holds::Data),
+            ("/decision/request/heard/playing", Holds::Facts),
             ("/decision/facts", Holds::Facts),
-            ("/decision/confirm/question", Holds::Words),
+            ("/decision/confirm/question", Holds::Text),
         ],
-        Some("event") => &[("/event/text", Holds::Utterance), ("/event/data", Holds::Data)],
-        Some("notice" | "announced" | "refusal_spoken") => &[("/text", Holds::Words)],
+        Some("event") => &[("/event/text", Holds::Text), ("/event/data", Holds::Data)],
+        Some("notice" | "announced" | "refusal_spoken") => &[("/text", Holds::Text)],
         _ => &[],
     };
     let mut all: Vec<(String, Holds)> = fixed.iter().map(|(pointer, holds)| ((*pointer).to_owned(), *holds)).collect();
@@ -244,9 +246,9 @@ fn erasable(record: &Value) -> Vec<(String, Holds)> {
     for (index, _) in asking {
         // Why a rule asks is its question again, and that may quote what was said.
         let fields = ["terms/ask", "reason"].map(|field| format!("/decision/opinions/{index}/{field}"));
-        all.extend(fields.map(|pointer| (pointer, Holds::Words)));
+        all.extend(fields.map(|pointer| (pointer, Holds::Text)));
         if !all.iter().any(|(pointer, _)| pointer == REASON) {
-            all.push((REASON.to_owned(), Holds::Words));
+            all.push((REASON.to_owned(), Holds::Text));
         }
     }
     all
@@ -259,18 +261,6 @@ fn is_empty(field: &Value) -> bool {
         Value::Object(fields) => fields.is_empty(),
         Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
-}
-
-fn remove(value: &mut Value, pointer: &str) {
-    if let Some((parent, key)) = pointer.rsplit_once('/')
-        && let Some(Value::Object(fields)) = value.pointer_mut(parent)
-    {
-        fields.remove(key);
-    }
-}
-
-fn words(text: &Value) -> usize {
-    text.as_str().unwrap_or_default().split_whitespace().count()
 }
 
 fn digest(salt: &Salt, json: &str) -> Link {

@@ -127,7 +127,7 @@ pub enum SpeakerState {
     },
 }
 
-/// How a request came to be heard: wake word, words, request. What is not known stays out.
+/// How a request came to be heard: wake word, words, request. What is not known stays out, and so do the words.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Heard {
     /// The speaker that heard it; its configured name, if it has one.
@@ -139,7 +139,7 @@ pub struct Heard {
     pub woke: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heard: Option<Timestamp>,
-    /// How sure speech recognition was of the words, from 0 to 1.
+    /// How sure recognition was, from 0 to 1: of the words or of what they mean, whichever is lower.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f64>,
     /// What played near the speaker when it woke: entities.

@@ -297,7 +297,8 @@ impl House {
     }
 
     /// A token is seen by the channel to which it was sent, and by nobody else: by its prompt, by what is configured to be
-    /// sent to it, and where the owner has given the channel to the buttons in Home Assistant, behind the mirror prefix.
+    /// sent to it, by the speaker through which it is asked, and where the owner has given the channel to the buttons in Home
+    /// Assistant, behind the mirror prefix.
     fn leak(&self, item: &Item) -> Option<Item> {
         let text = Value::Object(item.fields.clone()).to_string();
         let own = item.message_topic().unwrap_or_default();
@@ -305,8 +306,12 @@ impl House {
         let may_see = |channel: &str| {
             let is_button = is_mirrored && self.config.home_assistant.channel.as_deref() == Some(channel);
             let is_prompt = own == format!("{}/prompt/{channel}", self.config.base);
-            let asks = self.config.channels.get(channel).map(|channel| channel.ask.as_slice()).unwrap_or_default();
-            is_prompt || is_button || asks.iter().any(|ask| ask.topic.as_str() == own)
+            let channel = self.config.channels.get(channel);
+            let asks = channel.map(|channel| channel.ask.as_slice()).unwrap_or_default();
+            // What an integration sends is on topics of its own, or is carried out by Home Assistant.
+            let is_outside = !topic::is_under(own, &self.config.base) || own == format!("{}/act", self.config.base);
+            let is_spoken = is_outside && channel.is_some_and(|channel| channel.speaker.is_some());
+            is_prompt || is_button || is_spoken || asks.iter().any(|ask| ask.topic.as_str() == own)
         };
         let channel = self.tokens.told_in(&text).find(|channel| !may_see(channel))?;
         Some(Item::fault(&format!("a token of `{channel}` was told elsewhere")))

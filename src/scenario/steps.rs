@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use jiff::civil::DateTime;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value};
@@ -189,13 +190,15 @@ struct EventText {
     confidence: Option<f64>,
     #[serde(default)]
     data: BTreeMap<String, Value>,
+    session: Option<String>,
+    happened: Option<Timestamp>,
 }
 
 impl StepText {
     /// Checks what serde cannot.
     pub(super) fn read(self) -> Result<Step, String> {
-        let event = self.event.map(|EventText { name, speaker, text, confidence, data }| {
-            Happening::Event(HouseEvent { name, speaker, text, confidence, data, ..HouseEvent::default() })
+        let event = self.event.map(|EventText { name, speaker, text, confidence, data, session, happened }| {
+            Happening::Event(HouseEvent { name, speaker, text, confidence, data, session, happened })
         });
         let clock = self.clock.map(|text| date_time(&text).map(Happening::Clock)).transpose()?;
         let after = self.after.map(|text| parse_duration_ms(&text).map(Happening::After)).transpose()?;

@@ -12,6 +12,8 @@ use super::operators::{Outcome, fail};
 use super::sandbox::{LIST_ITEMS_MAX, Meter, TEXT_BYTES_MAX};
 use crate::model::glob::Glob;
 
+mod paths;
+
 /// A word and how it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Word {
@@ -27,6 +29,7 @@ pub const WORDS: &[Word] = &[
     Word { name: "any", usage: "any(list, |item| …)" },
     Word { name: "contains", usage: "contains(text, part), contains(list, item) or contains(map, field)" },
     Word { name: "ends_with", usage: "ends_with(text, end)" },
+    Word { name: "field_or", usage: "field_or(map, \"name.of.field\", default)" },
     Word { name: "filter", usage: "filter(list, |item| …)" },
     Word { name: "is_empty", usage: "is_empty(text), is_empty(list) or is_empty(map)" },
     Word { name: "join", usage: "join(list, separator)" },
@@ -53,6 +56,7 @@ pub fn register(engine: &mut Engine, meter: &Rc<Meter>) {
     register_text(engine, meter);
     register_numbers(engine);
     register_lists(engine);
+    paths::register(engine);
 }
 
 fn register_text(engine: &mut Engine, meter: &Rc<Meter>) {

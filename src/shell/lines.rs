@@ -3,6 +3,7 @@
 //! What came from outside is made harmless for a terminal first: a topic must not be able to write its own line. The same in
 //! whole sentences, for the owner who reads the log, is in `plain`.
 
+pub mod heard;
 pub mod plain;
 mod speakers;
 mod verbs;

@@ -37,15 +37,18 @@ impl House {
 
     /// A house whose `broker:` section is given.
     pub fn with_broker(section: &str) -> House {
+        let house = House::furnished(section, DEVICES);
+        house.policy("cellar", CELLAR);
+        house
+    }
+
+    /// A house whose `broker:` section is given, with other devices and no rules.
+    pub fn furnished(section: &str, devices: &str) -> House {
         let house = House { folder: Arc::new(tempfile::tempdir().expect("a temporary folder")) };
         std::fs::create_dir(house.policies()).expect("a writable temporary folder");
-        let text = format!(
-            "{section}policies: \"{}\"\ndata: \"{}\"\n{DEVICES}",
-            house.policies().display(),
-            house.data().display()
-        );
+        let (policies, data) = (house.policies(), house.data());
+        let text = format!("{section}policies: \"{}\"\ndata: \"{}\"\n{devices}", policies.display(), data.display());
         std::fs::write(house.config(), text).expect("a writable temporary folder");
-        house.policy("cellar", CELLAR);
         house
     }
 

@@ -14,6 +14,7 @@ use crate::cli::Exit;
 use crate::cli::terminal::Progress;
 use crate::model::decision::{Decision, FactRead};
 use crate::model::event::{Entry, Record};
+use crate::shell::lines::heard::story;
 use crate::shell::lines::{Palette, harmless, moment, plain};
 use crate::shell::log::outline;
 use crate::shell::log::reading::{Kept, Reading, Records};
@@ -151,6 +152,7 @@ fn details(decision: &Decision, zone: &TimeZone) -> Vec<(&'static str, String)> 
     details.extend(request.target.clone().map(|target| ("target", target)));
     details.extend(request.text.clone().map(|text| ("text", text)));
     details.extend(request.confidence.map(|confidence| ("confidence", confidence.to_string())));
+    details.extend(request.heard.as_ref().and_then(|heard| story(heard, zone)).map(|story| ("heard", story)));
     details.extend(request.data.iter().map(|(name, value)| ("data", format!("{name}: {value}"))));
     for opinion in &decision.opinions {
         let error = opinion.error.as_ref().map(|error| format!("; it failed: {}", error.message)).unwrap_or_default();

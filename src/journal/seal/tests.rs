@@ -1,12 +1,15 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use serde_json::json;
 
 use super::*;
+use crate::journal::line::{self, Body};
 use crate::model::decision::{ConfirmBy, Decision, Enforcement, FactRead, Grade, Opinion, Terms, Verdict};
 use crate::model::event::Entry;
 use crate::model::mode::Mode;
 use crate::model::request::{Door, HouseEvent, Request, Source, SourceKind};
+use crate::model::speaker::Heard;
 
 fn decision() -> Decision {
     let opinion = |ask: Option<&str>| Opinion {
@@ -34,7 +37,12 @@ fn decision() -> Decision {
             text: Some("please open the front door".to_owned()),
             confidence: Some(0.7),
             sensitive: true,
-            heard: None,
+            heard: Some(Box::new(Heard {
+                speaker: "kitchen".to_owned(),
+                confidence: Some(0.7),
+                playing: vec!["media_player.tv".to_owned()],
+                ..Heard::default()
+            })),
         },
         verdict: Verdict::Confirm,
         applied: Verdict::Confirm,
@@ -145,7 +153,7 @@ fn the_question_is_forgotten_wherever_it_stands() {
 #[test]
 fn the_body_holds_nothing_of_what_can_be_erased() {
     let sealed = sealed(&decided(), &log(Keep::Keep));
-    for words in ["please", "Bob", "hall", "person.bob"] {
+    for words in ["please", "Bob", "hall", "person.bob", "media_player.tv"] {
         assert!(!sealed.body.contains(words), "{words} in {}", sealed.body);
         assert!(sealed.open.contains(words), "{words} in {}", sealed.open);
     }
@@ -155,6 +163,7 @@ fn the_body_holds_nothing_of_what_can_be_erased() {
         [
             "/decision/request/text",
             "/decision/request/data",
+            "/decision/request/heard/playing",
             "/decision/facts",
             "/decision/confirm/question",
             "/decision/opinions/1/terms/ask",
@@ -168,6 +177,8 @@ fn the_body_holds_nothing_of_what_can_be_erased() {
     assert_eq!((decision.reason.as_str(), decision.opinions[1].reason.as_str()), (FORGOTTEN, FORGOTTEN));
     assert_eq!(decision.opinions[0].reason, "somebody must look", "a reason that is no question stays");
     assert!(decision.request.data.is_empty() && decision.facts.is_empty());
+    let heard = decision.request.heard.expect("a story");
+    assert_eq!((heard.playing.len(), heard.confidence), (0, Some(0.7)), "the rest of the story stays");
     assert_eq!(check(&sealed.body, "     "), Ok(()), "what was forgotten is no error");
 }
 
@@ -227,7 +238,7 @@ fn what_is_open_must_be_what_was_sealed() {
         let rest = format!("{}{}", " ".repeat(cut), sealed.open.get(cut..).unwrap_or_default());
         assert_eq!(check(&sealed.body, &rest), Err("what can be erased cannot be read".to_owned()), "{rest}");
         let opened = open(&sealed.body, &rest).expect("a record");
-        assert_eq!(opened.forgotten.len(), 7, "half forgotten is forgotten");
+        assert_eq!(opened.forgotten.len(), 8, "half forgotten is forgotten");
     }
 }
 
@@ -238,4 +249,54 @@ fn two_salts_are_never_alike_and_the_same_words_seal_otherwise() {
     assert!(one != other && one != Salts::new([8; 32]).next());
     let mut seal_again = || seal(&decided(), &log(Keep::Keep), &mut salts).expect("a sealed record").body;
     assert_ne!(seal_again(), seal_again());
+}
+
+/// A journal of one record of each kind, and of decisions in all their shapes, under each of the owner's choices.
+fn journal() -> String {
+    let mut salts = Salts::new([7; 32]);
+    let (mut link, mut seq, mut lines) = (chain::genesis(), 0, String::new());
+    for keep in [Keep::Keep, Keep::Mask, Keep::Drop] {
+        for text in RECORDS.lines().filter(|text| keep == Keep::Keep || text.contains(r#""text""#)) {
+            let record: Record = serde_json::from_str(text).expect("a record");
+            let sealed = seal(&record, &log(keep), &mut salts).expect("a sealed record");
+            seq += 1;
+            link = chain::link(&link, seq, &chain::digest(sealed.body.as_bytes()));
+            line::push(&mut lines, seq, &link, &sealed.body, &sealed.open);
+        }
+    }
+    lines
+}
+
+const RECORDS: &str = include_str!("tests/records.jsonl");
+
+#[test]
+fn a_journal_is_written_as_it_always_was() {
+    let found = journal();
+    for (found, expected) in found.lines().zip(include_str!("tests/lines.tsv").lines()) {
+        assert_eq!(found, expected);
+    }
+    assert_eq!(found, include_str!("tests/lines.tsv"));
+}
+
+#[test]
+fn every_kind_of_record_is_in_that_journal() {
+    let error = serde_json::from_str::<Record>(r#"{"at":"2026-11-22T22:14:00Z","record":"none"}"#).unwrap_err();
+    for kind in error.to_string().split('`').skip(3).step_by(2) {
+        assert!(RECORDS.contains(&format!(r#""record": "{kind}""#)), "{kind}");
+    }
+}
+
+#[test]
+fn what_is_sealed_is_what_is_opened_again() {
+    for text in journal().lines() {
+        let line = line::read(text).expect("a line");
+        let Body::Whole(body) = line.body else { panic!("a body") };
+        assert_eq!(check(body, line.open), Ok(()), "{text}");
+        let tree: Value = serde_json::from_str(body).expect("JSON");
+        assert_eq!(body, tree.to_string(), "the fields stand in the order of their names");
+        for open in [open(body, line.open), open(body, "")] {
+            let told = open.expect("a record").value.to_string();
+            assert!(!told.contains(r#""sealed""#) && !told.contains(r#""masked""#), "{told}");
+        }
+    }
 }

@@ -294,7 +294,7 @@ fn batch(buffer: &mut String, waiting: &Waiting, head: Head, bytes_max: usize) -
         head.seq = head.seq.saturating_add(1);
         head.chain = chain::link(&head.chain, head.seq, &chain::digest(body.as_bytes()));
         head.at = waits.at;
-        buffer.push_str(&line::write(head.seq, &head.chain, body, open));
+        line::push(buffer, head.seq, &head.chain, body, open);
         count += 1;
     }
     (count, head)

@@ -5,6 +5,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::heard::story;
 use super::{Palette, harmless, verbs};
 use crate::model::decision::{Decision, Grade, Outcome, Settlement, Verdict};
 use crate::model::event::{Entry, Record};
@@ -71,7 +72,9 @@ fn of_decision(decision: &Decision, following: &[&Record], palette: &Palette, zo
     let what = verbs::phrase(&request.action, request.target.as_deref());
     let style = palette.verdict(decision.applied);
     let outcome = outcome(decision);
-    let mut sentence = format!("{who} {wanted} {what}: {style}{outcome}{style:#}");
+    let story = request.heard.as_ref().and_then(|heard| story(heard, zone));
+    let story = story.map(|story| format!(" ({story})")).unwrap_or_default();
+    let mut sentence = format!("{who} {wanted} {what}{story}: {style}{outcome}{style:#}");
     for record in following {
         sentence.push_str(&format!("; {}", consequence(record, zone)));
     }
@@ -136,7 +139,13 @@ fn held(decision: &Decision) -> String {
 /// A command that had happened already.
 fn seen(decision: &Decision) -> String {
     match decision.verdict {
-        Verdict::Allow => "only seen, and right".to_owned(),
+        Verdict::Allow => match decision.request.heard.as_ref().and_then(|heard| heard.happened) {
+            Some(happened) => {
+                let after_s = u64::try_from(decision.at.duration_since(happened).as_secs()).unwrap_or(0);
+                format!("only seen {} after, and right", duration(after_s))
+            }
+            None => "only seen, and right".to_owned(),
+        },
         Verdict::Confirm => format!("only seen, it would have been held, {}", harmless(&decision.reason)),
         Verdict::Deny => format!("only seen, it would have been denied, {}", harmless(&decision.reason)),
     }
@@ -215,6 +224,7 @@ fn consequence(record: &Record, zone: &TimeZone) -> String {
 mod tests {
     use super::*;
     use crate::model::decision::ConfirmBy;
+    use crate::model::speaker::Heard;
 
     fn told(change: impl FnOnce(&mut Decision), following: &[Entry]) -> String {
         let at: Timestamp = "2026-11-22T22:14:00Z".parse().unwrap();
@@ -262,9 +272,27 @@ mod tests {
     }
 
     #[test]
+    fn how_it_came_to_be_heard_stands_beside_what_was_wanted() {
+        let heard = |decision: &mut Decision| {
+            decision.request.text = Some("open the door".to_owned());
+            decision.request.heard = Some(Box::new(Heard {
+                woke: Some("2026-11-22T22:14:02Z".parse().unwrap()),
+                confidence: Some(0.41),
+                playing: vec!["media_player.kitchen_tv".to_owned()],
+                ..Heard::default()
+            }));
+        };
+        assert_eq!(
+            told(heard, &[]),
+            "kitchen wanted to unlock `front_door` (woke at 23:14:02 with the TV on; heard at 0.41): denied, no messages \
+             between ten and seven"
+        );
+    }
+
+    #[test]
     fn each_outcome_has_its_words() {
         type Case = (fn(&mut Decision), &'static str);
-        let cases: [Case; 18] = [
+        let cases: [Case; 19] = [
             (
                 |d| (d.verdict, d.applied) = (Verdict::Allow, Verdict::Allow),
                 "allowed, no messages between ten and seven",
@@ -335,6 +363,14 @@ mod tests {
             (
                 |d| d.request.door = Door::Watch,
                 "only seen, it would have been denied, no messages between ten and seven",
+            ),
+            (
+                |d| {
+                    (d.request.door, d.verdict) = (Door::Watch, Verdict::Allow);
+                    let happened = Some(d.at - jiff::SignedDuration::from_secs(7));
+                    d.request.heard = Some(Box::new(Heard { happened, ..Heard::default() }));
+                },
+                "only seen 7 s after, and right",
             ),
             (
                 |d| (d.request.door, d.grade) = (Door::Bypass, Grade::Reverted),
