@@ -140,9 +140,10 @@ impl Engine {
     /// # Errors
     /// All that is wrong with the policies. Nothing runs with half a set.
     pub fn start(setup: Setup, at: At, effects: &mut Vec<Effect>) -> Result<Engine, Vec<Diagnostic>> {
-        let catalog = Catalog::of(&setup.config);
-        let policies = PolicySet::compile(&setup.sources, &catalog, setup.stopwatch.clone())?;
         let integrations = Integrations::compile(&setup.config, &setup.integrations, setup.stopwatch.clone())?;
+        let (actions, events) = integrations.vocabulary();
+        let catalog = Catalog::of(&setup.config).with(&setup.config, actions, events);
+        let policies = PolicySet::compile(&setup.sources, &catalog, setup.stopwatch.clone())?;
         let mut engine = Engine {
             registry: Rc::new(Registry::with_integrations(&setup.config, Rc::new(integrations))),
             config: setup.config,
@@ -197,10 +198,10 @@ impl Engine {
         match event {
             Event::Arrival(arrival) => self.arrive(turn, *arrival, 0),
             Event::House(event) => {
-                self.note_voice(turn, &event);
                 if let Some(speaker) = &event.speaker {
                     self.show_life(turn, speaker);
                 }
+                self.note_voice(turn, &event);
                 self.hear(turn, event);
             }
             Event::Fact(change) => self.learn(turn, change),

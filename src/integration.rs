@@ -140,6 +140,13 @@ impl Integrations {
         self.loaded.borrow().values().flat_map(|integration| integration.commands.clone()).collect()
     }
 
+    /// The names of actions and of events that they tell of, for rules that name them.
+    pub fn vocabulary(&self) -> (Vec<String>, Vec<String>) {
+        let loaded = self.loaded.borrow();
+        let of = |names: fn(&Integration) -> &Vec<String>| loaded.values().flat_map(names).cloned().collect();
+        (of(|integration| &integration.actions), of(|integration| &integration.events))
+    }
+
     /// Whether messages on a topic are commands.
     pub fn is_command_topic(&self, topic: &str) -> bool {
         self.loaded.borrow().values().any(|integration| integration.reads_commands(topic))

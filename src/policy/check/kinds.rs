@@ -31,9 +31,12 @@ const RESULTS: &[(Kind, &[&str])] = &[
             "is_empty",
             "is_fresh",
             "is_known",
+            "is_list",
+            "is_map",
             "is_muted",
             "is_not",
             "is_speaker",
+            "is_text",
             "is_weekend",
             "matches",
             "starts_with",
@@ -41,7 +44,7 @@ const RESULTS: &[(Kind, &[&str])] = &[
             "sun_is_up",
         ],
     ),
-    (Kind::List, &["filter", "split"]),
+    (Kind::List, &["filter", "keys", "split"]),
     (Kind::Map, &["approvals"]),
 ];
 
