@@ -36,12 +36,14 @@ const RESULTS: &[(Kind, &[&str])] = &[
             "is_speaker",
             "is_weekend",
             "matches",
+            "playing_near",
+            "spoke",
             "starts_with",
             "sun_is_down",
             "sun_is_up",
         ],
     ),
-    (Kind::List, &["filter", "split"]),
+    (Kind::List, &["filter", "same_words", "split"]),
     (Kind::Map, &["approvals"]),
 ];
 
