@@ -62,6 +62,8 @@ mod release;
 mod restart;
 #[path = "home_assistant/rig.rs"]
 mod rig;
+#[path = "home_assistant/speakers.rs"]
+mod speakers;
 #[path = "home_assistant/twin.rs"]
 mod twin;
 #[path = "home_assistant/voice.rs"]
@@ -87,6 +89,7 @@ const CASES: &[(&str, &[Case])] = &[
     ("zoo", zoo::CASES),
     ("voice", voice::CASES),
     ("twin", twin::CASES),
+    ("speakers", speakers::CASES),
     ("bypass", bypass::CASES),
     ("access", access::CASES),
     ("entities", entities::CASES),

@@ -24,6 +24,7 @@ use crate::shell::run::{Run, loopback};
 use crate::shell::seed;
 
 mod actor;
+mod echo;
 mod stage;
 mod story;
 mod visit;

@@ -22,6 +22,9 @@ pub const WATCHED_WINDOW_MS: u64 = 10_000;
 /// The domain whose services work on entities of any other one.
 const GENERAL: &str = "homeassistant";
 
+/// How the automations of the bridge's own package begin.
+const OWN_AUTOMATIONS: &str = "automation.hushgate_";
+
 /// Where, below the base, Home Assistant is told what to do.
 const ACT: &str = "act";
 
@@ -49,6 +52,8 @@ impl Engine {
         match trace {
             Trace::Conversation { user } => self.sources.note_sentence(user, now_ms),
             Trace::Satellite { entity, state } => self.sources.note_satellite(entity, state, now_ms),
+            // The package carries out what the bridge itself wants; nobody else asks by its automations.
+            Trace::Automation { entity } if entity.starts_with(OWN_AUTOMATIONS) => {}
             Trace::Automation { .. } => self.sources.note_automation(now_ms),
             Trace::Call { action, entities, data } => self.note_calls(turn, &action, entities, data),
         }
@@ -91,7 +96,8 @@ impl Engine {
             self.tell_full(turn, "calls in Home Assistant's streams", WATCHED_CALLS_MAX, action);
             return;
         }
-        let text = data.remove("message").and_then(|text| text.as_str().map(str::to_owned));
+        let text = data.remove("message").or_else(|| data.remove("text_command"));
+        let text = text.and_then(|text| text.as_str().map(str::to_owned));
         // The original of a twin is guarded; whoever calls it goes round the twin.
         let is_guarded = target.as_ref().is_some_and(|entity| self.config.home_assistant.twins.contains(entity));
         let is_bypass = is_guarded && self.mode() == Mode::Enforce;

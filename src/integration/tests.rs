@@ -1,5 +1,8 @@
 //! Integrations as an owner writes them: read, told to speak, and doing what they may not.
 
+mod home_assistant;
+mod shipped;
+
 use std::rc::Rc;
 
 use super::{Integrations, Question};

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::context::{MEMORY_BYTES_MAX, MEMORY_ENTRIES_MAX, context_of};
 use super::items::Token;
 use super::said::{ItemValue, SendValue};
+use super::values::SpeakerValue;
 use crate::model::control::Says;
 use crate::model::message::Message;
 use crate::model::request::FactChange;
@@ -41,6 +42,7 @@ pub const WORDS: &[Word] = &[
     Word { name: "seen", usage: "seen(speaker, token)" },
     Word { name: "send", usage: "send(topic, payload)" },
     Word { name: "setting", usage: "setting(name, default) or speaker.setting(name, default)" },
+    Word { name: "speaker", usage: "speaker(name)" },
     Word { name: "speaker_by", usage: "speaker_by(setting, value)" },
     Word { name: "speakers", usage: "speakers()" },
     Word { name: "statestream", usage: "statestream()" },
@@ -80,7 +82,11 @@ pub(super) fn register(engine: &mut Engine) {
     engine.register_fn("send", send).register_fn("send", send_json);
     engine.register_fn("act", act).register_fn("act", act_with);
     engine.register_fn("setting", setting).register_fn("speaker_by", speaker_by);
-    engine.register_fn("speakers", speakers).register_fn("statestream", statestream).register_fn("base", base);
+    engine
+        .register_fn("speaker", speaker)
+        .register_fn("speakers", speakers)
+        .register_fn("statestream", statestream)
+        .register_fn("base", base);
     engine.register_fn("remember", remember).register_fn("recall", recall).register_fn("forget", forget);
 }
 
@@ -163,6 +169,14 @@ fn speaker_by(context: NativeCallContext, setting: &str, value: Dynamic) -> Outc
         return fail(format!("expected a text to find a speaker by, found {}", shown(&value)));
     };
     Ok(context_of(&context)?.speaker_by(setting, &text).unwrap_or(&text).into())
+}
+
+/// A speaker by its name, to be asked for its settings.
+fn speaker(context: NativeCallContext, name: ImmutableString) -> Outcome<SpeakerValue> {
+    if context_of(&context)?.speakers().any(|(known, _)| known == name) {
+        return Ok(SpeakerValue { name });
+    }
+    fail(format!("expected the name of a speaker of this integration, found `{name}`"))
 }
 
 fn speakers(context: NativeCallContext) -> Outcome<Array> {

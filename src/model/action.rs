@@ -38,8 +38,8 @@ use Class::{Ordinary, Sensitive};
 
 /// Known actions and their classes, in alphabetical order.
 ///
-/// Home Assistant's names are those of its `services.yaml` files. `communication.*` are the bridge's own:
-/// Home Assistant has no domain for calls and messages between people.
+/// Home Assistant's names are those of its `services.yaml` files. `communication.*` and `shopping.order` are the bridge's
+/// own: Home Assistant has no domain for calls and messages between people, nor for what costs money.
 pub const KNOWN_ACTIONS: &[(&str, Class)] = &[
     ("alarm_control_panel.alarm_arm_away", Ordinary),
     ("alarm_control_panel.alarm_arm_custom_bypass", Ordinary),
@@ -49,6 +49,7 @@ pub const KNOWN_ACTIONS: &[(&str, Class)] = &[
     ("alarm_control_panel.alarm_disarm", Sensitive),
     ("alarm_control_panel.alarm_trigger", Sensitive),
     ("alarm_control_panel.unreadable", Sensitive),
+    ("alexa_devices.send_text_command", Sensitive),
     ("assist_satellite.announce", Ordinary),
     ("assist_satellite.ask_question", Ordinary),
     ("assist_satellite.start_conversation", Ordinary),
@@ -139,6 +140,7 @@ pub const KNOWN_ACTIONS: &[(&str, Class)] = &[
     ("select.unreadable", Ordinary),
     (SHELLY_CALL, Sensitive),
     ("shelly.query", Ordinary),
+    ("shopping.order", Sensitive),
     ("shopping_list.add_item", Ordinary),
     ("siren.turn_off", Ordinary),
     ("siren.turn_on", Sensitive),

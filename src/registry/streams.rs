@@ -22,7 +22,7 @@ const USER_BYTES_MAX: usize = 64;
 const TEXT_BYTES_MAX: usize = 1_024;
 
 /// Fields of a call that are kept.
-const KEPT: [&str; 20] = [
+const KEPT: [&str; 21] = [
     "brightness",
     "brightness_pct",
     "duration",
@@ -40,6 +40,7 @@ const KEPT: [&str; 20] = [
     "target_temp_high",
     "target_temp_low",
     "temperature",
+    "text_command",
     "tilt_position",
     "title",
     "volume_level",

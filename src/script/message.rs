@@ -8,8 +8,8 @@ use rhai::{Engine, ImmutableString};
 use super::fields::{Field, close};
 use super::json;
 use super::kinds::Kind;
-use super::operators::{Outcome, fail};
-use super::sandbox::Meter;
+use super::operators::fail;
+use super::sandbox::{Meter, TEXT_BYTES_MAX};
 use crate::model::message::Message;
 
 /// A message in a script.
@@ -50,16 +50,8 @@ pub fn register(engine: &mut Engine, meter: &Rc<Meter>) {
     engine.register_type_with_name::<MessageValue>("a message");
     engine.register_get("topic", |message: &mut MessageValue| message.topic.clone());
     engine.register_get("retained", |message: &mut MessageValue| message.retained);
-    engine.register_get("is_text", |message: &mut MessageValue| std::str::from_utf8(&message.payload).is_ok());
-    engine.register_get("payload", |message: &mut MessageValue| -> Outcome<ImmutableString> {
-        match std::str::from_utf8(&message.payload) {
-            Ok(text) => Ok(text.into()),
-            Err(_) => fail(format!(
-                "expected text, found {} bytes that are not UTF-8; ask `is_text` first",
-                message.payload.len()
-            )),
-        }
-    });
+    engine.register_get("is_text", |message: &mut MessageValue| text(message).is_ok());
+    engine.register_get("payload", |message: &mut MessageValue| text(message).or_else(fail));
     let counting = Rc::clone(meter);
     engine.register_get("json", move |message: &mut MessageValue| match parsed(message, &counting) {
         Some(value) => Ok(json::to_script(&value)),
@@ -68,6 +60,16 @@ pub fn register(engine: &mut Engine, meter: &Rc<Meter>) {
     let counting = Rc::clone(meter);
     engine.register_get("is_json", move |message: &mut MessageValue| parsed(message, &counting).is_some());
     close::<MessageValue>(engine, "a message", FIELDS);
+}
+
+/// The payload as text, or why it is none that a script can hold.
+fn text(message: &MessageValue) -> Result<ImmutableString, String> {
+    let bytes = message.payload.len();
+    match std::str::from_utf8(&message.payload) {
+        Ok(text) if bytes <= TEXT_BYTES_MAX => Ok(text.into()),
+        Ok(_) => Err(format!("expected text of at most {TEXT_BYTES_MAX} bytes, found {bytes}; ask `is_text` first")),
+        Err(_) => Err(format!("expected text, found {bytes} bytes that are not UTF-8; ask `is_text` first")),
+    }
 }
 
 fn parsed(message: &MessageValue, meter: &Meter) -> Option<serde_json::Value> {

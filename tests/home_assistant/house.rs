@@ -86,6 +86,11 @@ impl Plan {
         self.package("not_on_mqtt", format!("lock:\n{platform}media_player:\n{platform}"))
     }
 
+    /// Adds a satellite and an Echo with its plug, and the switches that mute them.
+    pub fn speakers(self) -> Plan {
+        self.package("speakers", "switch:\n  - platform: test_house\n")
+    }
+
     /// Adds the shipped package, and with it the streams that it configures.
     pub fn hushgate_package(mut self) -> Plan {
         self.packages.retain(|(name, _)| *name != "streams");

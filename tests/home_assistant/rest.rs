@@ -61,8 +61,12 @@ impl Rest {
 
     /// The status and the text of the answer, whatever they are.
     pub fn try_post(&self, path: &str, body: &Value) -> (u16, String) {
+        self.send(path, body.to_string())
+    }
+
+    fn send(&self, path: &str, body: String) -> (u16, String) {
         let request = self.agent.post(format!("{}{path}", self.root)).content_type("application/json");
-        let sent = self.authorized(request).send(body.to_string());
+        let sent = self.authorized(request).send(body);
         let mut answer = sent.unwrap_or_else(|error| panic!("POST {path}: {error}"));
         (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap_or_default())
     }
@@ -81,6 +85,13 @@ impl Rest {
     /// What the conversation agent says to a sentence.
     pub fn converse(&self, sentence: &str) -> Value {
         self.post("/api/conversation/process", &json!({"text": sentence, "language": "en"}))
+    }
+
+    /// Writes a state down as an integration does. The attributes are JSON, and told in its order.
+    pub fn set_state(&self, entity: &str, state: &str, attributes: &str) {
+        let (status, text) = self
+            .send(&format!("/api/states/{entity}"), format!(r#"{{"state": "{state}", "attributes": {attributes}}}"#));
+        assert!((200..300).contains(&status), "{entity} was not taken: {text}");
     }
 
     /// Fires an event, as the person who is logged in.

@@ -11,13 +11,21 @@ const NIGHT: &str = include_str!("night.rhai");
 pub struct Settings {
     mode: &'static str,
     home_assistant: Vec<String>,
+    channels: Vec<String>,
+    sections: Vec<&'static str>,
     policies: Vec<(&'static str, &'static str)>,
 }
 
 impl Settings {
     /// What is judged is held back.
     pub fn enforce() -> Settings {
-        Settings { mode: "enforce", home_assistant: Vec::new(), policies: vec![("night", NIGHT)] }
+        Settings {
+            mode: "enforce",
+            home_assistant: Vec::new(),
+            channels: Vec::new(),
+            sections: Vec::new(),
+            policies: vec![("night", NIGHT)],
+        }
     }
 
     /// What is judged is only told.
@@ -28,6 +36,18 @@ impl Settings {
     /// Adds a line to the section of Home Assistant.
     pub fn with(mut self, line: impl Into<String>) -> Settings {
         self.home_assistant.push(line.into());
+        self
+    }
+
+    /// Adds a channel: its name and what it is.
+    pub fn channel(mut self, line: impl Into<String>) -> Settings {
+        self.channels.push(line.into());
+        self
+    }
+
+    /// Adds a whole section.
+    pub fn section(mut self, text: &'static str) -> Settings {
+        self.sections.push(text);
         self
     }
 
@@ -44,16 +64,18 @@ impl Settings {
         for (name, text) in &self.policies {
             std::fs::write(policies.join(format!("{name}.rhai")), text).expect("a writable temporary folder");
         }
-        let lines: String = self.home_assistant.iter().map(|line| format!("  {line}\n")).collect();
+        let indented = |lines: &[String]| lines.iter().map(|line| format!("  {line}\n")).collect::<String>();
+        let (lines, channels) = (indented(&self.home_assistant), indented(&self.channels));
         let text = format!(
             "broker:\n  url: mqtt://127.0.0.1:{port}\n  username: hushgate\n  password: {password}\nmode: {mode}\n\
              time_zone: America/Los_Angeles\npolicies: \"{policies}\"\ndata: \"{data}\"\nfacts:\n  statestream: \
              homeassistant_statestream\nchannels:\n  phone: {{kind: person, independent: true, confirms: true}}\n  panel: {{kind: \
-             person, confirms: true}}\nhome_assistant:\n  eventstream: homeassistant_eventstream\n  channel: phone\n  \
-             settle: 3s\n{lines}",
+             person, confirms: true}}\n{channels}home_assistant:\n  eventstream: homeassistant_eventstream\n  channel: phone\n  \
+             settle: 3s\n{lines}{sections}",
             port = broker.port(),
             password = password_of("hushgate"),
             mode = self.mode,
+            sections = self.sections.concat(),
             policies = policies.display(),
             data = folder.join("data").display(),
         );

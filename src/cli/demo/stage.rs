@@ -48,7 +48,8 @@ impl Stage {
             phone: connect("phone", &["hushgate/prompt/phone", "house/notice"]).await?,
             lock: connect("lock", &["kitchen_echo/unlock", "zigbee2mqtt/front_door/set"]).await?,
             light: connect("light", &["zigbee2mqtt/kitchen_light/set"]).await?,
-            messenger: connect("messenger", &["kitchen_echo/message/+", "signal/out/#"]).await?,
+            messenger: connect("messenger", &["kitchen_echo/message/+", "signal/out/#", "hushgate/intent/SendMessage"])
+                .await?,
             reader: connect("reader", &["hushgate/decision/#", "hushgate/log", "hushgate/status"]).await?,
             clock: Clock::showing(at),
             zone: config.place.zone.clone().unwrap_or(TimeZone::UTC),

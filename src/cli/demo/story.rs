@@ -1,13 +1,13 @@
 //! What happens in the house of the demo, scene by scene.
 
 use super::actor::Actor;
+use super::echo;
 use super::stage::{Stage, text_in};
 use crate::model::decision::{Decision, Verdict};
 use crate::model::message::Message;
 use crate::shell::clock::Clock;
 
 const UNLOCK: &str = r#"{"state":"UNLOCK"}"#;
-const WAKE_WORD: &str = r#"{"modelId":"alexa","siteId":"kitchen","sessionId":null}"#;
 
 /// Twenty to ten: a light, a door, and what happened in 2018.
 pub(super) async fn evening(stage: &mut Stage) -> Result<(), String> {
@@ -75,12 +75,14 @@ async fn door_for_a_person(stage: &mut Stage) -> Result<(), String> {
 async fn misheard_message(stage: &mut Stage) -> Result<(), String> {
     stage.scene("two people talk about floors, and the kitchen Echo hears its name").await;
     wakes(stage)?;
-    sends_message(stage).await?;
+    stage.tell("kitchen", "hears \"send message\" and \"Robert\", and is 41 % sure").await;
+    echo::hears(&stage.kitchen, &echo::SEND_MESSAGE)?;
     let held = stage.decided("communication.send_message", Verdict::Confirm, "sensitive").await?;
     let question = asked(&mut stage.phone).await?;
     stage.tell("kitchen", "hears \"right\" in the same conversation, and answers yes").await;
+    echo::hears(&stage.kitchen, &echo::RIGHT)?;
     answer_for_itself(stage, &held)?;
-    stage.recorded("answer_refused", "the channel that asked cannot confirm").await?;
+    stage.recorded("answer_refused", "it cannot confirm").await?;
     stage.tell("phone", &format!("is asked: {}  → No", question.text)).await;
     answer(&stage.phone, &question, "reject")?;
     stage.decided("communication.send_message", Verdict::Deny, "rejected on `phone`").await?;
@@ -102,7 +104,7 @@ async fn third_wake(stage: &mut Stage) -> Result<(), String> {
 }
 
 fn wakes(stage: &Stage) -> Result<(), String> {
-    stage.kitchen.publish("hermes/hotword/alexa/detected", WAKE_WORD)
+    echo::wakes(&stage.kitchen)
 }
 
 async fn sends_message(stage: &mut Stage) -> Result<(), String> {

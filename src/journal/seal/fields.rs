@@ -29,6 +29,8 @@ pub(super) enum Field<'r> {
     Data(&'r BTreeMap<String, Value>),
     /// Facts that were read. There are some.
     Facts(&'r [FactRead]),
+    /// Names of entities. There are some.
+    Names(&'r [String]),
 }
 
 impl Field<'_> {
@@ -36,6 +38,7 @@ impl Field<'_> {
     pub(super) fn json(self) -> Result<Option<String>, Error> {
         let coded = match self {
             Field::Utterance(text) | Field::Words(text) => return serde_json::to_string(text).map(Some),
+            Field::Names(names) => return sorted::write(names, &[]).map(Some),
             Field::Data(data) if !data.iter().any(is_coded) => return sorted::write(data, &[]).map(Some),
             Field::Facts(facts) if !facts.iter().any(is_coded_fact) => return sorted::write(facts, &[]).map(Some),
             Field::Data(data) => serde_json::to_value(data),
@@ -65,6 +68,12 @@ fn of_decision(decision: &Decision) -> Vec<Erasable<'_>> {
     let fixed = [
         request.text.as_deref().map(|text| at("/decision/request/text", Field::Utterance(text))),
         data("/decision/request/data", &request.data),
+        request
+            .heard
+            .as_deref()
+            .map(|heard| heard.playing.as_slice())
+            .filter(|playing| !playing.is_empty())
+            .map(|playing| at("/decision/request/heard/playing", Field::Names(playing))),
         Some(&*decision.facts)
             .filter(|facts| !facts.is_empty())
             .map(|facts| at("/decision/facts", Field::Facts(facts))),
