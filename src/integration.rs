@@ -140,6 +140,13 @@ impl Integrations {
         self.loaded.borrow().values().flat_map(|integration| integration.commands.clone()).collect()
     }
 
+    /// The names of actions and of events that they tell of, for rules that name them.
+    pub fn vocabulary(&self) -> (Vec<String>, Vec<String>) {
+        let loaded = self.loaded.borrow();
+        let of = |names: fn(&Integration) -> &Vec<String>| loaded.values().flat_map(names).cloned().collect();
+        (of(|integration| &integration.actions), of(|integration| &integration.events))
+    }
+
     /// Whether messages on a topic are commands.
     pub fn is_command_topic(&self, topic: &str) -> bool {
         self.loaded.borrow().values().any(|integration| integration.reads_commands(topic))
@@ -154,6 +161,11 @@ impl Integrations {
     /// What went wrong since this was last asked.
     pub fn take_failures(&self) -> Vec<PolicyError> {
         self.failures.take()
+    }
+
+    /// How much went wrong since `take_failures` was last called.
+    pub fn failures(&self) -> usize {
+        self.failures.borrow().len()
     }
 
     /// What a message says, to each integration that listens to its topic.

@@ -1,11 +1,13 @@
 //! `hushgate check`: what is wrong with policies, before they are in force.
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use clap::Args;
 
 use super::{ConfigArguments, Exit, Format, settings, terminal};
 use crate::config::Config;
+use crate::integration::Integrations;
 use crate::model::event::ScriptSource;
 use crate::policy::{self, Catalog};
 use crate::script::diagnostics::{Diagnostic, Severity};
@@ -23,10 +25,17 @@ pub struct CheckArguments {
     format: Format,
 }
 
+/// The names that rules may use. What is wrong with integrations is not for here: then they add none.
+fn catalog(config: &Rc<Config>) -> Catalog {
+    let own = files::read_integrations(&config.integrations_folder).unwrap_or_default();
+    let (actions, events) = Integrations::compile(config, &own, None).map(|used| used.vocabulary()).unwrap_or_default();
+    Catalog::of(config).with(config, actions, events)
+}
+
 /// Writes all findings to standard output. Warnings alone are no failure.
 pub fn execute(arguments: &CheckArguments) -> Exit {
     let config = match settings::load(&arguments.config) {
-        Ok(config) => config,
+        Ok(config) => Rc::new(config),
         Err(exit) => return exit,
     };
     if let Err(error) = settings::check_mode(&config) {
@@ -40,7 +49,7 @@ pub fn execute(arguments: &CheckArguments) -> Exit {
             return Exit::Failure;
         }
     };
-    let findings = policy::check(&sources, &Catalog::of(&config));
+    let findings = policy::check(&sources, &catalog(&config));
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     let text = match arguments.format {
         Format::Human => {

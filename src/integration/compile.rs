@@ -11,6 +11,7 @@ use rhai::{AST, Dynamic, Engine, Scope};
 
 use super::built_in::SHIPPED;
 use super::context::{Context, Current};
+use super::words::is_dotted;
 use super::{Ability, values, words};
 use crate::config::Config;
 use crate::model::event::ScriptSource;
@@ -82,6 +83,9 @@ pub(super) struct Integration {
     pub topics: Vec<TopicFilter>,
     pub commands: Vec<TopicFilter>,
     pub sends: Vec<TopicFilter>,
+    /// Actions and events that it tells of, so that rules may name them.
+    pub actions: Vec<String>,
+    pub events: Vec<String>,
     pub functions: BTreeMap<&'static str, Entry>,
     pub context: Rc<Context>,
     pub host: Rc<Host>,
@@ -176,6 +180,7 @@ fn load(source: &ScriptSource, config: &Rc<Config>, host: &Rc<Host>) -> Result<I
     let mutes = header.words("MUTES", &["mic", "sound"]);
     let confirms = header.words("CONFIRMS", &["mute", "announce"]);
     let grade = header.text("GRADE");
+    let (actions, events) = (header.names("ACTIONS"), header.names("EVENTS"));
     if !header.findings.is_empty() {
         return Err(header.findings);
     }
@@ -193,7 +198,8 @@ fn load(source: &ScriptSource, config: &Rc<Config>, host: &Rc<Host>) -> Result<I
     };
     *context.constants.borrow_mut() = constants;
     let host = Rc::clone(host);
-    Ok(Integration { file: source.file.clone(), topics, commands, sends, functions, context, host, ability })
+    let file = source.file.clone();
+    Ok(Integration { file, topics, commands, sends, actions, events, functions, context, host, ability })
 }
 
 /// The values of the constants at the top.
@@ -251,6 +257,15 @@ impl Header<'_> {
 
     fn text(&mut self, name: &str) -> Option<String> {
         self.texts(name).into_iter().next()
+    }
+
+    /// Names with a dot, of actions and events.
+    fn names(&mut self, name: &str) -> Vec<String> {
+        let names = self.texts(name);
+        for text in names.iter().filter(|text| !is_dotted(text)) {
+            self.refuse(format!("expected names such as `voice.transcript` in `{name}`, found `{text}`"));
+        }
+        names
     }
 
     fn filters(&mut self, name: &str) -> Vec<TopicFilter> {

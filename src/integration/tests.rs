@@ -2,6 +2,7 @@
 
 mod home_assistant;
 mod shipped;
+mod soup;
 
 use std::rc::Rc;
 

@@ -22,6 +22,8 @@ use crate::script::words::Word;
 
 mod reading;
 
+pub(super) use reading::is_dotted;
+
 /// Every word that is said in integrations alone.
 pub const WORDS: &[Word] = &[
     Word { name: "act", usage: "act(action, entity) or act(action, entity, #{ field: value })" },

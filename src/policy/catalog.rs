@@ -61,4 +61,14 @@ impl Catalog {
             base: config.base.clone(),
         }
     }
+
+    /// The same with what integrations add: names of actions and events.
+    #[must_use]
+    pub fn with(mut self, config: &Config, actions: Vec<String>, events: Vec<String>) -> Catalog {
+        let is_sensitive = |action: &&String| config.class_of(action) == Class::Sensitive;
+        self.sensitive.extend(actions.iter().filter(is_sensitive).cloned());
+        self.actions.extend(actions);
+        self.events.extend(events);
+        self
+    }
 }

@@ -78,5 +78,5 @@ fn parsed(message: &MessageValue, meter: &Meter) -> Option<serde_json::Value> {
         return None;
     }
     meter.charge(u64::try_from(bytes / JSON_BYTES_PER_OPERATION).unwrap_or(u64::MAX));
-    serde_json::from_slice(&message.payload).ok()
+    serde_json::from_slice(&message.payload).ok().filter(json::fits)
 }

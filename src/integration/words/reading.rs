@@ -81,11 +81,15 @@ fn known(fields: &Map, names: &[&'static str]) -> Outcome<()> {
 }
 
 /// Two or more words of small letters, digits and `_`, with dots between.
-fn dotted(text: &str, example: &str) -> Outcome<String> {
+pub(in crate::integration) fn is_dotted(text: &str) -> bool {
     let is_word = |word: &str| {
         !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
     };
-    if text.contains('.') && text.len() <= NAME_BYTES_MAX && text.split('.').all(is_word) {
+    text.contains('.') && text.len() <= NAME_BYTES_MAX && text.split('.').all(is_word)
+}
+
+fn dotted(text: &str, example: &str) -> Outcome<String> {
+    if is_dotted(text) {
         return Ok(text.to_owned());
     }
     fail(format!("expected a name such as `{example}`, found `{text}`"))

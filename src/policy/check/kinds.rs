@@ -31,9 +31,12 @@ const RESULTS: &[(Kind, &[&str])] = &[
             "is_empty",
             "is_fresh",
             "is_known",
+            "is_list",
+            "is_map",
             "is_muted",
             "is_not",
             "is_speaker",
+            "is_text",
             "is_weekend",
             "matches",
             "playing_near",
@@ -43,7 +46,7 @@ const RESULTS: &[(Kind, &[&str])] = &[
             "sun_is_up",
         ],
     ),
-    (Kind::List, &["filter", "same_words", "split"]),
+    (Kind::List, &["filter", "keys", "same_words", "split"]),
     (Kind::Map, &["approvals"]),
 ];
 
