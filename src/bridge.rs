@@ -191,15 +191,20 @@ impl Bridge {
         &self.engine
     }
 
-    /// Writes the effects out, and tells what went wrong in integrations meanwhile.
+    /// Writes the effects out, and tells what went wrong in integrations meanwhile, and what follows from that.
     fn drain(&mut self, at: At, out: &mut Vec<Output>) {
         self.write_out(at, out);
         let failures = self.engine.registry().integrations().take_failures();
-        if failures.is_empty() {
+        let untold = self.wire.take_untold();
+        if failures.is_empty() && untold.is_empty() {
             return;
         }
         for error in failures {
+            let error = self.wire.without_tokens(error);
             self.engine.handle(at, Event::IntegrationFailed(error), &mut self.effects);
+        }
+        for (speaker, command) in untold {
+            self.engine.handle(at, Event::Untold { speaker, command }, &mut self.effects);
         }
         self.write_out(at, out);
     }

@@ -60,6 +60,10 @@ pub use prompts::NO_POLICY;
 pub use proof::PROOF_AGE_MAX_MS;
 pub use seen::{REVERT_TARGETS_MAX, REVERT_WINDOW_MS, REVERTS_MAX};
 pub use settling::SETTLING_MAX;
+pub use speakers::{
+    ANNOUNCE_ATTEMPTS_MAX, ANNOUNCEMENTS_MAX, MUTE_ATTEMPTS_MAX, MUTE_CONFIRM_MS, OWNER_TOLD_EVERY_MS,
+    REASSERT_SLOWLY_MS, REASSERTIONS_MAX, REASSERTIONS_WINDOW_MS, SAID_PER_CHARACTER_MS, SAID_WITHIN_MS,
+};
 pub use story::{DIALOGUES_MAX, STRANGERS_MAX};
 pub use traces::{WATCHED_CALLS_MAX, WATCHED_WINDOW_MS};
 pub use wishes::{PUBLISH_DEPTH_MAX, PUBLISHES_MAX};
@@ -100,6 +104,7 @@ pub struct Engine {
     watched: traces::Watched,
     proof: proof::Proof,
     journal: journal::Journal,
+    speakers: speakers::Speakers,
     /// While there is no connection: speakers whose mute has ended meanwhile, to be told when there is one.
     unmutes_owed: Option<BTreeMap<String, What>>,
 }
@@ -158,6 +163,7 @@ impl Engine {
             watched: traces::Watched::default(),
             proof: proof::Proof::default(),
             journal: journal::Journal::default(),
+            speakers: speakers::Speakers::default(),
             unmutes_owed: Some(BTreeMap::new()),
         };
         let turn = &mut Turn { at, config: Rc::clone(&engine.config), effects, publishes: 0 };
@@ -192,6 +198,9 @@ impl Engine {
             Event::Arrival(arrival) => self.arrive(turn, *arrival, 0),
             Event::House(event) => {
                 self.note_voice(turn, &event);
+                if let Some(speaker) = &event.speaker {
+                    self.show_life(turn, speaker);
+                }
                 self.hear(turn, event);
             }
             Event::Fact(change) => self.learn(turn, change),
@@ -211,9 +220,10 @@ impl Engine {
             Event::Reload(sources) => self.reload(turn, sources),
             Event::Journal(written) => self.journal_changed(turn, written.err().as_ref()),
             Event::Speaker(report) => {
-                self.note_said(turn.at, &report);
+                self.note_ended_speech(turn.at, &report);
                 self.report(turn, report);
             }
+            Event::Untold { speaker, command } => self.untold(turn, &speaker, &command),
             Event::IntegrationFailed(error) => turn.record(Entry::IntegrationFailed { error }),
             Event::Integrations(sources) => self.reload_integrations(turn, sources),
             Event::Tick => {}
@@ -293,14 +303,15 @@ impl Engine {
     /// A new connection knows nothing of what was asked on the old one, and what was sent before may be lost.
     fn connected(&mut self, turn: &mut Turn<'_>) {
         turn.record(Entry::Connected);
-        let mutes = self.durable().mutes;
-        for (speaker, what) in self.unmutes_owed.take().unwrap_or_default() {
-            if !mutes.contains_key(&speaker) {
-                mutes::tell(turn, &speaker, Err(what));
+        let owed = self.unmutes_owed.take().unwrap_or_default();
+        self.prepare_speakers(turn);
+        for (speaker, what) in owed {
+            if !self.is_muted(&speaker) {
+                self.tell_unmuted(turn, &speaker, what);
             }
         }
-        for (speaker, mute) in mutes {
-            mutes::tell(turn, &speaker, Ok(mute));
+        for speaker in self.durable().mutes.into_keys() {
+            self.begin_mute(turn, &speaker);
         }
         self.prompt_all(turn);
     }
@@ -308,6 +319,7 @@ impl Engine {
     fn disconnected(&mut self, turn: &mut Turn<'_>, reason: String) {
         turn.record(Entry::Disconnected { reason });
         self.void_notices(turn);
+        self.speakers.disconnected();
         self.unmutes_owed.get_or_insert_default();
     }
 }

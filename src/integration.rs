@@ -156,6 +156,11 @@ impl Integrations {
         self.failures.take()
     }
 
+    /// How much went wrong since `take_failures` was last called.
+    pub fn failures(&self) -> usize {
+        self.failures.borrow().len()
+    }
+
     /// What a message says, to each integration that listens to its topic.
     pub fn on_message(&self, message: &Message) -> Items {
         hooks::on_message(self, message)

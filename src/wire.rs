@@ -29,6 +29,7 @@ use crate::integration::Question;
 use crate::model::event::{Event, Publication, Record, Refusal};
 use crate::model::message::Message;
 use crate::model::request::Reply;
+use crate::model::speaker::SpeakerCommand;
 use crate::model::topic::{self, TopicFilter};
 use crate::registry::Registry;
 use crate::registry::mirror::Settings;
@@ -100,6 +101,8 @@ pub struct Wire {
     sight: Sight,
     /// Questions that were put through speakers, by channel and id, until they are over.
     asked: BTreeMap<(String, String), Question>,
+    /// What speakers should have been told and were not.
+    untold: Vec<(String, SpeakerCommand)>,
 }
 
 impl Wire {
@@ -112,7 +115,7 @@ impl Wire {
         for announcement in twins.announcements() {
             own.store(announcement);
         }
-        let home_assistant = HomeAssistant::new(&config);
+        let home_assistant = HomeAssistant::new(&config, registry.integrations());
         Wire {
             own,
             twins,
@@ -120,6 +123,7 @@ impl Wire {
             home_assistant,
             sight: Sight::default(),
             asked: BTreeMap::new(),
+            untold: Vec::new(),
             config,
             registry,
         }

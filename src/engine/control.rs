@@ -14,7 +14,6 @@ use crate::model::durable::{Change, Switch};
 use crate::model::event::{Entry, Publication};
 use crate::model::mode::Mode;
 use crate::model::request::{Arrival, Door, Held, Request, Source};
-use crate::model::speaker::What;
 use crate::policy::Policy;
 
 use super::mutes::MUTE_DEFAULT_MS;
@@ -52,9 +51,10 @@ impl Engine {
                 let standing = standing.filter(|standing| standing.value == on);
                 self.switch_policy(turn, &policy, on, standing.and_then(|standing| standing.until_ms), "control");
             }
-            Control::Mute { speaker, for_ms, reason } => {
+            Control::Mute { speaker, what, for_ms, reason } => {
                 let reason = reason.unwrap_or_else(|| "asked for on its control topic".to_owned());
-                self.mute(turn, &speaker, What::Mic, for_ms.unwrap_or(MUTE_DEFAULT_MS), &reason, "control");
+                let what = what.unwrap_or_else(|| self.muted_by_default(&speaker));
+                self.mute(turn, &speaker, what, for_ms.unwrap_or(MUTE_DEFAULT_MS), &reason, "control");
             }
             Control::SetRelay { on, .. } => {
                 let standing = self.world.borrow().durable.relay.filter(|standing| standing.value == on);
@@ -118,8 +118,7 @@ impl Engine {
         self.tell_grants(turn);
         self.tell_prompts(turn);
         for speaker in self.config.speakers.keys() {
-            let mute = self.world.borrow().durable.mutes.get(speaker).cloned();
-            turn.publish(Publication::MuteState { speaker: speaker.clone(), mute });
+            self.show_mute(turn, speaker);
         }
     }
 
@@ -171,11 +170,15 @@ impl Engine {
 
     /// Sets the mode and tells of it. What is held is judged again by the caller.
     pub(super) fn set_mode(&mut self, turn: &mut Turn<'_>, mode: Mode, until_ms: Option<u64>, by: &str) {
+        let earlier = self.mode();
         let until = until_ms.map(|until_ms| civil(turn, until_ms));
         turn.record(Entry::ModeSet { mode, by: by.to_owned(), until });
         let switch = (mode != self.config.mode).then_some(Switch { value: mode, until_ms });
         self.change(turn, Change::Mode { switch });
         self.tell_mode(turn);
+        if mode != earlier {
+            self.prepare_speakers(turn);
+        }
     }
 
     /// Whether the mirrored discovery points at the gate.

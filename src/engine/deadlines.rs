@@ -1,9 +1,10 @@
-//! Everything that ends by itself: the gathering of groups, held requests, mutes, loosened switches, grants, proofs, and the
-//! wait for a state.
+//! Everything that ends by itself: the gathering of groups, held requests, mutes, loosened switches, grants, proofs, the
+//! wait for a state, and the wait for what speakers say of themselves.
 //!
-//! Timers are derived from what they end and stored nowhere, so a restart cannot lose one. The last two are not durable:
+//! Timers are derived from what they end and stored nowhere, so a restart cannot lose one. The last three are not durable:
 //! they end with the process.
 
+use super::speakers::SpeakerDue;
 use super::{Engine, Turn};
 use crate::model::durable::Durable;
 
@@ -19,6 +20,7 @@ enum Due {
     Mute(String),
     Proof,
     Settling(String),
+    Speaker(SpeakerDue),
 }
 
 /// All deadlines, with what ends at them.
@@ -51,7 +53,8 @@ impl Engine {
     pub fn next_deadline(&self) -> Option<u64> {
         let durable = next(&self.world.borrow().durable);
         let settling = self.settling.deadlines().map(|(until_ms, _)| until_ms);
-        durable.into_iter().chain(self.proof.until_ms).chain(settling).min()
+        let speakers = self.speakers.deadlines().map(|(until_ms, _)| until_ms);
+        durable.into_iter().chain(self.proof.until_ms).chain(settling).chain(speakers).min()
     }
 
     /// All that ends by itself, with its deadline.
@@ -60,6 +63,7 @@ impl Engine {
         dues.extend(self.proof.until_ms.map(|until_ms| (until_ms, Due::Proof)));
         let settling = self.settling.deadlines();
         dues.extend(settling.map(|(until_ms, entity)| (until_ms, Due::Settling(entity.to_owned()))));
+        dues.extend(self.speakers.deadlines().map(|(until_ms, due)| (until_ms, Due::Speaker(due))));
         dues
     }
 
@@ -84,6 +88,7 @@ impl Engine {
                 Some((_, Due::Mute(speaker))) => self.unmute(turn, &speaker, "timer"),
                 Some((_, Due::Proof)) => self.proof_ends(turn),
                 Some((_, Due::Settling(entity))) => self.end_settling(turn, &entity),
+                Some((_, Due::Speaker(due))) => self.speaker_due(turn, &due),
                 None => return,
             }
         }

@@ -1,6 +1,8 @@
-//! Mutes: a speaker is silenced until a named end. Overlaps extend, nothing shortens but an un-mute.
+//! Mutes: a speaker, or a part of it, is silenced until a named end. Overlaps extend, nothing shortens but an un-mute.
 //!
-//! What is published to the speaker is the configuration's affair; here is only that, why and until when.
+//! How that is said to the speaker is its integration's affair, or the configuration's; whether it took, that of
+//! `speakers::feedback`. Here is only what, why and until when. What of a speaker cannot be muted is told, never taken for
+//! done.
 
 use super::{Engine, Turn};
 use crate::model::durable::{Change, Mute};
@@ -13,8 +15,9 @@ pub const MUTE_DEFAULT_MS: u64 = 10 * 60_000;
 pub const MUTE_MAX_MS: u64 = 24 * 3_600_000;
 
 impl Engine {
-    /// Mutes a speaker for `for_ms`, or longer where it is muted for longer already.
+    /// Mutes a speaker for `for_ms`, or longer where it is muted for longer already; as much of it as can be muted.
     pub(super) fn mute(&mut self, turn: &mut Turn<'_>, speaker: &str, what: What, for_ms: u64, reason: &str, by: &str) {
+        let Some(what) = self.mutable(turn, speaker, what, by, true) else { return };
         let end = turn.at.plus_ms(for_ms.min(MUTE_MAX_MS));
         let standing = self.world.borrow().durable.mutes.get(speaker).cloned();
         // Of two mutes the later end counts, and what either of them silences.
@@ -33,8 +36,40 @@ impl Engine {
             by: by.to_owned(),
             applied: true,
         });
-        self.change(turn, Change::Mute { speaker: speaker.to_owned(), mute: mute.clone() });
-        tell(turn, speaker, Ok(mute));
+        self.change(turn, Change::Mute { speaker: speaker.to_owned(), mute });
+        self.begin_mute(turn, speaker);
+    }
+
+    /// What of `what` can be muted on a speaker. The rest is recorded, and where `is_done` the owner is told.
+    pub(super) fn mutable(
+        &mut self,
+        turn: &mut Turn<'_>,
+        speaker: &str,
+        what: What,
+        by: &str,
+        is_done: bool,
+    ) -> Option<What> {
+        let can = self.ability(speaker).mutable(what);
+        let refused = can.map_or(Some(what), |can| what.without(can));
+        if let Some(refused) = refused {
+            let integration = self.config.speakers.get(speaker).and_then(|known| known.integration.as_ref());
+            let reason = integration.map_or_else(
+                || format!("the configuration does not say how its {} is muted", refused.spoken()),
+                |integration| format!("the integration `{integration}` cannot mute its {}", refused.spoken()),
+            );
+            let text = format!("`{speaker}` was to be muted, but {reason}.");
+            turn.record(Entry::MuteRefused { speaker: speaker.to_owned(), what: refused, reason, by: by.to_owned() });
+            if is_done {
+                self.tell_owner(turn, speaker, "refused", text);
+            }
+        }
+        can
+    }
+
+    /// What is muted where nobody says: the microphone, or the sound of what has no microphone that can be muted.
+    pub(super) fn muted_by_default(&self, speaker: &str) -> What {
+        let ability = self.ability(speaker);
+        if ability.mutes_sound && !ability.mutes_mic { What::Sound } else { What::Mic }
     }
 
     /// Ends a mute, whatever its end was.
@@ -42,24 +77,20 @@ impl Engine {
         let what = self.world.borrow().durable.mutes.get(speaker).map_or(What::Both, |mute| mute.what);
         turn.record(Entry::Unmuted { speaker: speaker.to_owned(), by: by.to_owned() });
         self.change(turn, Change::Unmute { speaker: speaker.to_owned() });
+        self.forget_mute(speaker);
         if let Some(owed) = &mut self.unmutes_owed {
             owed.insert(speaker.to_owned(), what);
         }
-        tell(turn, speaker, Err(what));
+        self.tell_unmuted(turn, speaker, what);
+    }
+
+    /// Tells the speaker, and whoever watches, that nothing mutes it any more.
+    pub(super) fn tell_unmuted(&self, turn: &mut Turn<'_>, speaker: &str, what: What) {
+        turn.publish(Publication::Speaker { speaker: speaker.to_owned(), command: SpeakerCommand::Unmute { what } });
+        self.show_mute(turn, speaker);
     }
 
     pub(super) fn is_muted(&self, speaker: &str) -> bool {
         self.world.borrow().durable.mutes.contains_key(speaker)
     }
-}
-
-/// Tells the speaker and whoever watches. An error is what is not muted any more.
-pub(super) fn tell(turn: &mut Turn<'_>, speaker: &str, mute: Result<Mute, What>) {
-    let command = match &mute {
-        Ok(mute) => SpeakerCommand::Mute { what: mute.what },
-        Err(what) => SpeakerCommand::Unmute { what: *what },
-    };
-    let speaker = speaker.to_owned();
-    turn.publish(Publication::Speaker { speaker: speaker.clone(), command });
-    turn.publish(Publication::MuteState { speaker, mute: mute.ok() });
 }

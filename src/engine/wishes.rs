@@ -8,7 +8,7 @@ use crate::model::durable::Change;
 use crate::model::event::{Entry, Publication};
 use crate::model::message::{Command, Message, Qos};
 use crate::model::request::{Arrival, Door, Held, Source, SourceKind};
-use crate::model::speaker::{SpeakerCommand, What};
+use crate::model::speaker::What;
 use crate::model::topic;
 use crate::policy::Wish;
 
@@ -38,16 +38,7 @@ impl Engine {
                     self.unmute(turn, &speaker, &by);
                 }
             }
-            Wish::Announce { speaker, text } => {
-                let applied = self.acts(&by);
-                let entry = Entry::Announced { speaker: speaker.clone(), text: text.clone(), policy: by, applied };
-                turn.record(entry);
-                if applied {
-                    let id = self.ids.next(turn.at);
-                    let command = SpeakerCommand::Announce { id, text };
-                    turn.publish(Publication::Speaker { speaker, command });
-                }
-            }
+            Wish::Announce { speaker, text } => self.announce(turn, &speaker, &text, by),
             Wish::Notify { text } => {
                 let applied = self.acts(&by);
                 turn.record(Entry::Notice { text: text.clone(), policy: by.clone(), applied });
@@ -62,7 +53,7 @@ impl Engine {
     fn wish_mute(&mut self, turn: &mut Turn<'_>, policy: &str, speaker: &str, what: What, for_ms: u64, reason: &str) {
         if self.acts(policy) {
             self.mute(turn, speaker, what, for_ms, reason, policy);
-        } else {
+        } else if let Some(what) = self.mutable(turn, speaker, what, policy, false) {
             turn.record(Entry::Muted {
                 speaker: speaker.to_owned(),
                 what,

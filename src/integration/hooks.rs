@@ -38,12 +38,23 @@ impl Integrations {
 
     /// What puts a question through a speaker.
     pub fn ask(&self, speaker: &str, question: &Question) -> Vec<Message> {
-        self.send(speaker, "ask", vec![Dynamic::from(QuestionValue(question.clone()))])
+        self.put(speaker, "ask", question)
     }
 
     /// What ends a question that no answer is wanted to any more.
     pub fn cancel(&self, speaker: &str, question: &Question) -> Vec<Message> {
-        self.send(speaker, "cancel", vec![Dynamic::from(QuestionValue(question.clone()))])
+        self.put(speaker, "cancel", question)
+    }
+
+    /// Calls a function that is handed a token. What goes wrong is told without it.
+    fn put(&self, speaker: &str, function: &'static str, question: &Question) -> Vec<Message> {
+        let messages = self.send(speaker, function, vec![Dynamic::from(QuestionValue(question.clone()))]);
+        if !question.token.is_empty() {
+            for failure in self.failures.borrow_mut().iter_mut() {
+                failure.message = failure.message.replace(&question.token, "…");
+            }
+        }
+        messages
     }
 
     /// Calls a function of a speaker's integration that sends.
@@ -146,13 +157,17 @@ pub(super) fn on_command(integrations: &Integrations, message: &Message) -> Opti
     let mut requests = Vec::new();
     for integration in readers {
         let argument = Dynamic::from(MessageValue::of(message));
-        for value in integrations.call(integration, "on_command", vec![argument]).unwrap_or_default() {
+        // Where one of several fails, nobody knows what it would have read: the command is unreadable for all.
+        let values = integrations.call(integration, "on_command", vec![argument]);
+        let Some(values) = values else { return Some(Vec::new()) };
+        for value in values {
             match value.clone().try_cast::<ItemValue>() {
                 Some(ItemValue::Request(request)) if request.hold.is_none() => requests.push(*request),
                 _ => {
                     let message =
                         format!("expected `request(…)` without `hold` from `on_command`, found {}", shown(&value));
                     integrations.fail(error(integration, Place::default(), message));
+                    return Some(Vec::new());
                 }
             }
         }

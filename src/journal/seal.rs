@@ -236,7 +236,7 @@ fn erasable(record: &Value) -> Vec<(String, Holds)> {
             ("/decision/confirm/question", Holds::Text),
         ],
         Some("event") => &[("/event/text", Holds::Text), ("/event/data", Holds::Data)],
-        Some("notice" | "announced") => &[("/text", Holds::Text)],
+        Some("notice" | "announced" | "refusal_spoken") => &[("/text", Holds::Text)],
         _ => &[],
     };
     let mut all: Vec<(String, Holds)> = fixed.iter().map(|(pointer, holds)| ((*pointer).to_owned(), *holds)).collect();

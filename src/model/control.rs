@@ -7,6 +7,7 @@ use jiff::civil::Time;
 use serde::{Deserialize, Serialize};
 
 use super::mode::Mode;
+use super::speaker::What;
 
 /// How long a loosening lasts where the sender does not say.
 pub const LOOSEN_DEFAULT_MS: u64 = 3_600_000;
@@ -22,7 +23,14 @@ pub enum Control {
     /// `policy/<name>/set`
     SetPolicy { policy: String, on: bool, for_ms: Option<u64> },
     /// `mute/<speaker>/set`
-    Mute { speaker: String, for_ms: Option<u64>, reason: Option<String> },
+    Mute {
+        speaker: String,
+        /// `None`: the microphone, or the sound of what has no microphone that can be muted.
+        #[serde(default)]
+        what: Option<What>,
+        for_ms: Option<u64>,
+        reason: Option<String>,
+    },
     /// `mute/<speaker>/set`
     Unmute { speaker: String },
     /// `relay/set`: whether the mirrored discovery points at the gate.

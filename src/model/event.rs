@@ -13,7 +13,7 @@ use super::message::Message;
 use super::mode::Mode;
 use super::permit::Permit;
 use super::request::{Arrival, FactChange, HouseEvent, Reply};
-use super::speaker::{SpeakerCommand, SpeakerReport, What};
+use super::speaker::{Feedback, SpeakerCommand, SpeakerReport, What};
 
 /// The text of one policy or integration. Reading files is the shell's affair.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +71,11 @@ pub enum Event {
     Journal(Result<(), String>),
     /// A speaker tells of itself.
     Speaker(SpeakerReport),
+    /// A speaker could not be told something: its integration failed, or gave no message for it.
+    Untold {
+        speaker: String,
+        command: SpeakerCommand,
+    },
     /// An integration failed, or wished what it may not. What it should have read or said is lost; nothing else is.
     IntegrationFailed(PolicyError),
     /// New texts of the owner's own integrations, or why they could not be read.
@@ -159,7 +164,8 @@ pub enum Publication {
     /// A speaker's mute state, for people. Retained.
     MuteState {
         speaker: String,
-        mute: Option<Mute>,
+        /// What it is muted by, and whether it has said that it is.
+        mute: Option<(Mute, Feedback)>,
     },
     /// A speaker is told something, by its integration or by the messages of the configuration.
     Speaker {
@@ -287,6 +293,38 @@ pub enum Entry {
         speaker: String,
         by: String,
     },
+    /// A part of a speaker cannot be muted: nothing was done about that part.
+    MuteRefused {
+        speaker: String,
+        what: What,
+        reason: String,
+        by: String,
+    },
+    /// A speaker was told to be quiet, and has not said that it is.
+    MuteUnconfirmed {
+        speaker: String,
+        what: What,
+        reason: String,
+    },
+    /// A speaker that was told of as unconfirmed has said now that it is muted.
+    MuteConfirmed {
+        speaker: String,
+        what: What,
+    },
+    /// A mute was sent again, since somebody else ended it or the speaker has forgotten it.
+    MuteReasserted {
+        speaker: String,
+        what: What,
+        /// How often since it began.
+        count: u64,
+        reason: String,
+    },
+    /// Somebody else ends a mute again and again. It is sent again more slowly, and goes on.
+    MuteContested {
+        speaker: String,
+        what: What,
+        count: u64,
+    },
     ModeSet {
         mode: Mode,
         by: String,
@@ -309,6 +347,28 @@ pub enum Entry {
         speaker: String,
         text: String,
         policy: String,
+        applied: bool,
+        /// Names it in `said` and `announce_unconfirmed`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        announcement: Option<String>,
+    },
+    /// A speaker says that an announcement was spoken to its end.
+    Said {
+        speaker: String,
+        announcement: String,
+    },
+    /// A speaker that tells what it has spoken has not told it of this announcement.
+    AnnounceUnconfirmed {
+        speaker: String,
+        announcement: String,
+        reason: String,
+    },
+    /// Where something was asked it was said that it is refused, or that somebody else is asked.
+    RefusalSpoken {
+        speaker: String,
+        text: String,
+        /// The decision that it tells.
+        by: String,
         applied: bool,
     },
     /// A policy published to a topic that commands nothing, or in `observe` would have published.

@@ -41,6 +41,44 @@ impl What {
     pub fn covers(self, other: What) -> bool {
         self == other || self == What::Both
     }
+
+    /// What is part of both. `None`: nothing is.
+    pub fn common(self, other: What) -> Option<What> {
+        match (self, other) {
+            (What::Both, other) => Some(other),
+            (own, What::Both) => Some(own),
+            (own, other) => (own == other).then_some(own),
+        }
+    }
+
+    /// What is left of this without the other one. `None`: nothing is.
+    pub fn without(self, other: What) -> Option<What> {
+        match (self, other) {
+            (What::Both, What::Mic) => Some(What::Sound),
+            (What::Both, What::Sound) => Some(What::Mic),
+            (own, other) => (!other.covers(own)).then_some(own),
+        }
+    }
+
+    /// For people.
+    pub const fn spoken(self) -> &'static str {
+        match self {
+            What::Mic => "microphone",
+            What::Sound => "sound",
+            What::Both => "microphone and sound",
+        }
+    }
+}
+
+/// Whether a speaker has said that it is muted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Feedback {
+    Confirmed,
+    /// It was told, and has not said so, or not yet.
+    Unconfirmed,
+    /// It was told, and can say nothing of it.
+    Unverified,
 }
 
 /// What a speaker is told.
@@ -110,4 +148,24 @@ pub struct Heard {
     /// When it happened, where its source says so and it was before the bridge heard of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub happened: Option<Timestamp>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::What::{Both, Mic, Sound};
+
+    #[test]
+    fn parts_are_told_apart() {
+        for (one, other, common, left) in [
+            (Mic, Mic, Some(Mic), None),
+            (Mic, Sound, None, Some(Mic)),
+            (Mic, Both, Some(Mic), None),
+            (Sound, Mic, None, Some(Sound)),
+            (Both, Mic, Some(Mic), Some(Sound)),
+            (Both, Sound, Some(Sound), Some(Mic)),
+            (Both, Both, Some(Both), None),
+        ] {
+            assert_eq!((one.common(other), one.without(other)), (common, left), "{one:?} and {other:?}");
+        }
+    }
 }

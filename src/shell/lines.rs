@@ -5,6 +5,7 @@
 
 pub mod heard;
 pub mod plain;
+mod speakers;
 mod verbs;
 
 use std::borrow::Cow;
@@ -184,6 +185,14 @@ pub fn record(record: &Record, palette: &Palette, zone: Option<&TimeZone>) -> (b
             (false, about(word, &format!("{} until {}{}", part(speaker, *what), moment(until, zone), by(who)), reason))
         }
         Entry::Unmuted { speaker, by: who } => (false, format!("un-muted {}{}", harmless(speaker), by(who))),
+        Entry::MuteRefused { .. }
+        | Entry::MuteUnconfirmed { .. }
+        | Entry::MuteConfirmed { .. }
+        | Entry::MuteReasserted { .. }
+        | Entry::MuteContested { .. }
+        | Entry::Said { .. }
+        | Entry::AnnounceUnconfirmed { .. }
+        | Entry::RefusalSpoken { .. } => speakers::line(&record.entry, palette),
         Entry::ModeSet { mode, by: who, until } => {
             (false, format!("mode is {}{}{}", mode.name(), by(who), ends(until)))
         }
@@ -195,7 +204,7 @@ pub fn record(record: &Record, palette: &Palette, zone: Option<&TimeZone>) -> (b
             let word = if *applied { "notice" } else { "would notify" };
             (false, about(word, policy, text))
         }
-        Entry::Announced { speaker, text, policy, applied } => {
+        Entry::Announced { speaker, text, policy, applied, .. } => {
             let word = if *applied { "announced on" } else { "would announce on" };
             (false, about(word, speaker, text) + SEPARATOR + harmless(policy).as_ref())
         }

@@ -9,6 +9,7 @@ use crate::model::control::{Control, LOOSEN_MAX_MS, Until};
 use crate::model::event::Event;
 use crate::model::message::Message;
 use crate::model::mode::Mode;
+use crate::model::speaker::What;
 use crate::time::parse_time_of_day;
 
 /// Longest reason of a mute, in bytes.
@@ -165,25 +166,30 @@ fn read_switch(payload: &[u8]) -> Result<(bool, Option<u64>), String> {
 
 fn read_mute(name: &str, payload: &[u8]) -> Result<Control, String> {
     let speaker = name.to_owned();
-    let mut object = match read_body(payload, &["mute", "for", "reason"])? {
+    let mut object = match read_body(payload, &["mute", "what", "for", "reason"])? {
         Body::Word(word) if word == "mute" || word == "on" => {
-            return Ok(Control::Mute { speaker, for_ms: None, reason: None });
+            return Ok(Control::Mute { speaker, what: None, for_ms: None, reason: None });
         }
         Body::Word(word) if word == "unmute" || word == "off" => return Ok(Control::Unmute { speaker }),
         Body::Word(word) => return Err(unknown("`mute` or `unmute`", &word, ["mute", "unmute"])),
         Body::Object(object) => object,
     };
     let mute = object.flag("mute")?.ok_or("expected the field `mute`, found none")?;
+    let what = object.text("what")?.map(|word| read_what(&word)).transpose()?;
     let for_ms = object.duration_ms("for", LOOSEN_MAX_MS)?;
     let reason = object.text("reason")?;
     if reason.as_ref().is_some_and(|reason| reason.len() > REASON_BYTES_MAX) {
         return Err(format!("`reason`: expected at most {REASON_BYTES_MAX} bytes, found more"));
     }
-    match (mute, for_ms, reason) {
-        (true, for_ms, reason) => Ok(Control::Mute { speaker, for_ms, reason }),
-        (false, None, None) => Ok(Control::Unmute { speaker }),
+    match (mute, what, for_ms, reason) {
+        (true, what, for_ms, reason) => Ok(Control::Mute { speaker, what, for_ms, reason }),
+        (false, None, None, None) => Ok(Control::Unmute { speaker }),
         (false, ..) => {
-            Err("expected `for` and `reason` only with `\"mute\": true`, found them with `false`".to_owned())
+            Err("expected `what`, `for` and `reason` only with `\"mute\": true`, found them with `false`".to_owned())
         }
     }
+}
+
+fn read_what(word: &str) -> Result<What, String> {
+    What::named(word).ok_or_else(|| unknown("`mic`, `sound` or `both` in `what`", word, What::ALL.map(What::name)))
 }

@@ -8,6 +8,7 @@ mod announcement;
 mod last;
 mod problems;
 mod questions;
+mod speakers;
 mod today;
 
 use std::borrow::Cow;
@@ -20,6 +21,7 @@ use serde_json::json;
 
 use super::Wire;
 use crate::config::Config;
+use crate::integration::Integrations;
 use crate::model::decision::{Decision, Enforcement, Verdict};
 use crate::model::durable::PromptCounts;
 use crate::model::event::{Entry, Publication, Record};
@@ -53,6 +55,8 @@ pub(super) struct HomeAssistant {
     /// Where Home Assistant says that it is there.
     birth: String,
     policies: BTreeSet<String>,
+    /// Speakers that can be muted.
+    speakers: BTreeSet<String>,
     /// Parts that went, with their platforms.
     gone: BTreeMap<String, String>,
     held: BTreeSet<String>,
@@ -74,12 +78,14 @@ pub(super) struct HomeAssistant {
 }
 
 impl HomeAssistant {
-    pub(super) fn new(config: &Rc<Config>) -> HomeAssistant {
+    pub(super) fn new(config: &Rc<Config>, integrations: Rc<Integrations>) -> HomeAssistant {
+        let device = Device::new(config, integrations);
         HomeAssistant {
             root: format!("{}/home_assistant", config.base),
             birth: format!("{}/status", config.home_assistant.discovery),
-            device: Device::new(config),
             policies: BTreeSet::new(),
+            speakers: device.speakers(),
+            device,
             gone: BTreeMap::new(),
             held: BTreeSet::new(),
             grants: BTreeSet::new(),
@@ -179,6 +185,7 @@ impl HomeAssistant {
                 self.policy_error = Some(cut(&format!("{place}: {}", error.message)).into_owned());
                 messages.push(self.numbers());
             }
+            Entry::IntegrationsReloaded { .. } => messages.extend(self.have_integrations()),
             Entry::Canary { enforcement, reason } => {
                 self.enforcement = (*enforcement, cut(reason).into_owned());
                 messages.push(self.numbers());
@@ -208,13 +215,27 @@ impl HomeAssistant {
         let went: BTreeMap<String, String> = went.collect();
         self.policies = policies;
         self.lose(went);
-        // What is here again is not gone.
-        let known = self.device.parts(&self.policies);
-        self.gone.retain(|key, _| !known.contains(key));
-        let mut messages = self.announce();
+        let mut messages = self.announce_all();
         messages.extend([self.numbers(), self.problem()]);
         messages.extend(self.question());
         messages
+    }
+
+    /// Other speakers may be muted now than before.
+    fn have_integrations(&mut self) -> Vec<Message> {
+        let speakers = self.device.speakers();
+        let went = self.speakers.difference(&speakers).map(|name| Device::mute_part(name));
+        let went: BTreeMap<String, String> = went.collect();
+        self.speakers = speakers;
+        self.lose(went);
+        self.announce_all()
+    }
+
+    /// Announces what is there. What is here again is not gone.
+    fn announce_all(&mut self) -> Vec<Message> {
+        let known = self.device.parts(&self.policies);
+        self.gone.retain(|key, _| !known.contains(key));
+        self.announce()
     }
 
     fn announce(&self) -> Vec<Message> {

@@ -6,7 +6,8 @@
 use super::Wire;
 use crate::config::payload::Payload;
 use crate::integration::{Items, Question, SeenRequest, Token};
-use crate::model::control::{Answer, Code};
+use crate::model::control::{Answer, Code, Says};
+use crate::model::decision::PolicyError;
 use crate::model::durable::Pending;
 use crate::model::event::{Event, Refusal};
 use crate::model::message::{Command, Message, Qos};
@@ -25,16 +26,40 @@ impl Wire {
             return vec![Event::Refused(Refusal { topic: message.topic.clone(), reason, reply: None })];
         }
         let Items { facts, reports, events, answers, requests } = integrations.on_message(message);
-        let is_state = |state: &SpeakerState| !message.retain || !matches!(state, SpeakerState::Said { .. });
         let facts = facts.into_iter().filter(|fact| self.registry.counts(fact)).map(Event::Fact);
-        let reports = reports.into_iter().filter(|report| is_state(&report.state)).map(Event::Speaker);
-        let mut told: Vec<Event> = facts.chain(reports).collect();
+        let mut told: Vec<Event> = facts.collect();
+        for report in reports {
+            match &report.state {
+                SpeakerState::Said { .. } if message.retain => {}
+                SpeakerState::Said { id } => told.push(match self.spoken_question(&report.speaker, id) {
+                    Some(seen) => Event::Answer(seen),
+                    None => Event::Speaker(report),
+                }),
+                _ => told.push(Event::Speaker(report)),
+            }
+        }
         if !message.retain {
             told.extend(events.into_iter().map(Event::House));
             told.extend(answers.iter().flat_map(|answer| self.answers_of(answer)).map(Event::Answer));
             told.extend(requests.into_iter().map(|request| self.arrival_of(request)).map(Box::new).map(Event::Arrival));
         }
         told
+    }
+
+    /// What was spoken to its end may be a question that a channel is asked through this speaker: then it has reached
+    /// somebody. It is known by its token, or by its id. No record of speakers ever holds the token.
+    fn spoken_question(&self, speaker: &str, said: &str) -> Option<Answer> {
+        let is_said = |((channel, _), question): &(&(String, String), &Question)| {
+            (question.token == said || question.id == said) && self.speaker_of(channel).as_deref() == Some(speaker)
+        };
+        let ((channel, id), question) = self.asked.iter().find(is_said)?;
+        Some(Answer {
+            channel: channel.clone(),
+            pending: Some(id.clone()),
+            says: Says::Seen,
+            token: Some(question.token.clone()),
+            code: None,
+        })
     }
 
     /// The answer of each channel that is asked through the speaker.
@@ -80,19 +105,42 @@ impl Wire {
         }
     }
 
-    /// What is sent to a speaker: by its integration, or the messages that the owner has written.
-    pub(super) fn to_speaker(&self, speaker: &str, command: &SpeakerCommand) -> Vec<Message> {
+    /// What is sent to a speaker: by its integration, or the messages that the owner has written. What an integration should
+    /// say and does not is kept for `take_untold`.
+    pub(super) fn tell_speaker(&mut self, speaker: &str, command: SpeakerCommand) -> Vec<Message> {
         let has_integration = self.config.speakers.get(speaker).is_some_and(|speaker| speaker.integration.is_some());
-        if has_integration {
-            self.registry.integrations().to_speaker(speaker, command)
-        } else {
-            self.config.to_speaker(speaker, command)
+        if !has_integration {
+            return self.config.to_speaker(speaker, &command);
         }
+        let integrations = self.registry.integrations();
+        let failures = integrations.failures();
+        let messages = integrations.to_speaker(speaker, &command);
+        // Preparing is optional, and so has no message where there is nothing to prepare.
+        let is_optional = matches!(command, SpeakerCommand::Enforce | SpeakerCommand::Observe);
+        if integrations.failures() > failures || (messages.is_empty() && !is_optional) {
+            self.untold.push((speaker.to_owned(), command));
+        }
+        messages
     }
 
-    /// What puts a question through a channel's speaker.
+    /// What speakers should have been told since this was last asked, and were not, or not all of it.
+    pub fn take_untold(&mut self) -> Vec<(String, SpeakerCommand)> {
+        std::mem::take(&mut self.untold)
+    }
+
+    /// An error as it may be told: without the token of any question that is open through a speaker.
+    pub fn without_tokens(&self, mut error: PolicyError) -> PolicyError {
+        for question in self.asked.values().filter(|question| !question.token.is_empty()) {
+            error.message = error.message.replace(&question.token, "…");
+        }
+        error
+    }
+
+    /// What puts a question through a channel's speaker. What was put there before under the same id is ended first: its
+    /// token may be void, and two dialogues about one thing are one too many.
     pub(super) fn ask_speaker(&mut self, channel: &str, pending: &Pending, token: &str) -> Vec<Message> {
-        let Some(speaker) = self.speaker_of(channel) else { return Vec::new() };
+        let mut messages = self.cancel_speaker(channel, &pending.id);
+        let Some(speaker) = self.speaker_of(channel) else { return messages };
         let request = &pending.first.arrival.request;
         let question = Question {
             id: pending.id.clone(),
@@ -101,8 +149,11 @@ impl Wire {
             action: request.action.clone(),
             target: request.target.clone(),
         };
-        let messages = self.registry.integrations().ask(&speaker, &question);
-        self.asked.insert((channel.to_owned(), pending.id.clone()), question);
+        let asks = self.registry.integrations().ask(&speaker, &question);
+        if !asks.is_empty() {
+            self.asked.insert((channel.to_owned(), pending.id.clone()), question);
+        }
+        messages.extend(asks);
         messages
     }
 

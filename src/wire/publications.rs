@@ -11,6 +11,7 @@ use crate::model::durable::{Grant, Item, Mute, Pending};
 use crate::model::event::{AnswerBody, Entry, Publication, Record};
 use crate::model::message::{Message, Qos, ReplyTo};
 use crate::model::request::Reply;
+use crate::model::speaker::{Feedback, What};
 use crate::model::topic;
 
 impl Wire {
@@ -38,10 +39,10 @@ impl Wire {
             }
             Publication::Answer { reply, answer, .. } => vec![write_answer(reply, &answer)],
             Publication::MuteState { speaker, mute } => {
-                let message = stored(self.in_base(&format!("mute/{speaker}")), &mute_body(mute.as_ref()));
-                vec![self.own.store(message)]
+                let body = self.mute_body(&speaker, mute.as_ref());
+                vec![self.own.store(stored(self.in_base(&format!("mute/{speaker}")), &body))]
             }
-            Publication::Speaker { speaker, command } => self.to_speaker(&speaker, &command),
+            Publication::Speaker { speaker, command } => self.tell_speaker(&speaker, command),
             Publication::PolicyState { name, on, mode } => {
                 let body = json!({"state": if on { "on" } else { "off" }, "mode": mode});
                 vec![self.own.store(stored(self.in_base(&format!("policy/{name}")), &body))]
@@ -103,6 +104,22 @@ impl Wire {
         }
         let message = live(self.in_base(&format!("prompt/{channel}")), &Value::Object(body));
         Message { expiry_s: Some(seconds_open(pending)), ..message }
+    }
+
+    /// With what muting the microphone achieves, as the speaker's integration says honestly.
+    fn mute_body(&self, speaker: &str, mute: Option<&(Mute, Feedback)>) -> Value {
+        let Some((mute, feedback)) = mute else { return json!({"state": "unmuted"}) };
+        let ability = self.registry.integrations().ability(speaker);
+        let achieves = ability.and_then(|ability| ability.grade).filter(|_| mute.what.covers(What::Mic));
+        without_nulls(json!({
+            "state": "muted",
+            "what": mute.what,
+            "until": mute.until,
+            "reason": mute.reason,
+            "by": mute.by,
+            "achieves": achieves,
+            "feedback": feedback,
+        }))
     }
 
     fn notice(&self, text: &str, policy: &str) -> Vec<Message> {
@@ -193,13 +210,6 @@ fn grant_body(grant: &Grant) -> Value {
         "target": grant.target,
         "until": grant.until,
     }))
-}
-
-fn mute_body(mute: Option<&Mute>) -> Value {
-    match mute {
-        Some(mute) => json!({"state": "muted", "until": mute.until, "reason": mute.reason, "by": mute.by}),
-        None => json!({"state": "unmuted"}),
-    }
 }
 
 /// How long a question is open, rounded up, so that its messages do not outlive it by more than a second.

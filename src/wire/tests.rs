@@ -413,18 +413,33 @@ fn control_is_read_in_words_or_json() {
         ("hushgate/grant/d1/set", " Revoke", r#"Revoke { id: "d1" }"#),
         ("hushgate/grant/d1/set", "{}", "refused: expected `revoke`, found an object"),
         ("hushgate/grant/d1/set", "on", "refused: expected `revoke`, found `on`"),
-        ("hushgate/mute/kitchen/set", "ON", r#"Mute { speaker: "kitchen", for_ms: None, reason: None }"#),
+        (
+            "hushgate/mute/kitchen/set",
+            r#"{"mute":true,"what":"both"}"#,
+            r#"Mute { speaker: "kitchen", what: Some(Both), for_ms: None, reason: None }"#,
+        ),
+        (
+            "hushgate/mute/kitchen/set",
+            r#"{"mute":true,"what":"sond"}"#,
+            "refused: expected `mic`, `sound` or `both` in `what`, found `sond`; did you mean `sound`?",
+        ),
+        (
+            "hushgate/mute/kitchen/set",
+            r#"{"mute":false,"what":"mic"}"#,
+            "refused: expected `what`, `for` and `reason` only with `\"mute\": true`, found them with `false`",
+        ),
+        ("hushgate/mute/kitchen/set", "ON", r#"Mute { speaker: "kitchen", what: None, for_ms: None, reason: None }"#),
         ("hushgate/mute/kitchen/set", "unmute", r#"Unmute { speaker: "kitchen" }"#),
         (
             "hushgate/mute/kitchen/set",
             r#"{"mute":true,"for":"20m","reason":"guests"}"#,
-            r#"Mute { speaker: "kitchen", for_ms: Some(1200000), reason: Some("guests") }"#,
+            r#"Mute { speaker: "kitchen", what: None, for_ms: Some(1200000), reason: Some("guests") }"#,
         ),
         ("hushgate/mute/kitchen/set", r#"{"mute":false}"#, r#"Unmute { speaker: "kitchen" }"#),
         (
             "hushgate/mute/kitchen/set",
             r#"{"mute":false,"for":"1m"}"#,
-            r#"refused: expected `for` and `reason` only with `"mute": true`, found them with `false`"#,
+            r#"refused: expected `what`, `for` and `reason` only with `"mute": true`, found them with `false`"#,
         ),
         (
             "hushgate/mute/kitchen/set",

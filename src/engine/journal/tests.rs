@@ -230,7 +230,7 @@ fn what_was_lifted_or_granted_without_a_record_is_taken_back_and_what_has_one_is
     };
     for is_recorded in [false, true] {
         let mut engine = engine("enforce");
-        let mute = Control::Mute { speaker: "kitchen".to_owned(), for_ms: Some(600_000), reason: None };
+        let mute = Control::Mute { speaker: "kitchen".to_owned(), what: None, for_ms: Some(600_000), reason: None };
         effects(&mut engine, 0, Event::Control(mute));
         effects(&mut engine, 10, Event::Control(Control::Unmute { speaker: "kitchen".to_owned() }));
         effects(&mut engine, 10, Event::Control(grant.clone()));

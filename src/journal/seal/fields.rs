@@ -58,7 +58,9 @@ pub(super) fn erasable(record: &Record) -> Vec<Erasable<'_>> {
             let text = event.text.as_deref().map(Field::Utterance);
             [text.map(|text| at("/event/text", text)), data("/event/data", &event.data)].into_iter().flatten().collect()
         }
-        Entry::Notice { text, .. } | Entry::Announced { text, .. } => vec![at("/text", Field::Words(text))],
+        Entry::Notice { text, .. } | Entry::Announced { text, .. } | Entry::RefusalSpoken { text, .. } => {
+            vec![at("/text", Field::Words(text))]
+        }
         _ => Vec::new(),
     }
 }

@@ -210,7 +210,8 @@ fn each_kind_of_record_seals_its_words() {
     };
     for entry in [
         Entry::Notice { text: "hello".to_owned(), policy: policy.clone(), applied },
-        Entry::Announced { speaker: "s".to_owned(), text: "hello".to_owned(), policy, applied },
+        Entry::Announced { speaker: "s".to_owned(), text: "hello".to_owned(), policy, applied, announcement: None },
+        Entry::RefusalSpoken { speaker: "s".to_owned(), text: "hello".to_owned(), by: "1-1-1".to_owned(), applied },
         Entry::Event { event, policies: Vec::new() },
     ] {
         let record = record(entry);

@@ -49,7 +49,11 @@ fn names(channels: &[String]) -> String {
 pub fn is_told_with_decision(record: &Record) -> bool {
     matches!(
         record.entry,
-        Entry::Notice { .. } | Entry::Announced { .. } | Entry::Muted { .. } | Entry::Reverted { .. }
+        Entry::Notice { .. }
+            | Entry::Announced { .. }
+            | Entry::Muted { .. }
+            | Entry::Reverted { .. }
+            | Entry::RefusalSpoken { .. }
     )
 }
 
@@ -200,6 +204,10 @@ fn consequence(record: &Record, zone: &TimeZone) -> String {
         Entry::Announced { speaker, applied, .. } => {
             let done = would(*applied, "it was", "it would have been");
             format!("{done} announced on `{}`", harmless(speaker))
+        }
+        Entry::RefusalSpoken { speaker, applied, .. } => {
+            let done = would(*applied, "that was", "that would have been");
+            format!("{done} said on `{}`", harmless(speaker))
         }
         Entry::Muted { speaker, until, applied, .. } => {
             let done = would(*applied, "was", "would have been");

@@ -15,6 +15,7 @@ use crate::model::request::SourceKind;
 
 /// The kinds of records, as they stand in `record`.
 pub const KINDS: &[&str] = &[
+    "announce_unconfirmed",
     "announced",
     "answer_refused",
     "asked_anew",
@@ -37,6 +38,11 @@ pub const KINDS: &[&str] = &[
     "integrations_reloaded",
     "journal",
     "mode_set",
+    "mute_confirmed",
+    "mute_contested",
+    "mute_reasserted",
+    "mute_refused",
+    "mute_unconfirmed",
     "muted",
     "notice",
     "noticed",
@@ -44,12 +50,14 @@ pub const KINDS: &[&str] = &[
     "policy_set",
     "pruned",
     "published",
+    "refusal_spoken",
     "refused",
     "relay_set",
     "reload_refused",
     "reloaded",
     "reverted",
     "revoked",
+    "said",
     "started",
     "state_lost",
     "stopped",
@@ -194,10 +202,13 @@ fn of_decision(seq: u64, at_ms: i64, record: String, decision: DecisionFields<'_
 
 fn of_other(seq: u64, at_ms: i64, fields: Fields<'_>) -> Outline {
     let record = fields.record.into_owned();
-    let is_by_decision = matches!(record.as_str(), "unconfirmed" | "reverted" | "guarded");
+    let is_by_decision = matches!(record.as_str(), "unconfirmed" | "reverted" | "guarded" | "refusal_spoken");
     let (decision, policy) = if is_by_decision { (fields.by, None) } else { (None, fields.by) };
     // `by` of a mute is the policy that wanted it; of everything else it is no policy.
-    let policy = policy.filter(|_| record == "muted").or(fields.policy).or(fields.error.map(|error| error.policy));
+    let policy = policy
+        .filter(|_| matches!(record.as_str(), "muted" | "mute_refused"))
+        .or(fields.policy)
+        .or(fields.error.map(|error| error.policy));
     let (name, speaker) = fields.event.map_or((None, None), |event| (Some(event.name), event.speaker));
     let policies: BTreeSet<String> = fields.policies.unwrap_or_default().into_iter().chain(policy).collect();
     Outline {

@@ -11,8 +11,9 @@ use std::rc::Rc;
 use serde_json::{Map, Value, json};
 
 use super::questions::Question;
-use crate::config::Config;
 use crate::config::payload::{Json, read_json};
+use crate::config::{Config, Speaker};
+use crate::integration::Integrations;
 use crate::model::message::Message;
 use crate::registry::discovery;
 
@@ -26,6 +27,8 @@ type Parts = Map<String, Value>;
 #[derive(Debug)]
 pub(super) struct Device {
     config: Rc<Config>,
+    /// What can be muted changes with them.
+    integrations: Rc<Integrations>,
     /// Its name within topics and unique ids: the base, with `_` for what may not stand there.
     node: String,
     plain: String,
@@ -39,7 +42,7 @@ pub fn announcement_topic(config: &Config) -> String {
 }
 
 impl Device {
-    pub(super) fn new(config: &Rc<Config>) -> Device {
+    pub(super) fn new(config: &Rc<Config>, integrations: Rc<Integrations>) -> Device {
         let node = discovery::own_id(&config.base);
         let mirror = format!("{}/homeassistant", config.base);
         Device {
@@ -47,6 +50,7 @@ impl Device {
             mirrored: format!("{mirror}/device/{node}/config"),
             question: format!("{mirror}/device/{node}_question/config"),
             config: Rc::clone(config),
+            integrations,
             node,
         }
     }
@@ -64,6 +68,20 @@ impl Device {
     /// Key and platform of a policy's switch.
     pub(super) fn policy_part(name: &str) -> (String, String) {
         (format!("policy_{name}"), "switch".to_owned())
+    }
+
+    /// Key and platform of a speaker's switch.
+    pub(super) fn mute_part(speaker: &str) -> (String, String) {
+        (format!("mute_{speaker}"), "switch".to_owned())
+    }
+
+    /// The speakers of which something can be muted.
+    pub(super) fn speakers(&self) -> BTreeSet<String> {
+        let mutes = |(name, speaker): &(&String, &Speaker)| match self.integrations.ability(name) {
+            Some(ability) => ability.mutes_mic || ability.mutes_sound,
+            None => !speaker.mute.is_empty(),
+        };
+        self.config.speakers.iter().filter(mutes).map(|(name, _)| name.clone()).collect()
     }
 
     /// The keys of all its parts.
@@ -156,7 +174,8 @@ impl Device {
             });
             self.add(&mut components, &platform, &key, &format!("Policy {policy}"), part);
         }
-        for (speaker, _) in self.config.speakers.iter().filter(|(_, speaker)| !speaker.mute.is_empty()) {
+        for speaker in self.speakers() {
+            let (key, platform) = Device::mute_part(&speaker);
             let part = json!({
                 "icon": "mdi:microphone-off", "entity_category": "config",
                 "state_topic": self.below(&format!("mute/{speaker}")), "value_template": "{{ value_json.state if value_json is defined }}",
@@ -164,7 +183,7 @@ impl Device {
                 "command_topic": self.below(&format!("mute/{speaker}/set")),
                 "payload_on": "mute", "payload_off": "unmute", "state_on": "muted", "state_off": "unmuted",
             });
-            self.add(&mut components, "switch", &format!("mute_{speaker}"), &format!("Mute {speaker}"), part);
+            self.add(&mut components, &platform, &key, &format!("Mute {speaker}"), part);
         }
         components
     }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::cut;
+use super::speakers::Speakers;
 use crate::model::decision::Enforcement;
 use crate::model::event::{Entry, Overheard, Record};
 
@@ -25,6 +26,9 @@ pub(super) struct Problems {
     has_more_guards: bool,
     /// By policy: as many as there are policies.
     failing: BTreeMap<String, String>,
+    /// By integration: as many as there are integrations.
+    failing_integrations: BTreeMap<String, String>,
+    speakers: Speakers,
     not_loaded: Option<String>,
     not_enforced: Option<String>,
     forged: VecDeque<(String, Timestamp)>,
@@ -50,6 +54,14 @@ impl Problems {
             Entry::PolicyFailed { error } => {
                 let place = format!("{}:{}:{}", error.file, error.line, error.column);
                 self.failing.insert(error.policy.clone(), format!("{place}: {}", error.message));
+            }
+            Entry::IntegrationFailed { error } => {
+                let place = format!("{}:{}:{}", error.file, error.line, error.column);
+                self.failing_integrations.insert(error.policy.clone(), format!("{place}: {}", error.message));
+            }
+            Entry::IntegrationsReloaded { .. } => {
+                self.failing_integrations.clear();
+                self.speakers = Speakers::default();
             }
             Entry::Reloaded { .. } => {
                 self.failing.clear();
@@ -80,7 +92,7 @@ impl Problems {
                 self.overheard.remove(channel);
             }
             Entry::Clock { plausible, utc } => self.wrong_clock = (!plausible).then_some(*utc),
-            _ => return false,
+            _ => return self.speakers.takes_in(&record.entry),
         }
         true
     }
@@ -126,6 +138,8 @@ impl Problems {
         let clock = self.wrong_clock.iter().map(|utc| format!("the clock cannot be right: it shows {utc}"));
         let loaded = self.not_loaded.iter().map(|error| format!("new policies were not loaded: {error}"));
         let failing = self.failing.iter().map(|(policy, error)| format!("the policy `{policy}` failed: {error}"));
+        let integrations = self.failing_integrations.iter();
+        let integrations = integrations.map(|(name, error)| format!("the integration `{name}` failed: {error}"));
         let guards = self.guards.iter().map(|(topic, problem)| format!("`{topic}`: {problem}"));
         let more = self.has_more_guards.then(|| "more guarded topics have changed than can be named".to_owned());
         let forged = self.forged.iter();
@@ -142,6 +156,8 @@ impl Problems {
             .chain(clock)
             .chain(loaded)
             .chain(failing)
+            .chain(integrations)
+            .chain(self.speakers.reasons())
             .chain(guards)
             .chain(more)
             .chain(forged);

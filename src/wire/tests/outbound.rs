@@ -13,7 +13,7 @@ use crate::model::durable::{Item, Mute, Pending};
 use crate::model::event::{AnswerBody, Entry};
 use crate::model::mode::Mode;
 use crate::model::request::{Arrival, Certainty, Clue, Door, Evidence, Request, Source, SourceKind};
-use crate::model::speaker::{SpeakerCommand, What};
+use crate::model::speaker::{Feedback, What};
 
 const UNTIL: Timestamp = Timestamp::constant(1_800_000_000, 0);
 const TOKEN: &str = "t0p-s3cret";
@@ -99,11 +99,12 @@ fn publications_have_their_topics_and_fields() {
             json!({"kind": "over", "id": "p1"}),
         ),
         (
-            Publication::MuteState { speaker: kitchen(), mute: Some(mute()) },
+            Publication::MuteState { speaker: kitchen(), mute: Some((mute(), Feedback::Unverified)) },
             "hushgate/mute/kitchen",
             true,
             None,
-            json!({"state": "muted", "until": "2027-01-15T08:00:00Z", "reason": "misfire", "by": "misfire"}),
+            json!({"state": "muted", "what": "mic", "until": "2027-01-15T08:00:00Z", "reason": "misfire", "by": "misfire",
+                "feedback": "unverified"}),
         ),
         (
             Publication::MuteState { speaker: kitchen(), mute: None },
@@ -488,7 +489,7 @@ fn every_field_stands_in_the_documents() {
     for publication in [
         Publication::Pending(pending()),
         prompt,
-        Publication::MuteState { speaker: "kitchen".to_owned(), mute: Some(mute()) },
+        Publication::MuteState { speaker: "kitchen".to_owned(), mute: Some((mute(), Feedback::Unverified)) },
         Publication::Info { revision: "r".to_owned(), policies: Vec::new() },
     ] {
         names_of(&body(&wire().publication(publication)[0]), &mut names);
