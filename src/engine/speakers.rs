@@ -197,8 +197,7 @@ impl Engine {
         });
         match reloaded {
             Ok(()) => {
-                let (actions, events) = integrations.vocabulary();
-                self.catalog = Catalog::of(&self.config).with(&self.config, actions, events);
+                self.catalog = Catalog::of(&self.config, integrations.told_names());
                 turn.record(Entry::IntegrationsReloaded { integrations: integrations.names() });
                 self.prepare_speakers(turn);
                 self.renew_mutes(turn);

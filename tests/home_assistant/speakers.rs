@@ -119,6 +119,9 @@ fn an_echo_is_heard_afterwards_and_once(house: &House, witness: &mut Client) {
     assert_eq!((&decision["grade"], &decision["request"]["door"]), (&json!("alerted"), &json!("watch")), "{decision}");
     assert_eq!(decision["request"]["heard"]["speaker"], "echo", "{decision}");
     assert!(decision["request"]["heard"]["happened"].is_string(), "{decision}");
+    let reason = decision["reason"].as_str().expect("text");
+    assert!(reason.contains("seen 9 s after") || reason.contains("seen 10 s after"), "{reason}");
+    assert!(reason.contains("could not be prevented"), "{reason}");
     // Its volume changes, and everything is told anew.
     said(now - TOLD_AFTER_MS, "send a message to mom", 0.5);
     said(now, "what time is it", 0.5);
