@@ -2,7 +2,7 @@
 //!
 //! One house and one start for all, as a start takes longer than the parts do.
 
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
 
@@ -15,6 +15,8 @@ use crate::settings::Settings;
 pub const CASES: &[Case] =
     &[("speakers_are_asked_muted_spoken_through_and_heard", speakers_are_asked_muted_spoken_through_and_heard)];
 
+/// How long a stranger's un-mute may last.
+const PUT_RIGHT_WITHIN: Duration = Duration::from_secs(2);
 /// How long ago the Echo was spoken to when Amazon tells it.
 const TOLD_AFTER_MS: u128 = 9_000;
 
@@ -41,8 +43,8 @@ fn speakers_are_asked_muted_spoken_through_and_heard(prepared: &Prepared) {
     a_question_is_answered_by_the_satellite(&house, &mut owner, &mut witness);
     an_announcement_is_spoken_and_told(&mut owner);
     an_echo_is_heard_afterwards_and_once(&house, &mut witness);
-    a_mute_is_carried_out(&mut house, &owner, "kitchen", "switch.kitchen_mute", ["on", "off"]);
-    a_mute_is_carried_out(&mut house, &owner, "echo", "switch.echo_plug", ["off", "on"]);
+    a_mute_holds(&mut house, &mut owner, "kitchen", "switch.kitchen_mute", ["on", "off"]);
+    a_mute_holds(&mut house, &mut owner, "echo", "switch.echo_plug", ["off", "on"]);
     let of_our_own = |decision: &Value| {
         let action = decision["request"]["action"].as_str().expect("an action");
         action.starts_with("assist_satellite.") || action.starts_with("notify.")
@@ -91,11 +93,18 @@ fn an_announcement_is_spoken_and_told(owner: &mut Client) {
     assert!(told.payload.starts_with("assist_satellite.kitchen ") && !told.retain, "{told:?}");
 }
 
-/// The speaker's switch is moved.
-fn a_mute_is_carried_out(house: &mut House, owner: &Client, speaker: &str, switch: &str, [muted, loud]: [&str; 2]) {
+/// The switch is as it must be, and is put right when somebody else moves it.
+fn a_mute_holds(house: &mut House, owner: &mut Client, speaker: &str, switch: &str, [muted, loud]: [&str; 2]) {
     house.home_assistant.expect_state(switch, loud);
     owner.publish(&format!("hushgate/mute/{speaker}/set"), "mute");
     house.home_assistant.expect_state(switch, muted);
+    let states = format!("homeassistant_statestream/{}/state", switch.replace('.', "/"));
+    owner.expect_where(&states, |state| state.payload == muted);
+    house.call(if loud == "on" { "switch.turn_on" } else { "switch.turn_off" }, switch);
+    owner.expect_where(&states, |state| state.payload == loud);
+    let began = Instant::now();
+    owner.expect_where(&states, |state| state.payload == muted);
+    assert!(began.elapsed() < PUT_RIGHT_WITHIN, "{speaker} listened for {:?}", began.elapsed());
 }
 
 /// The attributes of an Echo as the integration Alexa Media Player writes them, in its order.
