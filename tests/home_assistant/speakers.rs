@@ -38,7 +38,8 @@ fn speakers_are_asked_muted_spoken_through_and_heard(prepared: &Prepared) {
     let mut house = Plan::usual().speakers().hushgate_package().hearing().build(prepared);
     let settings = Settings::enforce().channel("kitchen_voice: {kind: voice, confirms: true, speaker: kitchen}");
     let _bridge = house.open(&settings.section(SPEAKERS).policy("says", SAYS));
-    let mut owner = house.client("owner", &["homeassistant_statestream/#", "homeassistant_eventstream"]);
+    let mut owner =
+        house.client("owner", &["homeassistant_statestream/#", "homeassistant_eventstream", "hushgate/mute/+"]);
     let mut witness = house.witness();
     a_question_is_answered_by_the_satellite(&house, &mut owner, &mut witness);
     an_announcement_is_spoken_and_told(&mut owner);
@@ -56,9 +57,9 @@ fn speakers_are_asked_muted_spoken_through_and_heard(prepared: &Prepared) {
 
 /// The satellite speaks the question; what is said to it then settles the request. A mumble settles nothing.
 fn a_question_is_answered_by_the_satellite(house: &House, owner: &mut Client, witness: &mut Client) {
-    for (id, sentence, outcome) in [("q1", "yes", "approved"), ("q2", "no", "rejected")] {
+    for (id, sentence, outcome) in [("q1", "yes", "approved"), ("q2", "no", "rejected"), ("q3", "oh dear", "")] {
         owner.publish("hushgate/ask/panel", &json!({"action": "lock.unlock", "target": "safe", "id": id}).to_string());
-        witness.expect("hushgate/decision/confirm/lock.unlock");
+        let held = witness.expect("hushgate/decision/confirm/lock.unlock").json();
         let asked = owner.expect_where("homeassistant_eventstream", |event| event.payload.contains("ask_question"));
         assert!(asked.payload.contains("assist_satellite.kitchen"), "{}", asked.payload);
         assert!(!asked.payload.contains("token"), "the token has left the package: {}", asked.payload);
@@ -66,11 +67,17 @@ fn a_question_is_answered_by_the_satellite(house: &House, owner: &mut Client, wi
             state.payload == "listening"
         });
         house.home_assistant.rest.fire("test_house_said", &json!({"sentence": sentence}));
+        if outcome.is_empty() {
+            let told = owner.expect("homeassistant_statestream/hushgate_said");
+            assert_eq!(told.payload, format!("assist_satellite.kitchen {}", held["id"].as_str().expect("an id")));
+            continue;
+        }
         let settled = witness.expect_where("hushgate/decision/+/lock.unlock", |told| told.payload.contains("settles"));
         let settled = settled.json();
         assert_eq!(settled["settles"]["outcome"], outcome, "{settled}");
         assert_eq!(settled["settles"]["channel"], "kitchen_voice", "{settled}");
     }
+    assert!(witness.received("hushgate/decision/allow/lock.unlock").is_empty(), "a mumble was taken for a yes");
     let woke = witness.received("hushgate/log").iter().any(|record| record.payload.contains("voice.wake_word"));
     assert!(!woke, "whoever answers has woken nothing");
 }
@@ -105,6 +112,8 @@ fn a_mute_holds(house: &mut House, owner: &mut Client, speaker: &str, switch: &s
     let began = Instant::now();
     owner.expect_where(&states, |state| state.payload == muted);
     assert!(began.elapsed() < PUT_RIGHT_WITHIN, "{speaker} listened for {:?}", began.elapsed());
+    let told = format!("hushgate/mute/{speaker}");
+    owner.expect_where(&told, |told| told.payload.contains("\"confirmed\""));
 }
 
 /// The attributes of an Echo as the integration Alexa Media Player writes them, in its order.
