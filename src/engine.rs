@@ -138,11 +138,11 @@ impl Engine {
     /// Compiles the policies and tells the world the state of things. What an earlier run held is judged again.
     ///
     /// # Errors
-    /// All that is wrong with the policies. Nothing runs with half a set.
+    /// All that is wrong with the integrations, or with the policies. Nothing runs with half a set.
     pub fn start(setup: Setup, at: At, effects: &mut Vec<Effect>) -> Result<Engine, Vec<Diagnostic>> {
-        let catalog = Catalog::of(&setup.config);
-        let policies = PolicySet::compile(&setup.sources, &catalog, setup.stopwatch.clone())?;
         let integrations = Integrations::compile(&setup.config, &setup.integrations, setup.stopwatch.clone())?;
+        let catalog = Catalog::of(&setup.config, integrations.told_names());
+        let policies = PolicySet::compile(&setup.sources, &catalog, setup.stopwatch.clone())?;
         let mut engine = Engine {
             registry: Rc::new(Registry::with_integrations(&setup.config, Rc::new(integrations))),
             config: setup.config,
@@ -197,10 +197,10 @@ impl Engine {
         match event {
             Event::Arrival(arrival) => self.arrive(turn, *arrival, 0),
             Event::House(event) => {
-                self.note_voice(turn, &event);
                 if let Some(speaker) = &event.speaker {
                     self.show_life(turn, speaker);
                 }
+                self.note_voice(turn, &event);
                 self.hear(turn, event);
             }
             Event::Fact(change) => self.learn(turn, change),

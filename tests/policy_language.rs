@@ -13,7 +13,7 @@ use hushgate::config;
 use hushgate::model::durable::{Change, Prompt};
 use hushgate::model::event::ScriptSource;
 use hushgate::model::message::Message;
-use hushgate::model::request::{FactChange, HouseEvent, Request};
+use hushgate::model::request::{FactChange, HouseEvent, Request, ToldNames};
 use hushgate::model::time::At;
 use hushgate::policy::{Catalog, Policy, PolicySet, Reaction, View, Wish, World, check, words};
 use hushgate::script::sandbox;
@@ -35,7 +35,8 @@ fn catalog() -> Catalog {
             Err(format!("no file `{path}`"))
         }
     }
-    Catalog::of(&config::parse("built-in", config::BUILT_IN, &NoSecrets).expect("the built-in configuration"))
+    let config = config::parse("built-in", config::BUILT_IN, &NoSecrets).expect("the built-in configuration");
+    Catalog::of(&config, ToldNames::default())
 }
 
 enum Hook {

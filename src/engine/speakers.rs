@@ -9,6 +9,7 @@ use crate::integration::Ability;
 use crate::model::event::{Entry, Publication, ScriptSource};
 use crate::model::mode::Mode;
 use crate::model::speaker::{SpeakerCommand, SpeakerReport, SpeakerState, What};
+use crate::policy::Catalog;
 use crate::script::diagnostics::Diagnostic;
 
 mod feedback;
@@ -129,7 +130,7 @@ impl Engine {
             SpeakerState::Unmuted { what } => self.note_unmuted(turn, &speaker, what),
             SpeakerState::Restarted => self.note_restarted(turn, &speaker),
             SpeakerState::Said { id } => {
-                self.note_said(turn, &speaker, &id);
+                self.confirm_said(turn, &speaker, &id);
                 self.show_life(turn, &speaker);
             }
         }
@@ -196,6 +197,7 @@ impl Engine {
         });
         match reloaded {
             Ok(()) => {
+                self.catalog = Catalog::of(&self.config, integrations.told_names());
                 turn.record(Entry::IntegrationsReloaded { integrations: integrations.names() });
                 self.prepare_speakers(turn);
                 self.renew_mutes(turn);

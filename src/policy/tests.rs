@@ -29,7 +29,7 @@ pub(super) fn catalog() -> Catalog {
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     Catalog {
         actions: KNOWN_ACTIONS.iter().map(|(action, _)| (*action).to_owned()).collect(),
-        events: names(super::catalog::KNOWN_EVENTS),
+        events: super::catalog::known_events().map(str::to_owned).collect(),
         channels: names(&["panel", "phone", "kitchen"]),
         confirming: names(&["panel", "phone"]),
         coded: names(&["panel"]),
@@ -39,6 +39,7 @@ pub(super) fn catalog() -> Catalog {
             .map(|(action, _)| (*action).to_owned())
             .collect(),
         speakers: names(&["kitchen", "bedroom"]),
+        beginnings: names(&["alarmo."]),
         base: "hushgate".to_owned(),
     }
 }

@@ -66,7 +66,7 @@ impl Engine {
     }
 
     /// A speaker says that an announcement was spoken. What it was not told to say is no news.
-    pub(super) fn note_said(&mut self, turn: &mut Turn<'_>, speaker: &str, id: &str) {
+    pub(super) fn confirm_said(&mut self, turn: &mut Turn<'_>, speaker: &str, id: &str) {
         let spoken = &mut self.speakers.spoken.0;
         if spoken.get(id).is_some_and(|awaited| awaited.speaker == speaker) {
             spoken.remove(id);

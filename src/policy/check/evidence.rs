@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use rhai::{ASTNode, Expr, Stmt};
 
 use super::{Examined, call_at};
-use crate::policy::functions::Function;
+use crate::script::check::functions::Function;
 use crate::script::diagnostics::{Diagnostic, Place};
 
 /// Words that tell what was heard from outside.

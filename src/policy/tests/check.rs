@@ -269,7 +269,7 @@ fn the_outline_is_checked() {
         (
             "const TOPICS = [\"+/+/zigbee2mqtt/#\"];\nfn on_message(message) {}",
             &[
-                "error header 1:7 expected topics of the house, found `+/+/zigbee2mqtt/#`: it reaches into the bridge's own | begin the filter with the first level that you mean",
+                "error header 1:17 expected topics of the house, found `+/+/zigbee2mqtt/#`: it reaches into the bridge's own | begin the filter with the first level that you mean",
             ],
         ),
         (
@@ -280,7 +280,7 @@ fn the_outline_is_checked() {
         ),
         (
             "const TOPICS = [\"a/#/b\"];\nfn on_message(message) {}",
-            &["error header 1:7 expected a topic filter, found `a/#/b`: the topic has a wildcard (`+` or `#`)"],
+            &["error header 1:17 expected a topic filter, found `a/#/b`: the topic has a wildcard (`+` or `#`)"],
         ),
         (
             "const ACTIONS = [1];\nfn on_request(request) {}",
