@@ -2,7 +2,7 @@
 //!
 //! For `check`, and for words that name a channel. It holds names only, no meaning.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::{Channel, Config};
 use crate::model::action::{Class, KNOWN_ACTIONS};
@@ -29,6 +29,8 @@ pub struct Catalog {
     /// Those of the actions that are sensitive by their names.
     pub sensitive: BTreeSet<String>,
     pub speakers: BTreeSet<String>,
+    /// Of each speaker the players in the same room, by their entities.
+    pub near: BTreeMap<String, Vec<String>>,
     pub base: String,
 }
 
@@ -59,6 +61,7 @@ impl Catalog {
             channels: config.channels.keys().cloned().collect(),
             confirming: config.confirming_channels().map(|(name, _)| name.to_owned()).collect(),
             speakers: config.speakers.keys().cloned().collect(),
+            near: config.speakers.iter().map(|(name, speaker)| (name.clone(), speaker.near.clone())).collect(),
             base: config.base.clone(),
         }
     }

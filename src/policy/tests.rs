@@ -3,6 +3,7 @@
 mod attacks;
 mod check;
 mod constants;
+mod heard;
 mod hooks;
 mod sets;
 mod soup;
@@ -39,6 +40,7 @@ pub(super) fn catalog() -> Catalog {
             .map(|(action, _)| (*action).to_owned())
             .collect(),
         speakers: names(&["kitchen", "bedroom"]),
+        near: BTreeMap::from([("kitchen".to_owned(), vec!["media_player.tv".to_owned()])]),
         base: "hushgate".to_owned(),
     }
 }
