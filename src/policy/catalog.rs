@@ -2,7 +2,7 @@
 //!
 //! For `check`, and for words that name a channel. It holds names only, no meaning.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::{Channel, Config};
 use crate::model::action::{Class, KNOWN_ACTIONS};
@@ -31,6 +31,8 @@ pub struct Catalog {
     pub speakers: BTreeSet<String>,
     /// Actions and events that integrations put together begin so.
     pub beginnings: BTreeSet<String>,
+    /// Of each speaker the players in the same room, by their entities.
+    pub near: BTreeMap<String, Vec<String>>,
     pub base: String,
 }
 
@@ -62,6 +64,7 @@ impl Catalog {
             confirming: config.confirming_channels().map(|(name, _)| name.to_owned()).collect(),
             speakers: config.speakers.keys().cloned().collect(),
             beginnings: told.beginnings,
+            near: config.speakers.iter().map(|(name, speaker)| (name.clone(), speaker.near.clone())).collect(),
             base: config.base.clone(),
         }
     }

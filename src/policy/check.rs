@@ -60,6 +60,8 @@ const RESULTS: &[(Kind, &[&str])] = &[
             "is_not",
             "is_speaker",
             "is_weekend",
+            "playing_near",
+            "spoke",
             "sun_is_down",
             "sun_is_up",
         ],

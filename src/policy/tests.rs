@@ -3,6 +3,7 @@
 mod attacks;
 mod check;
 mod constants;
+mod heard;
 mod hooks;
 mod sets;
 mod soup;
@@ -40,6 +41,7 @@ pub(super) fn catalog() -> Catalog {
             .collect(),
         speakers: names(&["kitchen", "bedroom"]),
         beginnings: names(&["alarmo."]),
+        near: BTreeMap::from([("kitchen".to_owned(), vec!["media_player.tv".to_owned()])]),
         base: "hushgate".to_owned(),
     }
 }

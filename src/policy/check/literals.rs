@@ -18,14 +18,14 @@ use crate::time::{parse_duration_ms, parse_time_of_day};
 /// Words whose first value is an entity.
 const OF_ENTITIES: &[&str] = &["age_s", "attribute", "is", "is_fresh", "is_known", "is_not", "number", "state"];
 /// Words whose first value is a speaker.
-const OF_SPEAKERS: &[&str] = &["announce", "is_muted", "mute", "unmute"];
+const OF_SPEAKERS: &[&str] = &["announce", "is_muted", "mute", "playing_near", "same_words", "spoke", "unmute"];
 /// Words whose second value is a duration.
-const WITH_DURATION: &[&str] = &["count", "counted", "is_fresh", "mute"];
+const WITH_DURATION: &[&str] = &["count", "counted", "is_fresh", "mute", "same_words", "spoke"];
 
 const WEEKDAYS: &[&str] = &["friday", "monday", "saturday", "sunday", "thursday", "tuesday", "wednesday"];
 const SOURCES: &[&str] = &["agent", "automation", "person", "policy", "unknown", "voice"];
 const CERTAINTIES: &[&str] = &["certain", "likely", "possible", "unknown"];
-const DOORS: &[&str] = &["ask", "bypass", "control", "gate", "policy", "twin", "watch"];
+const DOORS: &[&str] = &["ask", "bypass", "control", "gate", "intent", "policy", "twin", "watch"];
 
 pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Diagnostic>) {
     check_patterns(examined, findings);
