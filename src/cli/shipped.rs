@@ -67,4 +67,16 @@ mod tests {
             .collect();
         assert_eq!(names, SHIPPED.iter().map(|(name, _)| (*name).to_owned()).collect());
     }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "the test looks into the project's own folder")]
+    fn every_integration_that_is_shipped_is_compiled_in() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("integrations");
+        let names: BTreeSet<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter_map(|name| name.strip_suffix(".rhai").map(str::to_owned))
+            .collect();
+        assert_eq!(names, crate::integration::SHIPPED.iter().map(|(name, _)| (*name).to_owned()).collect());
+    }
 }
