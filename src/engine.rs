@@ -139,11 +139,11 @@ impl Engine {
     /// Compiles the policies and tells the world the state of things. What an earlier run held is judged again.
     ///
     /// # Errors
-    /// All that is wrong with the policies. Nothing runs with half a set.
+    /// All that is wrong with the integrations, or with the policies. Nothing runs with half a set.
     pub fn start(setup: Setup, at: At, effects: &mut Vec<Effect>) -> Result<Engine, Vec<Diagnostic>> {
-        let catalog = Catalog::of(&setup.config);
-        let policies = PolicySet::compile(&setup.sources, &catalog, setup.stopwatch.clone())?;
         let integrations = Integrations::compile(&setup.config, &setup.integrations, setup.stopwatch.clone())?;
+        let catalog = Catalog::of(&setup.config, integrations.told_names());
+        let policies = PolicySet::compile(&setup.sources, &catalog, setup.stopwatch.clone())?;
         let mut engine = Engine {
             registry: Rc::new(Registry::with_integrations(&setup.config, Rc::new(integrations))),
             config: setup.config,
@@ -221,7 +221,7 @@ impl Engine {
             Event::Reload(sources) => self.reload(turn, sources),
             Event::Journal(written) => self.journal_changed(turn, written.err().as_ref()),
             Event::Speaker(report) => {
-                self.note_said(turn.at, &report);
+                self.note_ended_speech(turn.at, &report);
                 self.report(turn, report);
             }
             Event::Untold { speaker, command } => self.untold(turn, &speaker, &command),

@@ -5,10 +5,14 @@
 //! `docs/integrations.md` goes through it step by step.
 
 mod built_in;
+mod check;
 mod compile;
 mod context;
+mod header;
 mod hooks;
+mod host;
 mod items;
+mod load;
 mod said;
 mod values;
 pub mod words;
@@ -25,6 +29,7 @@ use crate::config::Config;
 use crate::model::decision::PolicyError;
 use crate::model::event::ScriptSource;
 use crate::model::message::Message;
+use crate::model::request::ToldNames;
 use crate::model::speaker::What;
 use crate::model::topic::TopicFilter;
 use crate::script::diagnostics::Diagnostic;
@@ -32,10 +37,12 @@ use crate::script::sandbox::Stopwatch;
 use compile::Integration;
 
 pub use built_in::SHIPPED;
-pub use compile::{FILTERS_MAX, INTEGRATION_BYTES_MAX};
+pub use compile::{CONFIGURATION, Checked, check};
 pub use context::{MEMORY_BYTES_MAX, MEMORY_ENTRIES_MAX};
+pub use header::FILTERS_MAX;
 pub use hooks::ITEMS_MAX;
 pub use items::{Items, SeenRequest, Token};
+pub use load::INTEGRATION_BYTES_MAX;
 pub use values::Question;
 
 /// The integrations that are in use, by name. Engine and wire share them through the registry; a reload takes effect for
@@ -110,13 +117,18 @@ impl Integrations {
         }
     }
 
-    /// Takes new texts of the owner's integrations over, whole or not at all.
+    /// Takes new texts of the owner's integrations over, whole or not at all. What those that stay have remembered stays.
     ///
     /// # Errors
     /// All that is wrong with them; then the old ones go on.
     pub fn reload(&self, own: &[ScriptSource]) -> Result<(), Vec<Diagnostic>> {
         let loaded = compile::all(&self.config, own, self.stopwatch.as_ref())?;
-        *self.loaded.borrow_mut() = Rc::new(loaded);
+        let old = self.loaded.replace(Rc::new(loaded));
+        for (name, integration) in self.running().iter() {
+            if let Some(old) = old.get(name) {
+                integration.context.memory.swap(&old.context.memory);
+            }
+        }
         Ok(())
     }
 
@@ -128,6 +140,11 @@ impl Integrations {
     /// Whether some integration listens to a topic.
     pub fn reads(&self, topic: &str) -> bool {
         self.loaded.borrow().values().any(|integration| integration.reads(topic))
+    }
+
+    /// The events and actions that they name, for rules.
+    pub fn told_names(&self) -> ToldNames {
+        compile::told_names(&self.loaded.borrow())
     }
 
     /// What they read.

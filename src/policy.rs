@@ -6,7 +6,6 @@
 mod call;
 pub mod catalog;
 mod check;
-mod functions;
 mod header;
 mod host;
 mod judge;

@@ -4,6 +4,8 @@
 //! words and its errors. What a rule may ask of the house or do to it is not here; `policy` adds that.
 
 pub mod bodies;
+pub mod check;
+pub mod current;
 pub mod diagnostics;
 pub mod failure;
 pub mod fields;

@@ -25,6 +25,8 @@ mod client;
 #[expect(dead_code, reason = "`tests/real.rs` uses the rest")]
 #[path = "real/house.rs"]
 mod house;
+#[path = "speakers/household.rs"]
+mod household;
 #[path = "speakers/installed.rs"]
 mod installed;
 #[path = "support/prompt.rs"]
@@ -32,10 +34,22 @@ mod prompt;
 #[path = "speakers/site.rs"]
 mod site;
 
+#[path = "speakers/alarmo.rs"]
+mod alarmo;
+#[path = "speakers/frigate.rs"]
+mod frigate;
+#[path = "speakers/hass_agent.rs"]
+mod hass_agent;
 #[path = "speakers/hermes.rs"]
 mod hermes;
+#[path = "speakers/messengers.rs"]
+mod messengers;
 #[path = "speakers/portland.rs"]
 mod portland;
+#[path = "speakers/snapcast.rs"]
+mod snapcast;
+#[path = "speakers/sonos.rs"]
+mod sonos;
 
 use cases::Planned;
 
@@ -48,8 +62,21 @@ type Case = (&'static str, fn());
 /// The cases of one module: its name, and why they cannot run here, if they cannot.
 type Cases = (&'static str, fn() -> Option<String>, &'static [Case]);
 
-const CASES: &[Cases] =
-    &[("hermes", installed::missing, hermes::CASES), ("portland", installed::missing, portland::CASES)];
+const CASES: &[Cases] = &[
+    ("hermes", installed::missing, hermes::CASES),
+    ("portland", installed::missing, portland::CASES),
+    ("sonos", no_broker, sonos::CASES),
+    ("snapcast", no_broker, snapcast::CASES),
+    ("hass_agent", no_broker, hass_agent::CASES),
+    ("frigate", no_broker, frigate::CASES),
+    ("alarmo", no_broker, alarmo::CASES),
+    ("messengers", no_broker, messengers::CASES),
+];
+
+/// Why what needs nothing but Mosquitto cannot run here.
+fn no_broker() -> Option<String> {
+    broker::Kind::Mosquitto.missing()
+}
 
 fn main() -> ExitCode {
     let planned = CASES.iter().flat_map(|(module, missing, cases)| {

@@ -5,11 +5,19 @@ use std::path::{Path, PathBuf};
 use crate::shell::seed;
 
 /// The policies that the program ships, as they were compiled in.
-const SHIPPED: [(&str, &str); 4] = [
+const SHIPPED: [(&str, &str); 12] = [
+    ("agent-burst", include_str!("../../policies/agent-burst.rhai")),
     ("communications-off", include_str!("../../policies/communications-off.rhai")),
+    ("echo", include_str!("../../policies/echo.rhai")),
+    ("heating-bounds", include_str!("../../policies/heating-bounds.rhai")),
+    ("lights-flapping", include_str!("../../policies/lights-flapping.rhai")),
     ("misfire", include_str!("../../policies/misfire.rhai")),
+    ("no-silent-sends", include_str!("../../policies/no-silent-sends.rhai")),
+    ("nobody-home", include_str!("../../policies/nobody-home.rhai")),
     ("quiet-nights", include_str!("../../policies/quiet-nights.rhai")),
     ("second-channel", include_str!("../../policies/second-channel.rhai")),
+    ("two-ears", include_str!("../../policies/two-ears.rhai")),
+    ("unsure", include_str!("../../policies/unsure.rhai")),
 ];
 
 /// A temporary folder, removed with the value.

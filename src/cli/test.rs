@@ -138,13 +138,13 @@ fn find(path: &Path, scenarios: &mut BTreeSet<PathBuf>, policies: &mut BTreeSet<
         for path in entries(path)? {
             if is_scenarios(&path) {
                 scenarios.insert(path);
-            } else if files::is_policy(&path) {
+            } else if files::is_script(&path) {
                 policies.insert(path);
             }
         }
     } else if is_scenarios(path) {
         scenarios.insert(path.to_owned());
-    } else if files::is_policy(path) {
+    } else if files::is_script(path) {
         policies.insert(path.to_owned());
         let beside = path.with_extension(SCENARIOS_ENDING.trim_start_matches('.'));
         if beside.is_file() {

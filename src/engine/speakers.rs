@@ -10,6 +10,7 @@ use crate::integration::Ability;
 use crate::model::event::{Entry, Publication, ScriptSource};
 use crate::model::mode::Mode;
 use crate::model::speaker::{SpeakerCommand, SpeakerReport, SpeakerState, What};
+use crate::policy::Catalog;
 use crate::script::diagnostics::Diagnostic;
 
 mod feedback;
@@ -200,6 +201,7 @@ impl Engine {
         });
         match reloaded {
             Ok(()) => {
+                self.catalog = Catalog::of(&self.config, integrations.told_names());
                 turn.record(Entry::IntegrationsReloaded { integrations: integrations.names() });
                 self.prepare_speakers(turn);
                 self.renew_mutes(turn);

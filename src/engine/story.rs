@@ -298,7 +298,7 @@ impl Engine {
     }
 
     /// A speaker tells that it has spoken.
-    pub(super) fn note_said(&self, at: At, report: &SpeakerReport) {
+    pub(super) fn note_ended_speech(&self, at: At, report: &SpeakerReport) {
         if let SpeakerState::Said { .. } = report.state {
             self.world.borrow_mut().voice.note_said(&report.speaker, at.monotonic_ms);
         }

@@ -8,5 +8,18 @@ macro_rules! shipped {
 }
 
 /// Name and text of each.
-pub const SHIPPED: &[(&str, &str)] =
-    shipped!["alexa_devices", "alexa_media", "assist_satellite", "hermes", "media_player",];
+pub const SHIPPED: &[(&str, &str)] = shipped![
+    "alarmo",
+    "alexa_devices",
+    "alexa_media",
+    "assist_satellite",
+    "chromecast",
+    "frigate",
+    "hass_agent",
+    "hermes",
+    "media_player",
+    "mqttwarn",
+    "signal_mqtt",
+    "snapcast",
+    "sonos2mqtt",
+];

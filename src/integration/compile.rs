@@ -1,80 +1,30 @@
-//! From the texts of integrations to those that are in use: parse, read the header, keep the functions.
+//! All integrations of a house, compiled together or not at all.
 //!
 //! One that is wrong is refused, and with it all: nothing runs with half of the speakers.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::rc::Rc;
 
-use rhai::{AST, Dynamic, Engine, Scope};
-
+use super::Ability;
 use super::built_in::SHIPPED;
-use super::context::{Context, Current};
-use super::{Ability, values, words};
-use crate::config::Config;
+use super::check::Asked;
+use super::context::Context;
+use super::host::Host;
+use super::load::load;
+use crate::config::{Channel, Config};
 use crate::model::event::ScriptSource;
+use crate::model::request::ToldNames;
 use crate::model::topic::TopicFilter;
 use crate::script::bodies::Entry;
-use crate::script::diagnostics::{Diagnostic, Place, Script};
-use crate::script::failure::Failure;
-use crate::script::kinds::shown;
-use crate::script::message;
+use crate::script::diagnostics::{Diagnostic, Place, Script, Severity};
 use crate::script::nearest::did_you_mean;
-use crate::script::sandbox::{self, Meter, Stopwatch};
+use crate::script::sandbox::Stopwatch;
 
-/// Longest text of an integration, in bytes.
-pub const INTEGRATION_BYTES_MAX: usize = 64 * 1024;
-/// Filters of one of `TOPICS`, `COMMANDS`, `SENDS`.
-pub const FILTERS_MAX: usize = 64;
+mod settings;
 
-/// The functions of an integration, with how many parameters each has.
-pub(super) const FUNCTIONS: &[(&str, usize)] = &[
-    ("on_message", 1),
-    ("on_command", 1),
-    ("mute", 2),
-    ("unmute", 2),
-    ("announce", 3),
-    ("ask", 2),
-    ("cancel", 2),
-    ("enforce", 1),
-    ("observe", 1),
-];
-
-/// The engine with the words of integrations, shared by all of one set.
-pub(super) struct Host {
-    pub engine: Engine,
-    pub meter: Rc<Meter>,
-    pub current: Current,
-}
-
-impl Host {
-    fn new(stopwatch: Option<Stopwatch>) -> Host {
-        let meter = Rc::new(Meter::new(stopwatch));
-        let mut engine = sandbox::engine(&meter);
-        message::register(&mut engine, &meter);
-        values::register(&mut engine);
-        words::register(&mut engine);
-        resolve_constants(&mut engine);
-        let current = Current::default();
-        engine.set_default_tag(Dynamic::from(current.clone()));
-        Host { engine, meter, current }
-    }
-}
-
-/// Makes the header's constants visible in every function by their bare names.
-fn resolve_constants(engine: &mut Engine) {
-    #[expect(
-        deprecated,
-        reason = "the method is marked so because it may change between versions, not because it goes"
-    )]
-    engine.on_var(|name, index, context| {
-        if index > 0 {
-            return Ok(None);
-        }
-        Ok(Current::of(context.tag()).and_then(|context| context.constants.borrow().get(name).cloned()))
-    });
-}
+/// What findings about the configuration name as their file: it was read before.
+pub const CONFIGURATION: &str = "the configuration";
 
 /// One integration that is in use.
 pub(super) struct Integration {
@@ -85,7 +35,9 @@ pub(super) struct Integration {
     pub functions: BTreeMap<&'static str, Entry>,
     pub context: Rc<Context>,
     pub host: Rc<Host>,
-    ability: Ability,
+    pub ability: Ability,
+    pub asked: Asked,
+    pub told: ToldNames,
 }
 
 impl fmt::Debug for Integration {
@@ -119,21 +71,86 @@ pub(super) fn all(
     own: &[ScriptSource],
     stopwatch: Option<&Stopwatch>,
 ) -> Result<BTreeMap<String, Integration>, Vec<Diagnostic>> {
+    let (loaded, findings) = load_all(config, &config.integrations_in_use(), own, stopwatch);
+    let errors: Vec<Diagnostic> = findings.into_iter().filter(|finding| finding.severity == Severity::Error).collect();
+    if errors.is_empty() { Ok(loaded) } else { Err(errors) }
+}
+
+/// What is found without running anything.
+#[derive(Debug, Clone, Default)]
+pub struct Checked {
+    /// Everything that is wrong with the owner's integrations, with those that the configuration uses, and with what it
+    /// says of them; by file and place.
+    pub findings: Vec<Diagnostic>,
+    /// How many were looked at.
+    pub count: usize,
+    /// The events and actions that those in use name, for rules.
+    pub told: ToldNames,
+}
+
+/// Looks over the owner's integrations, in use or not, and the shipped ones that the configuration uses.
+pub fn check(config: &Rc<Config>, own: &[ScriptSource]) -> Checked {
+    let in_use = config.integrations_in_use();
+    let names: BTreeSet<&str> = in_use.iter().copied().chain(own.iter().map(|source| source.name.as_str())).collect();
+    let (mut loaded, mut findings) = load_all(config, &names, own, None);
+    for source in own.iter().filter(|source| !in_use.contains(source.name.as_str())) {
+        let script = Script { file: &source.file, text: &source.text };
+        let message = "no speaker uses this integration, so nothing of it is done".to_owned();
+        let name = &source.name;
+        let help = format!("write `integration: {name}` at a speaker, or `use: {{{name}: {{}}}}` under `integrations`");
+        findings.push(script.note("unused", Place::default(), message).with_help(Some(help)));
+    }
+    settings::check(config, &loaded, &mut findings);
+    findings.sort_by(|left, right| (&left.file, left.line, left.column).cmp(&(&right.file, right.line, right.column)));
+    loaded.retain(|name, _| in_use.contains(name.as_str()));
+    Checked { findings, count: names.len(), told: told_names(&loaded) }
+}
+
+/// The events and actions that integrations name, for rules.
+pub(super) fn told_names(loaded: &BTreeMap<String, Integration>) -> ToldNames {
+    let mut all = ToldNames::default();
+    for Integration { told, .. } in loaded.values() {
+        all.events.extend(told.events.iter().cloned());
+        all.actions.extend(told.actions.iter().cloned());
+        all.beginnings.extend(told.beginnings.iter().cloned());
+    }
+    all
+}
+
+fn load_all(
+    config: &Rc<Config>,
+    names: &BTreeSet<&str>,
+    own: &[ScriptSource],
+    stopwatch: Option<&Stopwatch>,
+) -> (BTreeMap<String, Integration>, Vec<Diagnostic>) {
     let host = Rc::new(Host::new(stopwatch.cloned()));
     let (mut loaded, mut findings) = (BTreeMap::new(), Vec::new());
-    for name in config.integrations_in_use() {
+    for name in names {
         let Some(source) = source(name, own) else {
             findings.push(unknown(name, own));
             continue;
         };
-        match load(&source, config, &host) {
-            Ok(integration) => {
-                loaded.insert(name.to_owned(), integration);
-            }
-            Err(found) => findings.extend(found),
-        }
+        let (integration, found) = load(&source, config, &host);
+        findings.extend(found);
+        loaded.extend(integration.map(|integration| ((*name).to_owned(), integration)));
     }
-    if findings.is_empty() { Ok(loaded) } else { Err(findings) }
+    findings.extend(who_cannot_ask(config, &loaded));
+    (loaded, findings)
+}
+
+/// Channels that are asked through a speaker whose integration cannot ask: their questions would reach nobody.
+fn who_cannot_ask(config: &Config, loaded: &BTreeMap<String, Integration>) -> Vec<Diagnostic> {
+    let refused = |(channel, asked): (&String, &Channel)| {
+        let speaker = asked.speaker.as_ref()?;
+        let name = config.speakers.get(speaker)?.integration.as_ref()?;
+        let integration = loaded.get(name).filter(|integration| !integration.ability.asks)?;
+        let script = Script { file: &integration.file, text: "" };
+        let message =
+            format!("expected a function `ask`, found none: the channel `{channel}` is asked through `{speaker}`");
+        let help = "write `fn ask(speaker, question) { … }`, or leave `speaker` out at the channel";
+        Some(script.error("no-ask", Place::default(), message).with_help(Some(help)))
+    };
+    config.channels.iter().filter_map(refused).collect()
 }
 
 /// The text of an integration: the owner's own before the shipped one.
@@ -147,128 +164,9 @@ fn source(name: &str, own: &[ScriptSource]) -> Option<ScriptSource> {
 }
 
 fn unknown(name: &str, own: &[ScriptSource]) -> Diagnostic {
-    let script = Script { file: "the configuration", text: "" };
+    let script = Script { file: CONFIGURATION, text: "" };
     let names = own.iter().map(|source| source.name.as_str()).chain(SHIPPED.iter().map(|(name, _)| *name));
     let message = format!("expected the name of an integration, found `{name}`: there is none of this name");
     let help = did_you_mean(name, names).unwrap_or_else(|| format!("put `{name}.rhai` into the folder `integrations`"));
     script.error("unknown-integration", Place::default(), message).with_help(Some(help))
-}
-
-fn load(source: &ScriptSource, config: &Rc<Config>, host: &Rc<Host>) -> Result<Integration, Vec<Diagnostic>> {
-    let script = Script { file: &source.file, text: &source.text };
-    if source.text.len() > INTEGRATION_BYTES_MAX {
-        let message = format!("expected at most {INTEGRATION_BYTES_MAX} bytes, found `{}`", source.text.len());
-        return Err(vec![script.error("limit", Place::default(), message)]);
-    }
-    let ast = host.engine.compile(&source.text).map_err(|error| {
-        let failure = Failure::of_syntax(&error);
-        vec![script.error("syntax", failure.place, failure.message)]
-    })?;
-    let context = Rc::new(Context {
-        name: source.name.clone(),
-        config: Rc::clone(config),
-        constants: RefCell::default(),
-        memory: RefCell::default(),
-    });
-    let constants = evaluate(script, &ast, &context, host)?;
-    let mut header = Header { script, constants: &constants, findings: Vec::new() };
-    let (topics, commands, sends) = (header.filters("TOPICS"), header.filters("COMMANDS"), header.filters("SENDS"));
-    let mutes = header.words("MUTES", &["mic", "sound"]);
-    let confirms = header.words("CONFIRMS", &["mute", "announce"]);
-    let grade = header.text("GRADE");
-    if !header.findings.is_empty() {
-        return Err(header.findings);
-    }
-    let functions: BTreeMap<&'static str, Entry> =
-        FUNCTIONS.iter().filter_map(|(name, count)| Some((*name, Entry::of(&ast, name, *count)?))).collect();
-    let says = |list: &[String], word: &str| list.iter().any(|said| said == word);
-    let ability = Ability {
-        grade,
-        mutes_mic: says(&mutes, "mic"),
-        mutes_sound: says(&mutes, "sound"),
-        announces: functions.contains_key("announce"),
-        asks: functions.contains_key("ask"),
-        confirms_mutes: says(&confirms, "mute"),
-        confirms_announcements: says(&confirms, "announce"),
-    };
-    *context.constants.borrow_mut() = constants;
-    let host = Rc::clone(host);
-    Ok(Integration { file: source.file.clone(), topics, commands, sends, functions, context, host, ability })
-}
-
-/// The values of the constants at the top.
-fn evaluate(
-    script: Script<'_>,
-    ast: &AST,
-    context: &Rc<Context>,
-    host: &Host,
-) -> Result<BTreeMap<String, Dynamic>, Vec<Diagnostic>> {
-    let mut scope = Scope::new();
-    host.meter.begin();
-    let run = host.current.during(context, || host.engine.run_ast_with_scope(&mut scope, ast));
-    match run {
-        Ok(()) => Ok(scope.iter().map(|(name, _, value)| (name.to_owned(), value)).collect()),
-        Err(error) => {
-            let failure = Failure::of(&error);
-            Err(vec![script.error("header", failure.place, failure.message)])
-        }
-    }
-}
-
-struct Header<'a> {
-    script: Script<'a>,
-    constants: &'a BTreeMap<String, Dynamic>,
-    findings: Vec<Diagnostic>,
-}
-
-impl Header<'_> {
-    fn refuse(&mut self, message: String) {
-        self.findings.push(self.script.error("header", Place::default(), message));
-    }
-
-    /// A list of texts, or one text.
-    fn texts(&mut self, name: &str) -> Vec<String> {
-        let Some(value) = self.constants.get(name) else { return Vec::new() };
-        if value.is_string() {
-            return vec![value.to_string()];
-        }
-        let items = value.as_array_ref().ok().and_then(|items| {
-            items.iter().map(|item| item.is_string().then(|| item.to_string())).collect::<Option<Vec<_>>>()
-        });
-        match items {
-            Some(items) if items.len() <= FILTERS_MAX => items,
-            Some(items) => {
-                self.refuse(format!("expected at most {FILTERS_MAX} texts in `{name}`, found `{}`", items.len()));
-                Vec::new()
-            }
-            None => {
-                let found = shown(value);
-                self.refuse(format!("expected a list of texts for `{name}`, found {found}"));
-                Vec::new()
-            }
-        }
-    }
-
-    fn text(&mut self, name: &str) -> Option<String> {
-        self.texts(name).into_iter().next()
-    }
-
-    fn filters(&mut self, name: &str) -> Vec<TopicFilter> {
-        let mut filters = Vec::new();
-        for text in self.texts(name) {
-            match TopicFilter::new(&text) {
-                Ok(filter) => filters.push(filter),
-                Err(error) => self.refuse(format!("expected a topic filter in `{name}`, found `{text}`: {error}")),
-            }
-        }
-        filters
-    }
-
-    fn words(&mut self, name: &str, known: &[&str]) -> Vec<String> {
-        let words = self.texts(name);
-        for word in words.iter().filter(|word| !known.contains(&word.as_str())) {
-            self.refuse(format!("expected `{}` in `{name}`, found `{word}`", known.join("` or `")));
-        }
-        words
-    }
 }

@@ -8,7 +8,8 @@ use rhai::{Dynamic, NativeCallContext};
 use serde_json::Value;
 
 use crate::config::Config;
-use crate::script::operators::{Outcome, fail};
+use crate::script::current::{Current, Surroundings};
+use crate::script::operators::Outcome;
 
 /// Entries of an integration's memory. One more is refused.
 pub const MEMORY_ENTRIES_MAX: usize = 256;
@@ -49,27 +50,13 @@ impl Context {
     }
 }
 
-/// The integration under way; one at a time. The engine carries it to the words as its tag.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Current(Rc<RefCell<Option<Rc<Context>>>>);
-
-impl Current {
-    pub(super) fn during<T>(&self, context: &Rc<Context>, evaluate: impl FnOnce() -> T) -> T {
-        *self.0.borrow_mut() = Some(Rc::clone(context));
-        let result = evaluate();
-        *self.0.borrow_mut() = None;
-        result
-    }
-
-    pub(super) fn of(tag: &Dynamic) -> Option<Rc<Context>> {
-        tag.read_lock::<Current>().and_then(|current| current.0.borrow().clone())
+impl Surroundings for Context {
+    fn constant(&self, name: &str) -> Option<Dynamic> {
+        self.constants.borrow().get(name).cloned()
     }
 }
 
 /// The integration that a word is said in.
 pub(super) fn context_of(context: &NativeCallContext) -> Outcome<Rc<Context>> {
-    match context.tag().and_then(Current::of) {
-        Some(context) => Ok(context),
-        None => fail(format!("`{}` cannot be used here", context.fn_name())),
-    }
+    Current::of_word(context)
 }

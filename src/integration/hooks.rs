@@ -18,8 +18,11 @@ use crate::script::message::MessageValue;
 
 /// Items that one message can give, and messages that one call can send.
 pub const ITEMS_MAX: usize = 32;
-/// Where, below the bridge's base, held intents are let go to.
-const INTENT: &str = "intent";
+
+/// Where held intents are let go to, whatever `SENDS` says.
+pub(super) fn intents(base: &str) -> String {
+    format!("{base}/intent")
+}
 
 impl Integrations {
     /// What mutes a speaker, lets it speak or prepares it. A speaker without an integration is sent nothing here.
@@ -137,7 +140,7 @@ fn take(integrations: &Integrations, integration: &Integration, item: ItemValue,
         ItemValue::Report(report) => items.reports.push(report),
         ItemValue::Answer(answer) => items.answers.push(answer),
         ItemValue::Request(request) => {
-            let intents = format!("{}/{INTENT}", integrations.config.base);
+            let intents = intents(&integrations.config.base);
             let is_own = |hold: &Message| topic::is_under(&hold.topic, &intents);
             let refused = request.hold.as_ref().filter(|hold| !is_own(hold) && !integration.may_send(&hold.topic));
             if let Some(hold) = refused {

@@ -1,7 +1,9 @@
 //! Integrations as an owner writes them: read, told to speak, and doing what they may not.
 
+mod check;
 mod home_assistant;
 mod shipped;
+mod soup;
 
 use std::rc::Rc;
 
@@ -22,7 +24,7 @@ fn on_message(message) {
 }
 fn mute(speaker, what) { send(`room/${speaker.setting("room", speaker.name)}/quiet`, "on") }
 fn unmute(speaker, what) { send(`room/${speaker.setting("room", speaker.name)}/quiet`, "off") }
-fn announce(speaker, text, id) { send("elsewhere", text) }
+fn announce(speaker, text, id) { send("else" + "where", text) }
 fn ask(speaker, question) { send(`room/${speaker.name}/quiet`, #{ token: question.token, text: question.text }) }
 "#;
 const SPEAKERS: &str =
@@ -71,7 +73,7 @@ fn an_integration_that_is_wrong_or_not_there_is_refused() {
     for (text, configuration, expected) in [
         ("fn mute(", SPEAKERS, "room.rhai:1:"),
         ("const MUTES = [\"ears\"];", SPEAKERS, "expected `mic` or `sound` in `MUTES`, found `ears`"),
-        ("const TOPICS = [\"a/#/b\"];", SPEAKERS, "expected a topic filter in `TOPICS`, found `a/#/b`"),
+        ("const TOPICS = [\"a/#/b\"];", SPEAKERS, "room.rhai:1:17: expected a topic filter, found `a/#/b`"),
         (ROOM, "integrations: {use: {roon: {}}}", "did you mean `room`?"),
     ] {
         let error = compile(text, configuration).expect_err("an error");

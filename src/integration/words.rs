@@ -9,18 +9,20 @@ use serde_json::Value;
 use super::context::{MEMORY_BYTES_MAX, MEMORY_ENTRIES_MAX, context_of};
 use super::items::Token;
 use super::said::{ItemValue, SendValue};
-use super::values::SpeakerValue;
+use super::values::{QUESTION_FIELDS, SPEAKER_FIELDS, SpeakerValue};
 use crate::model::control::Says;
 use crate::model::message::Message;
 use crate::model::request::FactChange;
 use crate::model::speaker::{SpeakerReport, SpeakerState, What};
 use crate::model::topic::check_name;
+use crate::script::fields::Field;
 use crate::script::json;
 use crate::script::kinds::shown;
+use crate::script::message;
 use crate::script::operators::{Outcome, fail};
-use crate::script::words::Word;
+use crate::script::words::{self, Word};
 
-mod reading;
+pub(super) mod reading;
 
 /// Every word that is said in integrations alone.
 pub const WORDS: &[Word] = &[
@@ -48,6 +50,23 @@ pub const WORDS: &[Word] = &[
     Word { name: "statestream", usage: "statestream()" },
     Word { name: "unmuted", usage: "unmuted(speaker, what)" },
 ];
+
+/// Every word of the language of integrations, the pure ones included.
+pub fn all() -> impl Iterator<Item = &'static Word> {
+    WORDS.iter().chain(words::WORDS)
+}
+
+/// How a word is written.
+pub fn usage(name: &str) -> Option<&'static str> {
+    all().find(|word| word.name == name).map(|word| word.usage)
+}
+
+/// Every field of what the functions are given, as owners write it: `question.text`.
+pub fn fields() -> impl Iterator<Item = String> {
+    let of =
+        |what: &'static str, fields: &'static [Field]| fields.iter().map(move |(field, _)| format!("{what}.{field}"));
+    of("message", message::FIELDS).chain(of("speaker", SPEAKER_FIELDS)).chain(of("question", QUESTION_FIELDS))
+}
 
 pub(super) fn register(engine: &mut Engine) {
     engine.register_type_with_name::<ItemValue>("an item").register_type_with_name::<SendValue>("a message to send");

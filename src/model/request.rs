@@ -2,7 +2,7 @@
 //!
 //! How they are read from topics and payloads is the registry's and the wire's affair.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -198,6 +198,25 @@ pub struct Reply {
     pub correlation: Option<bytes::Bytes>,
     /// Kept by the broker for a while, for askers that subscribe late.
     pub retain: bool,
+}
+
+/// Events that speakers tell.
+pub const VOICE_EVENTS: [&str; 6] = [
+    "voice.intent",
+    "voice.intent_not_recognized",
+    "voice.session_ended",
+    "voice.session_started",
+    "voice.transcript",
+    "voice.wake_word",
+];
+
+/// Names that integrations say, so that rules may use them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ToldNames {
+    pub events: BTreeSet<String>,
+    pub actions: BTreeSet<String>,
+    /// Of names that are put together, such as `alarmo.`: whatever begins so.
+    pub beginnings: BTreeSet<String>,
 }
 
 /// Something happened in the house; nobody waits for an answer.

@@ -12,6 +12,7 @@ use super::View;
 use super::catalog::Catalog;
 use super::reaction::{Stated, WISHES_MAX, Wish};
 use crate::model::decision::FactRead;
+use crate::script::current::{Current, Surroundings};
 use crate::script::operators::{Outcome, fail};
 
 /// The functions of a policy that the bridge calls.
@@ -41,25 +42,6 @@ impl Hook {
             Hook::Event => "EVENTS",
             Hook::Message => "TOPICS",
         }
-    }
-}
-
-/// The evaluation under way; one at a time. The engine carries it to the words as its tag.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Current(Rc<RefCell<Option<Rc<Call>>>>);
-
-impl Current {
-    /// Runs `evaluate` with this call as the one that the words speak to.
-    pub(super) fn during<T>(&self, call: &Rc<Call>, evaluate: impl FnOnce() -> T) -> T {
-        *self.0.borrow_mut() = Some(Rc::clone(call));
-        let result = evaluate();
-        *self.0.borrow_mut() = None;
-        result
-    }
-
-    /// The evaluation that an engine's tag stands for.
-    pub(super) fn of(tag: &Dynamic) -> Option<Rc<Call>> {
-        tag.read_lock::<Current>().and_then(|current| current.0.borrow().clone())
     }
 }
 
@@ -100,10 +82,13 @@ impl Call {
     }
 }
 
+impl Surroundings for Call {
+    fn constant(&self, name: &str) -> Option<Dynamic> {
+        self.profile.constants.get(name).cloned()
+    }
+}
+
 /// The call that a word is said in. At load, when the header is read, there is none.
 pub(super) fn call_of(context: &NativeCallContext) -> Outcome<Rc<Call>> {
-    match context.tag().and_then(Current::of) {
-        Some(call) => Ok(call),
-        None => fail(format!("`{}` can be used inside functions only, not in the header", context.fn_name())),
-    }
+    Current::of_word(context)
 }

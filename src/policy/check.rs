@@ -1,96 +1,89 @@
-//! What can be found wrong with a policy before it runs.
+//! What can be found wrong with a policy before it runs, beyond what any script can get wrong.
 //!
 //! It looks at the script as written and at its header; it runs no hook. What it cannot know for certain it leaves to
 //! the run, where the same mistakes are errors too.
 
 mod evidence;
-mod kinds;
 mod literals;
-mod names;
-pub(super) mod structure;
 mod terms;
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use rhai::{ASTNode, Dynamic, Expr, FnCallExpr, Position, Stmt};
-
-use super::call::Hook;
-use super::functions::Function;
-use super::header::Header;
+use super::call;
+use super::header::{self, Header};
 use super::host::Host;
+use super::values::{EVENT_FIELDS, EVENT_WORDS, REQUEST_FIELDS, REQUEST_WORDS};
+use super::words;
+use crate::script::check::functions::Function;
+use crate::script::check::language::{Given, Hook, Language, Parameter, Shape};
+use crate::script::check::{self, call_at, literal};
 use crate::script::diagnostics::{Diagnostic, Script};
+use crate::script::kinds::Kind;
+use crate::script::message;
+
+/// The language of rules.
+pub(super) const LANGUAGE: &Language = &Language {
+    script: "policy",
+    hooks: &[hook(call::Hook::Request, REQUEST), hook(call::Hook::Event, EVENT), hook(call::Hook::Message, MESSAGE)],
+    constants: header::OWN,
+    results: RESULTS,
+    usage: words::usage,
+    beginning: "write `fn on_request(request) { … }` and `const ACTIONS = [\"…\"];`",
+};
+
+const REQUEST: &[Parameter] = &[Parameter {
+    name: "request",
+    is: Given::Thing(&Shape { name: "request", fields: REQUEST_FIELDS, words: REQUEST_WORDS }),
+}];
+const EVENT: &[Parameter] = &[Parameter {
+    name: "event",
+    is: Given::Thing(&Shape { name: "event", fields: EVENT_FIELDS, words: EVENT_WORDS }),
+}];
+const MESSAGE: &[Parameter] = &[Parameter { name: "message", is: Given::Thing(message::SHAPE) }];
+
+const fn hook(hook: call::Hook, parameters: &'static [Parameter]) -> Hook {
+    Hook { name: hook.name(), header: Some(hook.header()), parameters }
+}
+
+/// What a word gives, where it is always the same.
+const RESULTS: &[(Kind, &[&str])] = &[
+    (Kind::Text, &["state", "time_of_day", "weekday"]),
+    (Kind::Number, &["age_s", "count", "counted", "hour", "minute", "number"]),
+    (
+        Kind::Truth,
+        &[
+            "anybody_home",
+            "between",
+            "everybody_away",
+            "is",
+            "is_fresh",
+            "is_known",
+            "is_muted",
+            "is_not",
+            "is_speaker",
+            "is_weekend",
+            "playing_near",
+            "spoke",
+            "sun_is_down",
+            "sun_is_up",
+        ],
+    ),
+    (Kind::Map, &["approvals"]),
+];
 
 /// One policy under examination.
 struct Examined<'a> {
     script: Script<'a>,
     functions: &'a [Function],
-    constants: &'a BTreeMap<String, Dynamic>,
     header: &'a Header,
     host: &'a Host,
 }
 
 /// Everything beyond the structure, by place.
 pub(super) fn meaning(script: Script<'_>, functions: &[Function], header: &Header, host: &Host) -> Vec<Diagnostic> {
-    let examined = Examined { script, functions, constants: &header.constants, header, host };
-    let mut findings = Vec::new();
-    names::check(&examined, &mut findings);
-    kinds::check(&examined, &mut findings);
+    let (constants, vocabulary) = (&header.constants, &host.vocabulary);
+    let mut findings =
+        check::meaning(&check::Examined { script, functions, constants, language: LANGUAGE, vocabulary });
+    let examined = Examined { script, functions, header, host };
     literals::check(&examined, &mut findings);
     evidence::check(&examined, &mut findings);
     findings
-}
-
-impl Examined<'_> {
-    /// The hook whose request, event or message a variable of this function is; by its name, if that is certain.
-    fn hook_of(&self, function: &Function, variable: &str) -> Option<Hook> {
-        if let Some(hook) = function.hook {
-            let is_hidden = locals(function).contains(variable);
-            return (function.parameters.first().is_some_and(|name| name == variable) && !is_hidden).then_some(hook);
-        }
-        if !function.is_closure() || !function.parameters.iter().any(|name| name == variable) {
-            return None;
-        }
-        // A closure takes what it uses of its surroundings by the same name; where two hooks share it, nobody knows.
-        let mut hooks =
-            self.functions.iter().filter(|other| other.hook.is_some() && other.parameters[..] == [variable]);
-        match (hooks.next(), hooks.next()) {
-            (Some(only), None) => only.hook,
-            _ => None,
-        }
-    }
-}
-
-/// Names that a function defines within itself.
-fn locals(function: &Function) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    function.walk(|path| match path.last() {
-        Some(ASTNode::Stmt(Stmt::Var(variable, ..))) => {
-            names.insert(variable.0.name.to_string());
-        }
-        Some(ASTNode::Stmt(Stmt::For(parts, _))) => {
-            names.insert(parts.0.name.to_string());
-            names.extend(parts.1.iter().map(|counter| counter.name.to_string()));
-        }
-        _ => {}
-    });
-    names
-}
-
-/// The call at a node, if it is one; method calls have one value more, the one before the dot.
-fn call_at<'a>(node: Option<&ASTNode<'a>>) -> Option<(&'a FnCallExpr, Position, bool)> {
-    match node? {
-        ASTNode::Stmt(Stmt::FnCall(call, position)) | ASTNode::Expr(Expr::FnCall(call, position)) => {
-            Some((call, *position, false))
-        }
-        ASTNode::Expr(Expr::MethodCall(call, position)) => Some((call, *position, true)),
-        _ => None,
-    }
-}
-
-/// A text that stands in the script as such.
-fn literal(expression: Option<&Expr>) -> Option<(&str, Position)> {
-    match expression? {
-        Expr::StringConstant(text, position) => Some((text.as_str(), *position)),
-        _ => None,
-    }
 }

@@ -9,12 +9,12 @@ use rhai::AST;
 
 use super::call::{Hook, Profile};
 use super::check;
-use super::functions;
 use super::header;
 use super::host::Host;
 use super::judge::Policy;
 use crate::model::event::ScriptSource;
 use crate::script::bodies::Entry;
+use crate::script::check::{functions, outline};
 use crate::script::diagnostics::{Diagnostic, Place, Script, Severity};
 use crate::script::failure::Failure;
 
@@ -35,13 +35,11 @@ pub(super) fn load(source: &ScriptSource, host: &Rc<Host>) -> (Option<Policy>, V
             return (None, vec![script.error("syntax", failure.place, failure.message)]);
         }
     };
-    let functions = functions::all(script, &ast);
-    let structure = check::structure::read(script, &functions, host);
-    let mut findings = structure.findings;
-    if !structure.is_readable {
-        return (None, findings);
-    }
-    let header = match header::read(script, &ast, &structure.constants, host) {
+    let functions = functions::all(script, &ast, check::LANGUAGE);
+    let outline = outline::read(script, &functions, check::LANGUAGE, &host.vocabulary);
+    let mut findings = outline.findings;
+    let Some(outside) = functions.first().filter(|_| outline.is_readable) else { return (None, findings) };
+    let header = match header::read(script, &ast, &outline.constants, outside, host) {
         Ok(header) => header,
         Err(errors) => {
             findings.extend(errors);

@@ -3,6 +3,7 @@
 mod attacks;
 mod check;
 mod constants;
+mod heard;
 mod hooks;
 mod sets;
 mod soup;
@@ -29,7 +30,7 @@ pub(super) fn catalog() -> Catalog {
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     Catalog {
         actions: KNOWN_ACTIONS.iter().map(|(action, _)| (*action).to_owned()).collect(),
-        events: names(super::catalog::KNOWN_EVENTS),
+        events: super::catalog::known_events().map(str::to_owned).collect(),
         channels: names(&["panel", "phone", "kitchen"]),
         confirming: names(&["panel", "phone"]),
         coded: names(&["panel"]),
@@ -39,6 +40,8 @@ pub(super) fn catalog() -> Catalog {
             .map(|(action, _)| (*action).to_owned())
             .collect(),
         speakers: names(&["kitchen", "bedroom"]),
+        beginnings: names(&["alarmo."]),
+        near: BTreeMap::from([("kitchen".to_owned(), vec!["media_player.tv".to_owned()])]),
         base: "hushgate".to_owned(),
     }
 }

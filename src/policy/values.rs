@@ -3,6 +3,8 @@
 //! Every field has one kind. A field that need not be there is never silently empty: reading it where it is absent is
 //! an error, `has_…` asks first, and `…_or(default)` gives a default. No field can be set.
 
+mod heard;
+
 use std::rc::Rc;
 
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map};
@@ -41,38 +43,63 @@ pub(super) const REQUEST_FIELDS: &[Field] = &[
     ("data", Some(Kind::Map)),
     ("domain", Some(Kind::Text)),
     ("door", Some(Kind::Text)),
+    ("happened_ago_s", Some(Kind::Number)),
     ("has_channel", Some(Kind::Truth)),
     ("has_confidence", Some(Kind::Truth)),
+    ("has_happened", Some(Kind::Truth)),
+    ("has_heard", Some(Kind::Truth)),
     ("has_person", Some(Kind::Truth)),
     ("has_satellite", Some(Kind::Truth)),
+    ("has_session", Some(Kind::Truth)),
+    ("has_speaker", Some(Kind::Truth)),
     ("has_target", Some(Kind::Truth)),
     ("has_text", Some(Kind::Truth)),
+    ("has_woke", Some(Kind::Truth)),
+    ("heard_ago_s", Some(Kind::Number)),
     ("likely_channels", Some(Kind::List)),
     ("likely_source", Some(Kind::Text)),
     ("person", Some(Kind::Text)),
+    ("playing", Some(Kind::List)),
     ("satellite", Some(Kind::Text)),
     ("sensitive", Some(Kind::Truth)),
     ("service", Some(Kind::Text)),
+    ("session", Some(Kind::Text)),
     ("source", Some(Kind::Text)),
+    ("speaker", Some(Kind::Text)),
     ("target", Some(Kind::Text)),
     ("text", Some(Kind::Text)),
+    ("woke_ago_s", Some(Kind::Number)),
 ];
 
 pub(super) const EVENT_FIELDS: &[Field] = &[
     ("confidence", Some(Kind::Number)),
     ("data", Some(Kind::Map)),
     ("has_confidence", Some(Kind::Truth)),
+    ("has_session", Some(Kind::Truth)),
     ("has_speaker", Some(Kind::Truth)),
     ("has_text", Some(Kind::Truth)),
     ("name", Some(Kind::Text)),
+    ("session", Some(Kind::Text)),
     ("speaker", Some(Kind::Text)),
     ("text", Some(Kind::Text)),
 ];
 
 /// Words that are said of a request or event only: `request.text_or("")`.
-pub(super) const REQUEST_WORDS: &[&str] =
-    &["channel_or", "confidence_or", "data_or", "person_or", "satellite_or", "target_or", "text_or"];
-pub(super) const EVENT_WORDS: &[&str] = &["confidence_or", "data_or", "speaker_or", "text_or"];
+pub(super) const REQUEST_WORDS: &[&str] = &[
+    "channel_or",
+    "confidence_or",
+    "data_or",
+    "happened_ago_s_or",
+    "heard_ago_s_or",
+    "person_or",
+    "satellite_or",
+    "session_or",
+    "speaker_or",
+    "target_or",
+    "text_or",
+    "woke_ago_s_or",
+];
+pub(super) const EVENT_WORDS: &[&str] = &["confidence_or", "data_or", "session_or", "speaker_or", "text_or"];
 
 /// Registers the types and their fields.
 pub(super) fn register(engine: &mut Engine, meter: &Rc<Meter>) {
@@ -132,6 +159,7 @@ fn register_request(engine: &mut Engine, meter: &Rc<Meter>) {
     engine.register_get("door", |request: &mut RequestValue| ImmutableString::from(door_name(request.0.door)));
     engine.register_get("sensitive", |request: &mut RequestValue| request.0.sensitive);
     register_source(engine);
+    heard::register(engine);
     optional! { engine, RequestValue, "request", ImmutableString,
         target "has_target" "target_or";
         text "has_text" "text_or";
@@ -181,8 +209,21 @@ fn register_source(engine: &mut Engine) {
         satellite "has_satellite" "satellite_or" |source| source.satellite.as_ref().map(|clue| &clue.name);
         person "has_person" "person_or" |source| source.person.as_ref().map(|clue| &clue.name);
     }
-    engine.register_get("likely_channels", |request: &mut RequestValue| -> Array {
-        request.0.source.likely_channels.iter().map(|name| Dynamic::from(ImmutableString::from(name))).collect()
+    list(engine, "likely_channels", |request| &request.source.likely_channels);
+}
+
+/// A list of texts. After a word such as `len` the engine puts the list back; only another one is an assignment.
+fn list(engine: &mut Engine, field: &'static str, of: fn(&Request) -> &[String]) {
+    engine.register_get(field, move |request: &mut RequestValue| -> Array {
+        of(&request.0).iter().map(|text| Dynamic::from(ImmutableString::from(text))).collect()
+    });
+    engine.register_set(field, move |request: &mut RequestValue, list: Array| -> Outcome<()> {
+        let texts: Vec<ImmutableString> =
+            list.into_iter().filter_map(|text| text.into_immutable_string().ok()).collect();
+        if texts == of(&request.0) {
+            return Ok(());
+        }
+        fail(format!("a request cannot be changed; found an assignment to `{field}`"))
     });
 }
 
@@ -190,6 +231,7 @@ fn register_event(engine: &mut Engine, meter: &Rc<Meter>) {
     engine.register_type_with_name::<EventValue>("an event");
     engine.register_get("name", |event: &mut EventValue| ImmutableString::from(event.0.name.as_str()));
     optional! { engine, EventValue, "event", ImmutableString,
+        session "has_session" "session_or";
         speaker "has_speaker" "speaker_or";
         text "has_text" "text_or";
     }

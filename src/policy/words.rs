@@ -19,6 +19,7 @@ mod effects;
 mod facts;
 mod memory;
 pub(super) mod verdicts;
+mod voice;
 
 /// Every word that speaks to the house.
 pub const WORDS: &[Word] = &[
@@ -38,6 +39,8 @@ pub const WORDS: &[Word] = &[
     Word { name: "deny", usage: "deny(reason) or deny(reason, instead)" },
     Word { name: "everybody_away", usage: "everybody_away()" },
     Word { name: "forget", usage: "forget(key)" },
+    Word { name: "happened_ago_s_or", usage: "request.happened_ago_s_or(default)" },
+    Word { name: "heard_ago_s_or", usage: "request.heard_ago_s_or(default)" },
     Word { name: "hour", usage: "hour()" },
     Word { name: "is", usage: "is(entity, value)" },
     Word { name: "is_fresh", usage: "is_fresh(entity, \"5m\")" },
@@ -51,11 +54,15 @@ pub const WORDS: &[Word] = &[
     Word { name: "notify", usage: "notify(text)" },
     Word { name: "number", usage: "number(entity) or number(entity, default)" },
     Word { name: "person_or", usage: "request.person_or(default)" },
+    Word { name: "playing_near", usage: "playing_near(speaker)" },
     Word { name: "publish", usage: "publish(topic, payload)" },
     Word { name: "recall", usage: "recall(key) or recall(key, default)" },
     Word { name: "remember", usage: "remember(key, value)" },
+    Word { name: "same_words", usage: "same_words(speaker, \"2s\")" },
     Word { name: "satellite_or", usage: "request.satellite_or(default)" },
-    Word { name: "speaker_or", usage: "event.speaker_or(default)" },
+    Word { name: "session_or", usage: "request.session_or(default)" },
+    Word { name: "speaker_or", usage: "request.speaker_or(default)" },
+    Word { name: "spoke", usage: "spoke(speaker, \"10s\") or spoke(speakers, \"10s\")" },
     Word { name: "state", usage: "state(entity) or state(entity, default)" },
     Word { name: "sun_is_down", usage: "sun_is_down()" },
     Word { name: "sun_is_up", usage: "sun_is_up()" },
@@ -64,6 +71,7 @@ pub const WORDS: &[Word] = &[
     Word { name: "time_of_day", usage: "time_of_day()" },
     Word { name: "unmute", usage: "unmute(speaker)" },
     Word { name: "weekday", usage: "weekday()" },
+    Word { name: "woke_ago_s_or", usage: "request.woke_ago_s_or(default)" },
 ];
 
 /// Every word of the language of rules, the pure ones included, by name.
@@ -90,4 +98,5 @@ pub(super) fn register(engine: &mut Engine, meter: &Rc<Meter>) {
     memory::register(engine, meter);
     approvals::register(engine, meter);
     effects::register(engine);
+    voice::register(engine);
 }

@@ -6,6 +6,7 @@ use rhai::{Dynamic, Map};
 use serde_json::{Number, Value};
 
 use super::kinds::kind_of;
+use super::sandbox::{LIST_ITEMS_MAX, MAP_FIELDS_MAX, TEXT_BYTES_MAX};
 
 /// A JSON value for a script. `null` within a list becomes nothing; `null` fields are left out.
 pub fn to_script(value: &Value) -> Dynamic {
@@ -38,6 +39,43 @@ pub fn size(value: &Value) -> u64 {
         Value::Array(items) => 1 + items.iter().map(size).sum::<u64>(),
         Value::Object(fields) => 1 + fields.values().map(size).sum::<u64>(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 1,
+    }
+}
+
+/// Whether a script can hold the value at all: its texts, its items and its fields, each counted together.
+pub fn fits(value: &Value) -> bool {
+    let Sizes { text_bytes, items, fields } = Sizes::of(value);
+    text_bytes <= TEXT_BYTES_MAX && items <= LIST_ITEMS_MAX && fields <= MAP_FIELDS_MAX
+}
+
+/// What the engine's limits are on.
+#[derive(Default)]
+struct Sizes {
+    text_bytes: usize,
+    items: usize,
+    fields: usize,
+}
+
+impl Sizes {
+    fn of(value: &Value) -> Sizes {
+        let mut sizes = Sizes::default();
+        sizes.add(value);
+        sizes
+    }
+
+    fn add(&mut self, value: &Value) {
+        match value {
+            Value::String(text) => self.text_bytes += text.len(),
+            Value::Array(items) => {
+                self.items += items.len();
+                items.iter().for_each(|item| self.add(item));
+            }
+            Value::Object(fields) => {
+                self.fields += fields.len();
+                fields.values().for_each(|field| self.add(field));
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
     }
 }
 
@@ -82,6 +120,22 @@ mod tests {
         }
         assert_eq!(from_script(&to_script(&json!({"a": null, "b": [null]}))), Ok(json!({"b": [null]})));
         assert_eq!(size(&json!({"a": [1, 2], "b": "x"})), 5);
+    }
+
+    #[test]
+    fn what_a_script_cannot_hold_does_not_fit() {
+        let list = |items: usize| Value::from(vec![0; items]);
+        for (value, expected) in [
+            (json!("x".repeat(TEXT_BYTES_MAX)), true),
+            (json!("x".repeat(TEXT_BYTES_MAX + 1)), false),
+            (json!({"a": "x".repeat(TEXT_BYTES_MAX), "b": ["x"]}), false),
+            (list(LIST_ITEMS_MAX), true),
+            (list(LIST_ITEMS_MAX + 1), false),
+            (json!([[list(LIST_ITEMS_MAX)]]), false),
+            ((0..=MAP_FIELDS_MAX).map(|name| (name.to_string(), json!(1))).collect(), false),
+        ] {
+            assert_eq!(fits(&value), expected);
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use rhai::{Engine, ImmutableString};
 
+use super::check::language::Shape;
 use super::fields::{Field, close};
 use super::json;
 use super::kinds::Kind;
@@ -39,6 +40,9 @@ pub const FIELDS: &[Field] = &[
     ("retained", Some(Kind::Truth)),
     ("topic", Some(Kind::Text)),
 ];
+
+/// What a function is given that reads messages.
+pub const SHAPE: &Shape = &Shape { name: "message", fields: FIELDS, words: &[] };
 
 /// Largest payload that is read as JSON, in bytes.
 const JSON_BYTES_MAX: usize = 16 * 1024;
@@ -78,5 +82,5 @@ fn parsed(message: &MessageValue, meter: &Meter) -> Option<serde_json::Value> {
         return None;
     }
     meter.charge(u64::try_from(bytes / JSON_BYTES_PER_OPERATION).unwrap_or(u64::MAX));
-    serde_json::from_slice(&message.payload).ok()
+    serde_json::from_slice(&message.payload).ok().filter(json::fits)
 }

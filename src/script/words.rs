@@ -5,9 +5,10 @@
 
 use std::rc::Rc;
 
+use percent_encoding::percent_decode_str;
 use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, INT, ImmutableString, Map, NativeCallContext};
 
-use super::kinds::{kind_of, shown};
+use super::kinds::{Kind, kind_of, shown};
 use super::operators::{Outcome, fail};
 use super::sandbox::{LIST_ITEMS_MAX, Meter, TEXT_BYTES_MAX};
 use crate::model::glob::Glob;
@@ -32,11 +33,16 @@ pub const WORDS: &[Word] = &[
     Word { name: "field_or", usage: "field_or(map, \"name.of.field\", default)" },
     Word { name: "filter", usage: "filter(list, |item| …)" },
     Word { name: "is_empty", usage: "is_empty(text), is_empty(list) or is_empty(map)" },
+    Word { name: "is_list", usage: "is_list(value)" },
+    Word { name: "is_map", usage: "is_map(value)" },
+    Word { name: "is_text", usage: "is_text(value)" },
     Word { name: "join", usage: "join(list, separator)" },
+    Word { name: "keys", usage: "keys(map)" },
     Word { name: "len", usage: "len(text), len(list) or len(map)" },
     Word { name: "matches", usage: "matches(text, pattern)" },
     Word { name: "max", usage: "max(number, number)" },
     Word { name: "min", usage: "min(number, number)" },
+    Word { name: "percent_decoded", usage: "percent_decoded(text) or percent_decoded(text, default)" },
     Word { name: "replace", usage: "replace(text, part, new)" },
     Word { name: "round", usage: "round(number)" },
     Word { name: "split", usage: "split(text, separator)" },
@@ -56,7 +62,15 @@ pub fn register(engine: &mut Engine, meter: &Rc<Meter>) {
     register_text(engine, meter);
     register_numbers(engine);
     register_lists(engine);
+    register_kinds(engine);
     paths::register(engine);
+}
+
+/// What kind a value is of. JSON that anybody may have sent holds what it likes.
+fn register_kinds(engine: &mut Engine) {
+    engine.register_fn("is_list", |value: Dynamic| kind_of(&value) == Kind::List);
+    engine.register_fn("is_map", |value: Dynamic| kind_of(&value) == Kind::Map);
+    engine.register_fn("is_text", |value: Dynamic| kind_of(&value) == Kind::Text);
 }
 
 fn register_text(engine: &mut Engine, meter: &Rc<Meter>) {
@@ -93,6 +107,7 @@ fn register_text(engine: &mut Engine, meter: &Rc<Meter>) {
         charge(text, &counting);
         split(text, &separator)
     });
+    register_percent(engine);
     engine.register_fn("+", |text: &str, number: INT| format!("{text}{number}"));
     engine.register_fn("+", |text: &str, number: f64| format!("{text}{number}"));
     engine.register_fn("+", |number: INT, text: ImmutableString| format!("{number}{text}"));
@@ -100,6 +115,24 @@ fn register_text(engine: &mut Engine, meter: &Rc<Meter>) {
     engine.register_fn("to_text", |value: Dynamic| text_of(&value));
     // What `${…}` in a text calls.
     engine.register_fn("to_string", |value: Dynamic| text_of(&value));
+}
+
+fn register_percent(engine: &mut Engine) {
+    engine.register_fn("percent_decoded", |text: &str| {
+        percent_decoded(text).map_or_else(|| fail(format!("expected text that is percent-encoded, found `{text}`")), Ok)
+    });
+    engine.register_fn("percent_decoded", |text: &str, default: Dynamic| {
+        percent_decoded(text).map_or(default, Dynamic::from)
+    });
+}
+
+/// `None` where a `%` is not followed by two hexadecimal digits, or where what comes out is not UTF-8: another program may
+/// read such a text in a way of its own.
+fn percent_decoded(text: &str) -> Option<ImmutableString> {
+    let is_code = |code: &str| code.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+    let is_encoded = text.split('%').skip(1).all(is_code);
+    let decoded = is_encoded.then(|| percent_decode_str(text).decode_utf8().ok()).flatten()?;
+    Some(decoded.as_ref().into())
 }
 
 /// A value as a part of a text.
@@ -184,6 +217,9 @@ fn register_lists(engine: &mut Engine) {
     engine.register_fn("join", |items: &mut Array, separator: ImmutableString| {
         let parts: Result<Vec<ImmutableString>, Box<EvalAltResult>> = items.iter().map(text_of).collect();
         parts.map(|parts| parts.iter().map(ImmutableString::as_str).collect::<Vec<_>>().join(&separator))
+    });
+    engine.register_fn("keys", |fields: &mut Map| {
+        fields.keys().map(|name| Dynamic::from(name.to_string())).collect::<Array>()
     });
     engine.register_fn("any", any).register_fn("all", all).register_fn("filter", filter);
 }

@@ -68,7 +68,7 @@ pub fn read_policy(path: &Path) -> Result<ScriptSource, String> {
 /// # Errors
 /// The folder or one of the files cannot be read, or there are too many. Half a set is worse than none.
 pub fn read_policies(folder: &Path) -> Result<Vec<ScriptSource>, String> {
-    let paths = paths_in(folder, is_policy)?;
+    let paths = paths_in(folder, is_script)?;
     if paths.len() > POLICIES_MAX {
         return Err(format!("`{}` has {} policies, expected at most {POLICIES_MAX}", folder.display(), paths.len()));
     }
@@ -106,10 +106,15 @@ fn paths_in(folder: &Path, wanted: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf
     Ok(paths)
 }
 
-/// Whether a path has the name of a policy.
-pub fn is_policy(path: &Path) -> bool {
+/// Whether a path has the name of a policy or an integration.
+pub fn is_script(path: &Path) -> bool {
     let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
     !is_hidden && path.extension().is_some_and(|extension| extension == POLICY_EXTENSION)
+}
+
+/// The whole path of a folder, without links in it where it exists.
+pub fn whole_path(folder: &Path) -> PathBuf {
+    fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned())
 }
 
 /// Secrets from this process's environment and from files.

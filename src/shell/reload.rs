@@ -91,7 +91,7 @@ impl PolicyWatch {
 fn matters(event: &Event) -> bool {
     let is_change =
         matches!(event.kind, EventKind::Any | EventKind::Create(_) | EventKind::Modify(_) | EventKind::Remove(_));
-    is_change && event.paths.iter().any(|path| files::is_policy(path) || path.is_dir() || !path.exists())
+    is_change && event.paths.iter().any(|path| files::is_script(path) || path.is_dir() || !path.exists())
 }
 
 async fn settled(settling: &mut Option<Pin<Box<Sleep>>>) {

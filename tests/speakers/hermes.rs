@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::Case;
 use crate::broker::{Broker, Kind};
-use crate::client::{Client, Received};
+use crate::client::Client;
 use crate::house::House;
 use crate::prompt::asked;
 use crate::site::{Site, Skill};
@@ -160,10 +160,14 @@ fn a_mute_outlives_restarts() {
     scene.site.expect_ears("kitchen", "hotword", false);
     scene.site.expect_ears("kitchen", "asr", false);
 
+    // The bridge comes back last, so that nothing of what it sends is missed.
+    scene.bridge.signal("STOP");
     scene.broker.restart();
     scene.site.expect("connected", |_| true);
-    scene.bridge.expect_log(&["connected to the broker"]);
+    scene.site.settle();
+    scene.bridge.signal("CONT");
     scene.site.expect_ears("kitchen", "hotword", false);
+    scene.site.expect_ears("kitchen", "asr", false);
 
     // A satellite that starts anew says nothing of it. It listens until it wakes for the first time.
     scene.owner = Client::connect(&scene.broker, &["hushgate/log"]);
@@ -281,8 +285,7 @@ fn an_echo_confirms_nothing() {
     // It plays "yes" to itself, and the other room hears it too.
     for room in ["kitchen", "bedroom"] {
         scene.says(room, "yes", 1.0);
-        let is_yes = |told: &Received| told.json()["event"]["data"]["intent"] == "Yes";
-        scene.owner.expect_where("hushgate/log", is_yes);
+        scene.decided("allow", "intent.answer");
     }
     let id = held["id"].as_str().expect("an id");
     for channel in ["kitchen", "bedroom"] {

@@ -25,7 +25,7 @@ fn nothing_leaves_and_everybody_is_told() {
 
     // "Robert, right?" – "Right."
     scene.says("kitchen", "right", 0.44);
-    scene.owner.expect_where("hushgate/log", |told| told.json()["event"]["data"]["intent"] == "Yes");
+    scene.decided("allow", "intent.answer");
     question.reject(&scene.phone);
     assert_eq!(scene.decided("deny", "communication.send_message")["reason"], "rejected on `phone`");
     // Who asked is told where it was asked, and not what was heard.

@@ -77,7 +77,7 @@ async fn misheard_message(stage: &mut Stage) -> Result<(), String> {
     wakes(stage)?;
     stage.tell("kitchen", "hears \"send message\" and \"Robert\", and is 41 % sure").await;
     echo::hears(&stage.kitchen, &echo::SEND_MESSAGE)?;
-    let held = stage.decided("communication.send_message", Verdict::Confirm, "sensitive").await?;
+    let held = stage.decided("communication.send_message", Verdict::Confirm, "hardly understood").await?;
     let question = asked(&mut stage.phone).await?;
     stage.tell("kitchen", "hears \"right\" in the same conversation, and answers yes").await;
     echo::hears(&stage.kitchen, &echo::RIGHT)?;

@@ -239,11 +239,15 @@ fn an_echo_is_muted_by_its_plug_and_the_plug_says_so() {
     };
     assert_eq!(told(&echo, &SpeakerCommand::Mute { what: What::Mic }), [act("switch.turn_off", "switch.echo_plug")]);
     assert_eq!(told(&echo, &SpeakerCommand::Unmute { what: What::Mic }), [act("switch.turn_on", "switch.echo_plug")]);
+    let (mute, unmute) = (SpeakerCommand::Mute { what: What::Both }, SpeakerCommand::Unmute { what: What::Both });
+    assert_eq!(told(&echo, &mute), [act("switch.turn_off", "switch.echo_plug")]);
+    assert_eq!(told(&echo, &unmute), [act("switch.turn_on", "switch.echo_plug")], "its volume was not touched");
     let plug = "states/switch/echo_plug/state";
     hears(
         &echo,
         &[
-            (plug, "off", "kitchen Muted { what: Mic }"),
+            // Without power it is silent, too.
+            (plug, "off", "kitchen Muted { what: Both }"),
             (plug, "on", "kitchen Unmuted { what: Mic }"),
             (plug, "unavailable", ""),
             ("states/media_player/kitchen/is_volume_muted", "true", "kitchen Muted { what: Sound }"),
@@ -265,7 +269,10 @@ fn an_echo_is_muted_by_its_plug_and_the_plug_says_so() {
     );
     assert_eq!(announced(&echo), [announcement]);
     // Without a plug nothing can stop it from listening.
-    assert_eq!(told(&load("alexa_media", ""), &SpeakerCommand::Mute { what: What::Mic }), [] as [&str; 0]);
+    let bare = load("alexa_media", "");
+    assert_eq!(told(&bare, &SpeakerCommand::Mute { what: What::Mic }), [] as [&str; 0]);
+    assert_eq!(told(&bare, &SpeakerCommand::Mute { what: What::Both }).len(), 1);
+    assert_eq!(told(&bare, &SpeakerCommand::Unmute { what: What::Both }).len(), 1);
 }
 
 #[test]

@@ -20,8 +20,10 @@ const NAME_BYTES_MAX: usize = 64;
 /// From here on a number is milliseconds since 1970, and not seconds.
 const MILLISECONDS_FROM: i64 = 100_000_000_000;
 
-const EVENT_FIELDS: [&str; 6] = ["speaker", "text", "confidence", "session", "at", "data"];
-const REQUEST_FIELDS: [&str; 9] =
+/// What an event may have.
+pub(in crate::integration) const EVENT_FIELDS: [&str; 6] = ["speaker", "text", "confidence", "session", "at", "data"];
+/// What a request may have.
+pub(in crate::integration) const REQUEST_FIELDS: [&str; 9] =
     ["speaker", "target", "text", "confidence", "session", "at", "data", "sensitive", "hold"];
 
 /// An event of the house. Its name is dotted.
@@ -80,15 +82,19 @@ fn known(fields: &Map, names: &[&'static str]) -> Outcome<()> {
     }
 }
 
-/// Two or more words of small letters, digits and `_`, with dots between.
 fn dotted(text: &str, example: &str) -> Outcome<String> {
-    let is_word = |word: &str| {
-        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
-    };
-    if text.contains('.') && text.len() <= NAME_BYTES_MAX && text.split('.').all(is_word) {
+    if is_dotted(text) {
         return Ok(text.to_owned());
     }
     fail(format!("expected a name such as `{example}`, found `{text}`"))
+}
+
+/// Two or more words of small letters, digits and `_`, with dots between.
+pub(in crate::integration) fn is_dotted(text: &str) -> bool {
+    let is_word = |word: &str| {
+        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+    };
+    text.contains('.') && text.len() <= NAME_BYTES_MAX && text.split('.').all(is_word)
 }
 
 fn wrong(expected: &str, field: &str, value: &Dynamic) -> String {

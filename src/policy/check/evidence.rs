@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use rhai::{ASTNode, Expr, Stmt};
 
 use super::{Examined, call_at};
-use crate::policy::functions::Function;
+use crate::script::check::functions::Function;
 use crate::script::diagnostics::{Diagnostic, Place};
 
 /// Words that tell what was heard from outside.
@@ -17,29 +17,51 @@ const HEARD: &[&str] = &[
     "anybody_home",
     "approvals",
     "attribute",
+    "confidence_or",
     "counted",
     "everybody_away",
+    "happened_ago_s_or",
+    "heard_ago_s_or",
     "is",
     "is_fresh",
     "is_known",
     "is_not",
     "number",
     "person_or",
+    "playing_near",
     "recall",
+    "same_words",
     "satellite_or",
+    "session_or",
+    "speaker_or",
+    "spoke",
     "state",
+    "woke_ago_s_or",
 ];
 
-/// Fields of a request that Home Assistant's streams may have filled in.
+/// Fields of a request that Home Assistant's streams, or what speakers tell, may have filled in.
 const SEEMING: &[&str] = &[
     "by_voice",
     "certainty",
+    "confidence",
+    "happened_ago_s",
+    "has_confidence",
+    "has_happened",
+    "has_heard",
     "has_person",
     "has_satellite",
+    "has_session",
+    "has_speaker",
+    "has_woke",
+    "heard_ago_s",
     "likely_channels",
     "likely_source",
     "person",
+    "playing",
     "satellite",
+    "session",
+    "speaker",
+    "woke_ago_s",
 ];
 
 pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Diagnostic>) {

@@ -3,7 +3,7 @@
 //! Only what is written out is looked at. A name that might yet come to exist is a warning; a text that can never be
 //! read is an error, as it would be when the rule runs.
 
-use rhai::{ASTNode, Expr, FnCallExpr, Position};
+use rhai::{Expr, FnCallExpr, Position};
 
 use super::{Examined, call_at, literal, terms};
 use crate::model::action::is_action;
@@ -18,14 +18,14 @@ use crate::time::{parse_duration_ms, parse_time_of_day};
 /// Words whose first value is an entity.
 const OF_ENTITIES: &[&str] = &["age_s", "attribute", "is", "is_fresh", "is_known", "is_not", "number", "state"];
 /// Words whose first value is a speaker.
-const OF_SPEAKERS: &[&str] = &["announce", "is_muted", "mute", "unmute"];
+const OF_SPEAKERS: &[&str] = &["announce", "is_muted", "mute", "playing_near", "same_words", "spoke", "unmute"];
 /// Words whose second value is a duration.
-const WITH_DURATION: &[&str] = &["count", "counted", "is_fresh", "mute"];
+const WITH_DURATION: &[&str] = &["count", "counted", "is_fresh", "mute", "same_words", "spoke"];
 
 const WEEKDAYS: &[&str] = &["friday", "monday", "saturday", "sunday", "thursday", "tuesday", "wednesday"];
 const SOURCES: &[&str] = &["agent", "automation", "person", "policy", "unknown", "voice"];
 const CERTAINTIES: &[&str] = &["certain", "likely", "possible", "unknown"];
-const DOORS: &[&str] = &["ask", "bypass", "control", "gate", "policy", "twin", "watch"];
+const DOORS: &[&str] = &["ask", "bypass", "control", "gate", "intent", "policy", "twin", "watch"];
 
 pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Diagnostic>) {
     check_patterns(examined, findings);
@@ -50,14 +50,18 @@ fn check_patterns(examined: &Examined<'_>, findings: &mut Vec<Diagnostic>) {
         (Hook::Request, &header.actions, &catalog.actions, "action", "unknown-action"),
         (Hook::Event, &header.events, &catalog.events, "event", "unknown-event"),
     ] {
-        for pattern in patterns.iter().filter(|pattern| !known.iter().any(|name| pattern.matches(name))) {
+        for (index, pattern) in patterns.iter().enumerate() {
+            let is_put_together = catalog.beginnings.iter().any(|beginning| pattern.as_str().starts_with(beginning));
+            if is_put_together || known.iter().any(|name| pattern.matches(name)) {
+                continue;
+            }
             let message = format!("`{pattern}` fits no known {what}");
-            let place = place_in_header(examined, hook.header(), pattern);
+            let place = examined.functions.first().and_then(|outside| outside.place_of_item(hook.header(), index));
             let help = did_you_mean(pattern.as_str(), known.iter().map(String::as_str))
                 .or_else(|| nearest_domain(pattern, known.iter().map(String::as_str)));
             let help =
                 help.unwrap_or_else(|| format!("an {what} of your own is known once the configuration names it"));
-            findings.push(examined.script.error(code, place, message).with_help(Some(help)));
+            findings.push(examined.script.error(code, place.unwrap_or_default(), message).with_help(Some(help)));
         }
     }
 }
@@ -68,26 +72,6 @@ fn nearest_domain<'a>(pattern: &Glob, known: impl Iterator<Item = &'a str>) -> O
     let domains: std::collections::BTreeSet<&str> = known.filter_map(|name| Some(name.split_once('.')?.0)).collect();
     let nearest = crate::script::nearest::nearest(domain, domains)?;
     (nearest != domain).then(|| format!("did you mean `{nearest}.{rest}`?"))
-}
-
-/// Where a pattern stands in a header constant.
-fn place_in_header(examined: &Examined<'_>, constant: &str, pattern: &Glob) -> Place {
-    let mut place = Place::default();
-    let Some(outside) = examined.functions.first() else { return place };
-    outside.walk(|path| {
-        let Some(ASTNode::Stmt(rhai::Stmt::Var(variable, ..))) = path.first() else { return };
-        if variable.0.name != constant {
-            return;
-        }
-        match path.last() {
-            Some(ASTNode::Expr(Expr::StringConstant(text, position))) if text.as_str() == pattern.as_str() => {
-                place = Place::from(*position);
-            }
-            _ if place == Place::default() => place = Place::from(variable.0.pos),
-            _ => {}
-        }
-    });
-    place
 }
 
 fn check_call(examined: &Examined<'_>, call: &FnCallExpr, findings: &mut Vec<Diagnostic>) {
@@ -112,6 +96,7 @@ fn check_call(examined: &Examined<'_>, call: &FnCallExpr, findings: &mut Vec<Dia
     }
     if let (Some((action, position)), "approvals") = (first, word)
         && !examined.host.catalog.actions.iter().any(|known| Glob::new(action).matches(known))
+        && !examined.host.catalog.beginnings.iter().any(|beginning| action.starts_with(beginning))
     {
         let help = did_you_mean(action, examined.host.catalog.actions.iter().map(String::as_str));
         let message = format!("`{action}` fits no known action");
@@ -176,7 +161,9 @@ fn check_compared(examined: &Examined<'_>, call: &FnCallExpr) -> Option<Diagnost
         },
         _ => return None,
     };
-    if known.contains(&text) {
+    let is_put_together =
+        what == "known action" && catalog.beginnings.iter().any(|beginning| text.starts_with(beginning));
+    if known.contains(&text) || is_put_together {
         return None;
     }
     let help = did_you_mean(text, known);

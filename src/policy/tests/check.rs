@@ -78,10 +78,6 @@ fn a_hook_body_is_checked() {
             "error unknown-field 2:12 a request has no field `sorce` | did you mean `source`?",
         ),
         (
-            "if request.speaker_or(\"\") == \"\" { deny(\"no\") }",
-            "error unknown-field 2:12 a request has no `speaker_or`",
-        ),
-        (
             "if [1].any(|n| request.targt == \"x\") { deny(\"no\") }",
             "error unknown-field 2:24 a request has no field `targt` | did you mean `target`?",
         ),
@@ -211,6 +207,16 @@ fn a_hook_body_is_checked() {
 }
 
 #[test]
+fn an_event_has_no_words_of_a_request() {
+    let found =
+        findings("const EVENTS = [\"*\"]; fn on_event(event) {\nif event.target_or(\"\") == \"\" { notify(\"x\") }\n}");
+    assert!(
+        found.len() == 1 && found[0].starts_with("error unknown-field 2:10 an event has no `target_or`"),
+        "{found:?}"
+    );
+}
+
+#[test]
 fn the_outline_is_checked() {
     for (text, expected) in [
         (
@@ -275,7 +281,7 @@ fn the_outline_is_checked() {
         (
             "const TOPICS = [\"+/+/zigbee2mqtt/#\"];\nfn on_message(message) {}",
             &[
-                "error header 1:7 expected topics of the house, found `+/+/zigbee2mqtt/#`: it reaches into the bridge's own | begin the filter with the first level that you mean",
+                "error header 1:17 expected topics of the house, found `+/+/zigbee2mqtt/#`: it reaches into the bridge's own | begin the filter with the first level that you mean",
             ],
         ),
         (
@@ -286,7 +292,7 @@ fn the_outline_is_checked() {
         ),
         (
             "const TOPICS = [\"a/#/b\"];\nfn on_message(message) {}",
-            &["error header 1:7 expected a topic filter, found `a/#/b`: the topic has a wildcard (`+` or `#`)"],
+            &["error header 1:17 expected a topic filter, found `a/#/b`: the topic has a wildcard (`+` or `#`)"],
         ),
         (
             "const ACTIONS = [1];\nfn on_request(request) {}",
@@ -343,6 +349,10 @@ fn allowing_on_what_others_may_write_is_noted_once() {
         ("let anna = request.has_person;\nif anna { allow() }", Some("3:11")),
         ("if request.by_voice { confirm(\"by voice?\") }", None),
         ("if request.by_person { allow() }", None),
+        ("if request.confidence_or(0.0) > 0.9 { allow() }", Some("2:39")),
+        ("if request.has_woke && request.woke_ago_s < 5 { allow() }", Some("2:49")),
+        ("if same_words(\"kitchen\", \"2s\").len() < 2 { allow() }", Some("2:44")),
+        ("if request.confidence_or(1.0) < 0.6 { confirm(\"sure?\") }", None),
         ("if is(\"lock.x\", \"on\") { notify(\"x\") } allow()", None),
     ] {
         let found = in_hook(body);

@@ -151,8 +151,13 @@ fn number_or_whole(context: NativeCallContext, entity: &str, default: INT) -> Ou
     Ok(number_read(&context, entity)?.unwrap_or(default as f64))
 }
 
+/// Whether an entity is known to have this state.
+pub(super) fn is_state(context: &NativeCallContext, entity: &str, state: &str) -> Outcome<bool> {
+    Ok(read(context, entity, None)?.value.and_then(text_of).is_some_and(|known| known == state))
+}
+
 fn is(context: NativeCallContext, entity: &str, value: ImmutableString) -> Outcome<bool> {
-    Ok(read(&context, entity, None)?.value.and_then(text_of).is_some_and(|state| state == value))
+    is_state(&context, entity, &value)
 }
 
 fn is_not(context: NativeCallContext, entity: &str, value: ImmutableString) -> Outcome<bool> {

@@ -3,46 +3,22 @@
 use rhai::{ASTNode, BinaryExpr, Expr, FnCallExpr, Stmt};
 
 use super::Examined;
-use crate::policy::call::Hook;
-use crate::policy::functions::Function;
-use crate::policy::values::{EVENT_FIELDS, EVENT_WORDS, REQUEST_FIELDS, REQUEST_WORDS};
+use super::functions::Function;
+use super::language::{Given, Shape};
 use crate::script::diagnostics::{Diagnostic, Place};
-use crate::script::fields::Field;
 use crate::script::kinds::{Kind, kind_of};
-use crate::script::message;
 use crate::script::nearest::did_you_mean;
 use crate::script::operators::{COMPARISONS, can_compare};
 
-/// What a word gives, where it is always the same.
+/// What a pure word gives, where it is always the same.
 const RESULTS: &[(Kind, &[&str])] = &[
-    (Kind::Text, &["state", "time_of_day", "to_lower", "to_text", "to_upper", "trim", "weekday", "replace", "join"]),
-    (Kind::Number, &["age_s", "count", "counted", "hour", "len", "minute", "number", "round", "to_number"]),
+    (Kind::Text, &["join", "replace", "to_lower", "to_text", "to_upper", "trim"]),
+    (Kind::Number, &["len", "round", "to_number"]),
     (
         Kind::Truth,
-        &[
-            "all",
-            "any",
-            "anybody_home",
-            "between",
-            "contains",
-            "ends_with",
-            "everybody_away",
-            "is",
-            "is_empty",
-            "is_fresh",
-            "is_known",
-            "is_muted",
-            "is_not",
-            "is_speaker",
-            "is_weekend",
-            "matches",
-            "starts_with",
-            "sun_is_down",
-            "sun_is_up",
-        ],
+        &["all", "any", "contains", "ends_with", "is_empty", "is_list", "is_map", "is_text", "matches", "starts_with"],
     ),
-    (Kind::List, &["filter", "split"]),
-    (Kind::Map, &["approvals"]),
+    (Kind::List, &["filter", "keys", "split"]),
 ];
 
 pub(super) fn check(examined: &Examined<'_>, findings: &mut Vec<Diagnostic>) {
@@ -77,17 +53,23 @@ struct Within<'a> {
 }
 
 impl Within<'_> {
-    fn hook(&self, expression: &Expr) -> Option<Hook> {
+    fn given(&self, expression: &Expr) -> Option<Given> {
         match expression {
-            Expr::Variable(variable, ..) => self.examined.hook_of(self.function, &variable.1),
+            Expr::Variable(variable, ..) => Some(self.examined.given(self.function, &variable.1)?.is),
             _ => None,
         }
     }
 
+    fn thing(&self, expression: &Expr) -> Option<&'static Shape> {
+        match self.given(expression)? {
+            Given::Thing(shape) => Some(shape),
+            Given::Value(_) => None,
+        }
+    }
+
     fn check_field(&self, parts: &BinaryExpr) -> Option<Diagnostic> {
-        let hook = self.hook(&parts.lhs)?;
-        let (what, fields, words) = shape(hook);
-        let script = self.examined.script;
+        let Shape { name: shape, fields, words } = self.thing(&parts.lhs)?;
+        let (what, script) = (Kind::Other(shape), self.examined.script);
         match first_link(&parts.rhs) {
             Expr::Property(property, position) => {
                 let name = property.2.as_str();
@@ -100,8 +82,7 @@ impl Within<'_> {
             }
             Expr::MethodCall(call, position) => {
                 let name = call.name.as_str();
-                let is_of_another = REQUEST_WORDS.contains(&name) || EVENT_WORDS.contains(&name);
-                if words.contains(&name) || !is_of_another {
+                if words.contains(&name) || !self.examined.language.is_word_of_a_shape(name) {
                     return None;
                 }
                 let message = format!("{what} has no `{name}`");
@@ -113,7 +94,7 @@ impl Within<'_> {
 
     fn check_assignment(&self, parts: &BinaryExpr) -> Option<Diagnostic> {
         let (Expr::Dot(target, ..) | Expr::Index(target, ..)) = &parts.lhs else { return None };
-        let (what, ..) = shape(self.hook(&target.lhs)?);
+        let what = Kind::Other(self.thing(&target.lhs)?.name);
         let place = Place::from(parts.lhs.start_position());
         Some(self.examined.script.error("assignment", place, format!("{what} cannot be changed")))
     }
@@ -153,10 +134,11 @@ impl Within<'_> {
             Expr::Array(..) => Some(Kind::List),
             Expr::Map(..) => Some(Kind::Map),
             Expr::Unit(..) => Some(Kind::Nothing),
-            Expr::Variable(variable, None, _) if variable.0.is_none() => {
-                self.examined.constants.get(variable.1.as_str()).map(kind_of)
-            }
-            Expr::Variable(..) => self.hook(expression).map(|hook| Kind::Other(shape(hook).0)),
+            // No local name hides a constant.
+            Expr::Variable(variable, ..) => match self.examined.constants.get(variable.1.as_str()) {
+                Some(constant) => Some(kind_of(constant)),
+                None => self.given(expression).map(Given::kind),
+            },
             Expr::FnCall(call, _) => self.result(call),
             Expr::Dot(parts, ..) => self.link_kind(parts),
             _ => None,
@@ -171,13 +153,14 @@ impl Within<'_> {
         if self.examined.functions.iter().any(|function| function.name == name) {
             return None;
         }
-        RESULTS.iter().find(|(_, words)| words.contains(&name)).map(|(kind, _)| *kind)
+        let mut results = RESULTS.iter().chain(self.examined.language.results);
+        results.find(|(_, words)| words.contains(&name)).map(|(kind, _)| *kind)
     }
 
     fn link_kind(&self, parts: &BinaryExpr) -> Option<Kind> {
         match &parts.rhs {
             Expr::Property(property, _) => {
-                let (_, fields, _) = shape(self.hook(&parts.lhs)?);
+                let fields = self.thing(&parts.lhs)?.fields;
                 fields.iter().find(|(field, _)| *field == property.2.as_str()).and_then(|(_, kind)| *kind)
             }
             Expr::MethodCall(call, _) => self.result(call),
@@ -191,15 +174,5 @@ fn first_link(expression: &Expr) -> &Expr {
     match expression {
         Expr::Dot(parts, ..) | Expr::Index(parts, ..) => first_link(&parts.lhs),
         other => other,
-    }
-}
-
-type Shape = (&'static str, &'static [Field], &'static [&'static str]);
-
-fn shape(hook: Hook) -> Shape {
-    match hook {
-        Hook::Request => ("a request", REQUEST_FIELDS, REQUEST_WORDS),
-        Hook::Event => ("an event", EVENT_FIELDS, EVENT_WORDS),
-        Hook::Message => ("a message", message::FIELDS, &[]),
     }
 }

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use rhai::{ASTNode, Expr, FnCallExpr};
 
+use super::functions::Function;
 use super::{Examined, call_at, locals};
-use crate::policy::functions::Function;
-use crate::policy::words;
 use crate::script::diagnostics::{Diagnostic, Place};
 use crate::script::nearest::did_you_mean;
 
@@ -71,10 +70,10 @@ fn check_call(examined: &Examined<'_>, call: &FnCallExpr, place: Place, is_metho
     if !own.is_empty() {
         return check_own_call(examined, call, place, is_method, &own);
     }
-    let Some(counts) = examined.host.vocabulary.get(name) else {
+    let Some(counts) = examined.vocabulary.get(name) else {
         let own_names =
             examined.functions.iter().filter(|function| !function.is_closure()).map(|other| other.name.as_str());
-        let words = examined.host.vocabulary.keys().map(String::as_str);
+        let words = examined.vocabulary.keys().map(String::as_str);
         let help = did_you_mean(name, words.chain(own_names.filter(|name| !name.is_empty())));
         let message = format!("there is no word or function `{name}`");
         return Some(script.error("unknown-word", place, message).with_help(help));
@@ -84,7 +83,11 @@ fn check_call(examined: &Examined<'_>, call: &FnCallExpr, place: Place, is_metho
         return None;
     }
     let message = format!("`{name}` takes {}, found `{found}`", values(counts.iter().copied()));
-    Some(script.error("arity", place, message).with_help(words::usage(name).map(|usage| format!("write {usage}"))))
+    Some(
+        script
+            .error("arity", place, message)
+            .with_help((examined.language.usage)(name).map(|usage| format!("write {usage}"))),
+    )
 }
 
 fn check_own_call(
@@ -96,7 +99,8 @@ fn check_own_call(
 ) -> Option<Diagnostic> {
     let (name, found) = (call.name.as_str(), call.args.len());
     if is_method {
-        let message = format!("`{name}` is a function of this policy and is not called with a dot");
+        let message =
+            format!("`{name}` is a function of this {} and is not called with a dot", examined.language.script);
         let help = format!("write `{name}(…)` with every value between the brackets");
         return Some(examined.script.error("arity", place, message).with_help(Some(help)));
     }
