@@ -62,7 +62,8 @@ pub use seen::{REVERT_TARGETS_MAX, REVERT_WINDOW_MS, REVERTS_MAX};
 pub use settling::SETTLING_MAX;
 pub use speakers::{
     ANNOUNCE_ATTEMPTS_MAX, ANNOUNCEMENTS_MAX, MUTE_ATTEMPTS_MAX, MUTE_CONFIRM_MS, OWNER_TOLD_EVERY_MS,
-    REASSERT_SLOWLY_MS, REASSERTIONS_MAX, REASSERTIONS_WINDOW_MS, SAID_PER_CHARACTER_MS, SAID_WITHIN_MS,
+    REASSERT_SLOWLY_MS, REASSERTIONS_MAX, REASSERTIONS_WINDOW_MS, REFUSALS_SPOKEN_MAX, REFUSALS_WINDOW_MS,
+    SAID_PER_CHARACTER_MS, SAID_WITHIN_MS,
 };
 pub use story::{DIALOGUES_MAX, STRANGERS_MAX};
 pub use traces::{WATCHED_CALLS_MAX, WATCHED_WINDOW_MS};
@@ -228,6 +229,7 @@ impl Engine {
             Event::Integrations(sources) => self.reload_integrations(turn, sources),
             Event::Tick => {}
         }
+        self.tell_askers(turn, before);
         self.note_speech(turn, before);
     }
 

@@ -89,7 +89,7 @@ pub fn execute(arguments: &CheckArguments) -> Exit {
 fn find(paths: &[PathBuf], config: &Rc<Config>) -> Result<Found, String> {
     let own = files::read_integrations(&config.integrations_folder)?;
     let (scripts, checked) = if paths.is_empty() {
-        let policies = files::read_policies(&config.policies)?;
+        let policies = files::read_scripts(&config.policies)?;
         (Scripts { policies, integrations: Vec::new() }, integration::check(config, &own))
     } else {
         let mut scripts = Scripts::default();
@@ -135,12 +135,12 @@ fn counted(count: usize, one: &str, many: &str) -> String {
 
 fn read_path(path: &Path, config: &Config, scripts: &mut Scripts) -> Result<(), String> {
     let sources = if path.is_dir() {
-        files::read_policies(path)?
+        files::read_scripts(path)?
     } else if !path.exists() {
         let help = "name a policy, an integration, or a folder of them";
         return Err(format!("there is no file or folder `{}`\nhelp: {help}", path.display()));
     } else if files::is_script(path) {
-        vec![files::read_policy(path)?]
+        vec![files::read_script(path)?]
     } else {
         return Err(format!("expected a script (`*.rhai`) or a folder, found `{}`", path.display()));
     };

@@ -196,6 +196,7 @@ mod tests {
             policy: policy.to_owned(),
             verdict,
             reason: format!("{policy} says so"),
+            instead: None,
             mode: Mode::Enforce,
             error: None,
             terms: None,

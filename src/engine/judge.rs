@@ -294,9 +294,9 @@ fn grade(door: Door) -> Grade {
 
 /// What a policy says, or what its `ON_ERROR` says for it.
 fn opinion(policy: &Policy, class: Class, reaction: Reaction) -> Option<Opinion> {
-    let (verdict, reason, terms) = match (&reaction.error, reaction.stated) {
+    let (verdict, reason, instead, terms) = match (&reaction.error, reaction.stated) {
         (None, None) => return None,
-        (None, Some(stated)) => (stated.verdict, stated.reason, stated.terms),
+        (None, Some(stated)) => (stated.verdict, stated.reason, stated.instead, stated.terms),
         (Some(error), said) => {
             let side = match (policy.on_error(), class) {
                 (OnError::None, _) | (OnError::ByClass, Class::Ordinary) => None,
@@ -306,13 +306,14 @@ fn opinion(policy: &Policy, class: Class, reaction: Reaction) -> Option<Opinion>
             let failed = format!("the policy `{}` failed: {}", policy.name(), error.message);
             // What it had said to hold the request back stands where it is stricter.
             match said.filter(|said| side < Some(said.verdict)) {
-                Some(said) => (said.verdict, format!("{}; then {failed}", said.reason), said.terms),
-                None => (side?, failed, None),
+                Some(said) => (said.verdict, format!("{}; then {failed}", said.reason), None, said.terms),
+                None => (side?, failed, None, None),
             }
         }
     };
     let mode = policy.mode();
-    Some(Opinion { policy: policy.name().to_owned(), verdict, reason, mode, error: reaction.error, terms })
+    let error = reaction.error;
+    Some(Opinion { policy: policy.name().to_owned(), verdict, reason, instead, mode, error, terms })
 }
 
 /// A failing policy is never silent.

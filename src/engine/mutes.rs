@@ -93,4 +93,9 @@ impl Engine {
     pub(super) fn is_muted(&self, speaker: &str) -> bool {
         self.world.borrow().durable.mutes.contains_key(speaker)
     }
+
+    /// Whether nobody would hear what a speaker says.
+    pub(super) fn is_silenced(&self, speaker: &str) -> bool {
+        self.world.borrow().durable.mutes.get(speaker).is_some_and(|mute| mute.what.covers(What::Sound))
+    }
 }

@@ -1,6 +1,7 @@
 //! Speakers: what each of them can do, what they tell of themselves, and new integrations.
 //!
-//! Whether a mute took and holds is the affair of `feedback`, what a speaker says that of `spoken`. Nothing here outlives the process: a new connection tells every speaker again.
+//! Whether a mute took and holds is the affair of `feedback`, what a speaker says that of `spoken`, and what it says where
+//! something was asked that of `refusals`. Nothing here outlives the process: a new connection tells every speaker again.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -13,9 +14,11 @@ use crate::policy::Catalog;
 use crate::script::diagnostics::Diagnostic;
 
 mod feedback;
+mod refusals;
 mod spoken;
 
 pub use feedback::{MUTE_ATTEMPTS_MAX, MUTE_CONFIRM_MS, REASSERT_SLOWLY_MS, REASSERTIONS_MAX, REASSERTIONS_WINDOW_MS};
+pub use refusals::{REFUSALS_SPOKEN_MAX, REFUSALS_WINDOW_MS};
 pub use spoken::{ANNOUNCE_ATTEMPTS_MAX, ANNOUNCEMENTS_MAX, SAID_PER_CHARACTER_MS, SAID_WITHIN_MS};
 
 /// How often the owner is told the same of one speaker.
@@ -41,6 +44,7 @@ struct Known {
     told_again: Pace,
     /// When what stands is told again that was told too often to be told at once, and why.
     again: Option<(u64, feedback::Because)>,
+    refusals: Pace,
     /// When the owner was last told of each matter.
     owner_told_ms: BTreeMap<&'static str, u64>,
 }

@@ -58,6 +58,9 @@ pub struct Opinion {
     pub policy: String,
     pub verdict: Verdict,
     pub reason: String,
+    /// For `deny`: what would make it work, in the words of the policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead: Option<String>,
     /// The policy's own mode. Its opinion is acted on only where this and the house's mode are `enforce`.
     pub mode: Mode,
     /// Set where the policy failed and this is the opinion of its `ON_ERROR`.

@@ -33,8 +33,17 @@ pub struct Stated {
     pub verdict: Verdict,
     /// Never empty.
     pub reason: String,
+    /// For `Deny` alone: what would make it work.
+    pub instead: Option<String>,
     /// For `Confirm` alone.
     pub terms: Option<Terms>,
+}
+
+impl Stated {
+    /// A verdict with nothing but its reason.
+    pub(super) fn new(verdict: Verdict, reason: String) -> Stated {
+        Stated { verdict, reason, instead: None, terms: None }
+    }
 }
 
 /// What a policy wants done. The engine does it, or refuses with a record.

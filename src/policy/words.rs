@@ -36,7 +36,7 @@ pub const WORDS: &[Word] = &[
     Word { name: "count", usage: "count(name, \"10m\")" },
     Word { name: "counted", usage: "counted(name, \"10m\")" },
     Word { name: "data_or", usage: "request.data_or(name, default)" },
-    Word { name: "deny", usage: "deny(reason)" },
+    Word { name: "deny", usage: "deny(reason) or deny(reason, instead)" },
     Word { name: "everybody_away", usage: "everybody_away()" },
     Word { name: "forget", usage: "forget(key)" },
     Word { name: "happened_ago_s_or", usage: "request.happened_ago_s_or(default)" },

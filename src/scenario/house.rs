@@ -43,6 +43,8 @@ pub(super) struct House {
     runs: u8,
     /// Ids of decisions, in the order in which they were recorded: `$1`, `$2`, …
     decisions: Vec<String>,
+    /// Ids of announcements, in the order in which they were recorded: `@1`, `@2`, …
+    announcements: Vec<String>,
     /// Decisions that were recorded as allowed and have let nothing out yet.
     allowed: BTreeSet<String>,
     tokens: Tokens,
@@ -79,6 +81,7 @@ impl House {
             at,
             runs: 1,
             decisions: Vec::new(),
+            announcements: Vec::new(),
             allowed: BTreeSet::new(),
             tokens: Tokens::default(),
             has_journal: true,
@@ -250,10 +253,17 @@ impl House {
         Ok(())
     }
 
-    /// The text with the ids of decisions for `$1`, `$2`, …
+    /// The text with the ids of decisions for `$1`, `$2`, …, and those of announcements for `@1`, `@2`, …
     fn with_ids(&self, text: &str) -> String {
-        let numbered = self.decisions.iter().enumerate().rev();
-        numbered.fold(text.to_owned(), |text, (index, id)| text.replace(&format!("${}", index + 1), id))
+        let named = self.names().rev();
+        named.fold(text.to_owned(), |text, (name, id)| text.replace(&name, id))
+    }
+
+    /// The ids that have names, with these.
+    fn names(&self) -> impl DoubleEndedIterator<Item = (String, &str)> {
+        let decisions = self.decisions.iter().enumerate().map(|(index, id)| (format!("${}", index + 1), id.as_str()));
+        let announcements = self.announcements.iter().enumerate();
+        decisions.chain(announcements.map(|(index, id)| (format!("@{}", index + 1), id.as_str())))
     }
 
     /// What was put out, as items, with faults where the bridge broke a promise.
@@ -270,6 +280,9 @@ impl House {
                         if is_held || decision.grade == Grade::Reverted {
                             self.allowed.insert(decision.id.clone());
                         }
+                    }
+                    if let Entry::Announced { announcement: Some(id), .. } = &record.entry {
+                        self.announcements.push(id.clone());
                     }
                     Item::record(&record)
                 }
@@ -317,7 +330,7 @@ impl House {
         Some(Item::fault(&format!("a token of `{channel}` was told elsewhere")))
     }
 
-    /// The item with `$1` for the first decision's id.
+    /// The item with `$1` for the first decision's id, and `@1` for the first announcement's.
     fn with_names(&self, item: Item) -> Item {
         let fields = item.fields.into_iter().map(|(name, value)| (name, self.renamed(value))).collect();
         Item { fields }
@@ -338,9 +351,9 @@ impl House {
 
     fn named(&self, text: &str) -> String {
         let mut named = text.to_owned();
-        for (index, id) in self.decisions.iter().enumerate() {
-            if named.contains(id.as_str()) {
-                named = named.replace(id.as_str(), &format!("${}", index + 1));
+        for (name, id) in self.names() {
+            if named.contains(id) {
+                named = named.replace(id, &name);
             }
         }
         named

@@ -17,6 +17,7 @@ fn decision() -> Decision {
         verdict: Verdict::Confirm,
         // The question of a rule is its reason too.
         reason: ask.unwrap_or("somebody must look").to_owned(),
+        instead: None,
         mode: Mode::Enforce,
         error: None,
         terms: ask.map(|ask| Terms::new(ask.to_owned())),

@@ -59,8 +59,14 @@ fn a_hook_body_is_checked() {
             "error unknown-variable 2:25 there is no variable `sopt` | did you mean `spot`?",
         ),
         ("if [1].any(|n| n == limt) { deny(\"no\") }", "error unknown-variable 2:21 there is no variable `limt`"),
-        ("deny()", "error arity 2:1 `deny` takes 1 value, found `0` | write deny(reason)"),
-        ("\"x\".deny(\"y\")", "error arity 2:5 `deny` takes 1 value, found `2` | write deny(reason)"),
+        (
+            "deny()",
+            "error arity 2:1 `deny` takes 1 or 2 values, found `0` | write deny(reason) or deny(reason, instead)",
+        ),
+        (
+            "\"x\".deny(\"y\", \"z\")",
+            "error arity 2:5 `deny` takes 1 or 2 values, found `3` | write deny(reason) or deny(reason, instead)",
+        ),
         (
             "state(\"lock.door\", \"a\", \"b\") == \"x\"",
             "error arity 2:1 `state` takes 1 or 2 values, found `3` | write state(entity) or state(entity, default)",

@@ -30,26 +30,31 @@ const OTHERWISE: [(&str, Otherwise); 3] =
 
 pub(super) fn register(engine: &mut Engine) {
     engine.register_fn("allow", allow).register_fn("allow", allow_with_reason);
-    engine.register_fn("deny", deny);
+    engine.register_fn("deny", deny).register_fn("deny", deny_with_instead);
     engine.register_fn("confirm", confirm).register_fn("confirm", confirm_on_terms);
 }
 
 fn allow(context: NativeCallContext) -> Outcome<VerdictValue> {
-    state(&context, Verdict::Allow, "the rule allows it".to_owned(), None)
+    state(&context, Stated::new(Verdict::Allow, "the rule allows it".to_owned()))
 }
 
 fn allow_with_reason(context: NativeCallContext, reason: &str) -> Outcome<VerdictValue> {
-    state(&context, Verdict::Allow, said(reason, "a reason")?, None)
+    state(&context, Stated::new(Verdict::Allow, said(reason, "a reason")?))
 }
 
 fn deny(context: NativeCallContext, reason: &str) -> Outcome<VerdictValue> {
-    state(&context, Verdict::Deny, said(reason, "a reason")?, None)
+    state(&context, Stated::new(Verdict::Deny, said(reason, "a reason")?))
+}
+
+fn deny_with_instead(context: NativeCallContext, reason: &str, instead: &str) -> Outcome<VerdictValue> {
+    let instead = Some(said(instead, "what would make it work")?);
+    state(&context, Stated { instead, ..Stated::new(Verdict::Deny, said(reason, "a reason")?) })
 }
 
 fn confirm(context: NativeCallContext, question: &str) -> Outcome<VerdictValue> {
     let ask = said(question, "a question")?;
     let terms = Terms::new(ask.clone());
-    state(&context, Verdict::Confirm, ask, Some(terms))
+    state(&context, Stated { terms: Some(terms), ..Stated::new(Verdict::Confirm, ask) })
 }
 
 fn confirm_on_terms(context: NativeCallContext, fields: Map) -> Outcome<VerdictValue> {
@@ -69,18 +74,22 @@ fn confirm_on_terms(context: NativeCallContext, fields: Map) -> Outcome<VerdictV
         }
     }
     let ask = said(&terms.ask, "a question in `ask`")?;
-    state(&context, Verdict::Confirm, ask, Some(terms))
+    state(&context, Stated { terms: Some(terms), ..Stated::new(Verdict::Confirm, ask) })
 }
 
 /// Takes the verdict into the evaluation's state.
-fn state(context: &NativeCallContext, verdict: Verdict, reason: String, terms: Option<Terms>) -> Outcome<VerdictValue> {
+fn state(context: &NativeCallContext, verdict: Stated) -> Outcome<VerdictValue> {
     let call = call_of(context)?;
     if call.hook != Hook::Request {
-        return fail(format!("`{}` answers a request; there is none in `{}`", verdict.name(), call.hook.name()));
+        return fail(format!(
+            "`{}` answers a request; there is none in `{}`",
+            verdict.verdict.name(),
+            call.hook.name()
+        ));
     }
     let stated = &mut call.state.borrow_mut().stated;
-    if stated.as_ref().is_none_or(|earlier| earlier.verdict < verdict) {
-        *stated = Some(Stated { verdict, reason, terms });
+    if stated.as_ref().is_none_or(|earlier| earlier.verdict < verdict.verdict) {
+        *stated = Some(verdict);
     }
     Ok(VerdictValue)
 }

@@ -93,6 +93,7 @@ pub(super) fn decision(action: &str, channel: &str, verdict: Verdict, settles: O
         policy: policy.to_owned(),
         verdict,
         reason: "so".to_owned(),
+        instead: None,
         mode: Mode::Enforce,
         error: None,
         terms: None,

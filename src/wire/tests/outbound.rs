@@ -469,6 +469,7 @@ fn every_field_stands_in_the_documents() {
             policy: "p".to_owned(),
             verdict: Verdict::Confirm,
             reason: "r".to_owned(),
+            instead: Some("i".to_owned()),
             mode: Mode::Enforce,
             error: Some(error),
             terms: Some(Terms { within_ms: 1, ..Terms::new("a".to_owned()) }),
