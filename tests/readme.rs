@@ -2,7 +2,6 @@
 //!
 //! Each `yes` must be declared by the script and be seen in a scenario of it; each `no` must be declared by none.
 
-#![expect(clippy::expect_used, reason = "a test fails by a panic, also in the functions that help it")]
 #![expect(clippy::disallowed_methods, reason = "it reads the project's own files")]
 
 use std::collections::BTreeSet;
