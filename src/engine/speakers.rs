@@ -45,6 +45,8 @@ struct Known {
     /// When what stands is told again that was told too often to be told at once, and why.
     again: Option<(u64, feedback::Because)>,
     refusals: Pace,
+    /// It has said too many of them lately.
+    is_tired: bool,
     /// When the owner was last told of each matter.
     owner_told_ms: BTreeMap<&'static str, u64>,
 }

@@ -16,7 +16,8 @@ use crate::model::event::{Effect, Entry};
 use crate::model::mode::Mode;
 use crate::model::request::Request;
 
-/// How often one speaker says such things within `REFUSALS_WINDOW_MS`. What comes more often is not said.
+/// How often one speaker says such things within `REFUSALS_WINDOW_MS`. What comes more often is not said, and the
+/// first such is on record.
 pub const REFUSALS_SPOKEN_MAX: usize = 5;
 pub const REFUSALS_WINDOW_MS: u64 = 10 * 60_000;
 /// What is heard so shortly after the bridge has spoken there may be its own voice. It is not answered: a house must not
@@ -66,10 +67,14 @@ impl Engine {
         let now_ms = turn.at.monotonic_ms;
         let is_echo = is_new && self.world.borrow().voice.spoke(&speaker, ECHO_MS, now_ms);
         // Nobody would hear it where the sound is muted.
-        let applied = applied && !is_echo && !self.is_silenced(&speaker);
-        if applied && !self.speakers.of(&speaker).refusals.take(now_ms, REFUSALS_WINDOW_MS, REFUSALS_SPOKEN_MAX) {
-            self.tell_full(turn, "refusals that a speaker says", REFUSALS_SPOKEN_MAX, &speaker);
-            return;
+        let mut applied = applied && !is_echo && !self.is_silenced(&speaker);
+        if applied {
+            let known = self.speakers.of(&speaker);
+            applied = known.refusals.take(now_ms, REFUSALS_WINDOW_MS, REFUSALS_SPOKEN_MAX);
+            // The first one too many is told of, and the rest are like it.
+            if std::mem::replace(&mut known.is_tired, !applied) && !applied {
+                return;
+            }
         }
         // Nobody waits for its end. Its name is not that of the question, of which it could be taken for the proof.
         let id = format!("{by}-told");
