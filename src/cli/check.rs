@@ -89,7 +89,7 @@ pub fn execute(arguments: &CheckArguments) -> Exit {
 fn find(paths: &[PathBuf], config: &Rc<Config>) -> Result<Found, String> {
     let own = files::read_integrations(&config.integrations_folder)?;
     let (scripts, checked) = if paths.is_empty() {
-        let policies = files::read_policies(&config.policies)?;
+        let policies = files::read_scripts(&config.policies)?;
         (Scripts { policies, integrations: Vec::new() }, integration::check(config, &own))
     } else {
         let mut scripts = Scripts::default();
@@ -135,12 +135,12 @@ fn counted(count: usize, one: &str, many: &str) -> String {
 
 fn read_path(path: &Path, config: &Config, scripts: &mut Scripts) -> Result<(), String> {
     let sources = if path.is_dir() {
-        files::read_policies(path)?
+        files::read_scripts(path)?
     } else if !path.exists() {
         let help = "name a policy, an integration, or a folder of them";
         return Err(format!("there is no file or folder `{}`\nhelp: {help}", path.display()));
     } else if files::is_script(path) {
-        vec![files::read_policy(path)?]
+        vec![files::read_script(path)?]
     } else {
         return Err(format!("expected a script (`*.rhai`) or a folder, found `{}`", path.display()));
     };
@@ -177,5 +177,55 @@ mod tests {
         assert_eq!(full, "1 policy, 0 errors, 0 warnings\n");
         let error = find(&paths(&folder.path().join("none")), &config).unwrap_err();
         assert!(error.starts_with("there is no file or folder `") && error.contains("\nhelp: "), "{error}");
+    }
+
+    /// A house in a folder: an integration that tells an event, a rule that names it.
+    #[expect(clippy::disallowed_methods, reason = "the test writes the files that are read")]
+    fn house(integration: &str) -> (tempfile::TempDir, Rc<Config>) {
+        let folder = tempfile::tempdir().unwrap();
+        let (policies, integrations) = (folder.path().join("policies"), folder.path().join("own"));
+        for (path, name, text) in [
+            (&policies, "rule.rhai", "const EVENTS = \"room.party\";\nfn on_event(event) { notify(\"a party\") }"),
+            (&integrations, "room.rhai", integration),
+            (&integrations, "spare.rhai", "fn enforce(speaker) { act(\"switch.turn_on\", \"switch.x\") }"),
+        ] {
+            std::fs::create_dir_all(path).unwrap();
+            std::fs::write(path.join(name), text).unwrap();
+        }
+        let text = format!(
+            "policies: \"{}\"\nintegrations: {{folder: \"{}\"}}\nspeakers: {{hall: {{integration: room, settings: {{romo: x}}}}}}\n",
+            policies.display(),
+            integrations.display(),
+        );
+        (folder, Rc::new(config::parse("test.yaml", &text, &NoSecrets).unwrap()))
+    }
+
+    fn codes(found: &Found) -> Vec<&'static str> {
+        found.findings.iter().map(|finding| finding.code).collect()
+    }
+
+    #[test]
+    fn integrations_are_looked_at_and_rules_know_what_they_tell() {
+        let room = "const TOPICS = \"room/+\";\nfn on_message(message) { event(\"room.party\", #{ speaker: speaker_by(\"room\", message.topic) }) }";
+        let (folder, config) = house(room);
+        let found = find(&[], &config).unwrap();
+        assert_eq!((codes(&found), found.policies, found.integrations), (vec!["unused", "unknown-setting"], 1, 2));
+        assert!(to_people(&found).ends_with("1 policy, 2 integrations, 0 errors, 2 warnings\n"));
+        let (_folder, broken) = house(&room.replace("event(", "evnt("));
+        let found = find(&[], &broken).unwrap();
+        assert_eq!(codes(&found), ["unknown-word", "unused", "unknown-event"], "a rule cannot name what nobody tells");
+        assert_eq!(found.errors(), 2);
+        // What a path names is looked at as what stands in its folder.
+        let own = folder.path().join("own");
+        let policy = folder.path().join("policies/rule.rhai");
+        for (paths, expected, counts) in [
+            (vec![own.join("spare.rhai")], vec!["unused", "unknown-setting"], (0, 1)),
+            (vec![own.clone()], vec!["unused", "unknown-setting"], (0, 2)),
+            (vec![policy.clone()], vec![], (1, 0)),
+            (vec![policy, own.join("room.rhai")], vec!["unknown-setting"], (1, 1)),
+        ] {
+            let found = find(&paths, &config).unwrap();
+            assert_eq!((codes(&found), (found.policies, found.integrations)), (expected, counts), "{paths:?}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! `hushgate test`: plays the scenarios beside the policies, and says which policies have none.
+//! `hushgate test`: plays the scenarios beside policies and integrations, and says which of these have none.
 //!
 //! A policy `quiet-nights.rhai` has its scenarios in `quiet-nights.scenarios.yaml`, in the same folder. How a scenario is
 //! played is `scenario`'s affair; here are files and words.
@@ -19,6 +19,9 @@ use crate::shell::files;
 /// How the name of a scenario file ends.
 pub const SCENARIOS_ENDING: &str = ".scenarios.yaml";
 
+/// What is played where nothing is named.
+const FOLDERS: [&str; 2] = ["policies", "integrations"];
+
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const EXPECTED: Style = AnsiColor::Red.on_default();
@@ -26,8 +29,8 @@ const SEEN: Style = AnsiColor::Green.on_default();
 
 #[derive(Debug, Args)]
 pub struct TestArguments {
-    /// Scenario files, policies, or folders of them.
-    #[arg(value_name = "PATH", default_value = "policies")]
+    /// Scenario files, policies, integrations, or folders of them. Without any: the folders `policies` and `integrations`.
+    #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Rewrite what the scenarios expect to what is seen. Read the difference before you keep it.
     #[arg(long, env = "BLESS", action = ArgAction::SetTrue, value_parser = FalseyValueParser::new())]
@@ -44,7 +47,7 @@ pub struct Outcome {
     pub played: Vec<(String, Vec<Report>)>,
     /// Files that could not be read, for the owner.
     pub errors: Vec<String>,
-    /// Policies that no scenario plays.
+    /// Policies and integrations that no scenario plays.
     pub untested: Vec<String>,
     /// Files that were rewritten.
     pub blessed: Vec<String>,
@@ -72,7 +75,7 @@ impl Outcome {
 
 /// Plays what the arguments name, and writes the result to standard output.
 pub fn execute(arguments: &TestArguments) -> Exit {
-    let outcome = match run(&arguments.paths, arguments.bless) {
+    let outcome = match run(&chosen(&arguments.paths), arguments.bless) {
         Ok(outcome) => outcome,
         Err(error) => {
             terminal::error(&error);
@@ -86,18 +89,27 @@ pub fn execute(arguments: &TestArguments) -> Exit {
     if outcome.failed() == 0 { Exit::Done } else { Exit::Failure }
 }
 
+/// What the owner has named, or else the folders that are there.
+fn chosen(paths: &[PathBuf]) -> Vec<PathBuf> {
+    if !paths.is_empty() {
+        return paths.to_vec();
+    }
+    let here: Vec<PathBuf> = FOLDERS.iter().map(PathBuf::from).filter(|folder| folder.is_dir()).collect();
+    if here.is_empty() { FOLDERS.iter().take(1).map(PathBuf::from).collect() } else { here }
+}
+
 /// Plays the scenarios of files and folders. With `bless`, files whose scenarios fail are rewritten.
 ///
 /// # Errors
-/// A path is neither a folder, a policy nor a scenario file.
+/// A path is neither a folder, a script nor a scenario file.
 pub fn run(paths: &[PathBuf], bless: bool) -> Result<Outcome, String> {
-    let (mut scenario_files, mut policies) = (BTreeSet::new(), BTreeSet::new());
+    let (mut scenario_files, mut scripts) = (BTreeSet::new(), BTreeSet::new());
     for path in paths {
-        find(path, &mut scenario_files, &mut policies)?;
+        find(path, &mut scenario_files, &mut scripts)?;
     }
     let mut outcome = Outcome::default();
     for file in &scenario_files {
-        match play(file, bless, &mut policies) {
+        match play(file, bless, &mut scripts) {
             Ok((reports, is_blessed)) => {
                 let file = file.display().to_string();
                 outcome.blessed.extend(is_blessed.then(|| file.clone()));
@@ -106,11 +118,11 @@ pub fn run(paths: &[PathBuf], bless: bool) -> Result<Outcome, String> {
             Err(error) => outcome.errors.push(error),
         }
     }
-    outcome.untested = policies.iter().map(|path| path.display().to_string()).collect();
+    outcome.untested = scripts.iter().map(|path| path.display().to_string()).collect();
     Ok(outcome)
 }
 
-/// Plays one file, and takes the policies that it plays off the list.
+/// Plays one file, and takes the scripts that it plays off the list.
 fn play(file: &Path, bless: bool, untested: &mut BTreeSet<PathBuf>) -> Result<(Vec<Report>, bool), String> {
     let text = files::read_text(file, FILE_BYTES_MAX as u64)?;
     let folder = Folder(file.parent().map_or_else(PathBuf::new, Path::to_path_buf));
@@ -132,29 +144,29 @@ fn rewrite(file: &Path, suite: &Suite, reports: &[Report]) -> Result<(), String>
     fs::write(file, text).map_err(|error| format!("`{}` cannot be written: {error}", file.display()))
 }
 
-/// Scenario files and policies that a path names.
-fn find(path: &Path, scenarios: &mut BTreeSet<PathBuf>, policies: &mut BTreeSet<PathBuf>) -> Result<(), String> {
+/// Scenario files and scripts that a path names.
+fn find(path: &Path, scenarios: &mut BTreeSet<PathBuf>, scripts: &mut BTreeSet<PathBuf>) -> Result<(), String> {
     if path.is_dir() {
         for path in entries(path)? {
             if is_scenarios(&path) {
                 scenarios.insert(path);
             } else if files::is_script(&path) {
-                policies.insert(path);
+                scripts.insert(path);
             }
         }
     } else if is_scenarios(path) {
         scenarios.insert(path.to_owned());
     } else if files::is_script(path) {
-        policies.insert(path.to_owned());
+        scripts.insert(path.to_owned());
         let beside = path.with_extension(SCENARIOS_ENDING.trim_start_matches('.'));
         if beside.is_file() {
             scenarios.insert(beside);
         }
     } else if !path.exists() {
-        let help = "name a folder, a policy or a scenario file";
+        let help = "name a folder, a policy, an integration or a scenario file";
         return Err(format!("there is no file or folder `{}`\nhelp: {help}", path.display()));
     } else {
-        let expected = format!("expected a folder, a policy (`*.rhai`) or scenarios (`*{SCENARIOS_ENDING}`)");
+        let expected = format!("expected a folder, a script (`*.rhai`) or scenarios (`*{SCENARIOS_ENDING}`)");
         return Err(format!("{expected}, found `{}`", path.display()));
     }
     Ok(())
@@ -204,8 +216,8 @@ fn tell(outcome: &Outcome) {
     for file in &outcome.blessed {
         terminal::print_line(&format!("rewritten: {file}"));
     }
-    for policy in &outcome.untested {
-        terminal::print_line(&format!("no scenario: {policy}"));
+    for script in &outcome.untested {
+        terminal::print_line(&format!("no scenario: {script}"));
     }
     if outcome.reports().any(|(_, report)| !report.is_passed()) {
         terminal::print_line("\n`-` is expected, `+` was seen; `--bless` rewrites what is expected");

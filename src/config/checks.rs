@@ -22,6 +22,7 @@ pub(super) fn check(reader: &mut Reader<'_>, fields: &Fields<'_>, config: &Confi
         reader.error(cursor, "expected `time_zone` with `mode: enforce`, found none", help);
     }
     check_channels(reader, fields, config);
+    check_speakers(reader, fields, config);
     check_topics(reader, fields, &config.base);
     check_tokens(reader, fields, config);
     check_secrets(reader, fields, config);
@@ -101,6 +102,29 @@ fn check_channels(reader: &mut Reader<'_>, fields: &Fields<'_>, config: &Config)
             let help = did_you_mean_one_of(&name.text, config.channels.keys().map(String::as_str))
                 .or_else(|| Some("add it under `channels:`".to_owned()));
             reader.error(&cursor, format!("expected a configured channel, found {}", name.shown()), help);
+        }
+    }
+}
+
+/// The speaker through which a channel is asked exists, and has an integration that can ask. Whether that can is known when
+/// it is loaded.
+fn check_speakers(reader: &mut Reader<'_>, fields: &Fields<'_>, config: &Config) {
+    let Some(cursor) = fields.get("channels").filter(|cursor| cursor.is_mapping()) else { return };
+    for (_, channel) in reader.entries(cursor, usize::MAX) {
+        let Some(cursor) = channel.child("speaker") else { continue };
+        let Some(name) = reader.peek(&cursor) else { continue };
+        match config.speakers.get(&name.text) {
+            Some(speaker) if speaker.integration.is_some() => {}
+            Some(_) => {
+                let help = Some("add `integration:` to the speaker, or write the messages under `ask:`".to_owned());
+                let message = format!("expected a speaker with an `integration`, found {}", name.shown());
+                reader.error(&cursor, message, help);
+            }
+            None => {
+                let help = did_you_mean_one_of(&name.text, config.speakers.keys().map(String::as_str))
+                    .or_else(|| Some("add it under `speakers:`".to_owned()));
+                reader.error(&cursor, format!("expected a configured speaker, found {}", name.shown()), help);
+            }
         }
     }
 }

@@ -112,7 +112,6 @@ pub(super) fn told_names(loaded: &BTreeMap<String, Integration>) -> ToldNames {
     for Integration { told, .. } in loaded.values() {
         all.events.extend(told.events.iter().cloned());
         all.actions.extend(told.actions.iter().cloned());
-        all.beginnings.extend(told.beginnings.iter().cloned());
     }
     all
 }

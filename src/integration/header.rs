@@ -2,11 +2,12 @@
 //!
 //! They are read once, when the integration is loaded.
 
+use super::words::reading::is_dotted;
 use crate::config::{Config, is_heard_twice};
 use crate::model::topic::{DISCOVERY_PREFIX, TopicFilter, is_under};
 use crate::script::check::header::Reader;
 
-/// Filters of one of `TOPICS`, `COMMANDS`, `SENDS`.
+/// Filters or names of one of `TOPICS`, `COMMANDS`, `SENDS`, `EVENTS`, `ACTIONS`.
 pub const FILTERS_MAX: usize = 64;
 
 /// Constants that the bridge reads.
@@ -22,7 +23,7 @@ pub(super) struct Header {
     pub topics: Vec<TopicFilter>,
     pub commands: Vec<TopicFilter>,
     pub sends: Vec<TopicFilter>,
-    /// Names of events and actions that the script works out, so that rules may use them.
+    /// Events and actions that rules may name though the script puts their names together.
     pub events: Vec<String>,
     pub actions: Vec<String>,
     mutes: Vec<String>,
@@ -46,11 +47,19 @@ pub(super) fn read(reader: &mut Reader<'_>, config: &Config) -> Header {
         topics: reader.filters("TOPICS", FILTERS_MAX, |filter| refused_to_read(config, filter)),
         commands: reader.filters("COMMANDS", FILTERS_MAX, |filter| refused_to_write(config, filter)),
         sends: reader.filters("SENDS", FILTERS_MAX, |filter| refused_to_write(config, filter)),
-        events: reader.texts("EVENTS", "names of events", FILTERS_MAX),
-        actions: reader.texts("ACTIONS", "names of actions", FILTERS_MAX),
+        events: names(reader, "EVENTS", "voice.transcript"),
+        actions: names(reader, "ACTIONS", "communication.send_message"),
         mutes: reader.choices("MUTES", MUTES),
         confirms: reader.choices("CONFIRMS", CONFIRMS),
     }
+}
+
+fn names(reader: &mut Reader<'_>, constant: &str, example: &str) -> Vec<String> {
+    let names = reader.texts(constant, "names", FILTERS_MAX);
+    for (index, name) in names.iter().enumerate().filter(|(_, name)| !is_dotted(name)) {
+        reader.refuse_item(constant, index, format!("expected a name such as `{example}`, found `{name}`"), None);
+    }
+    names
 }
 
 /// The bridge's own topics tell an integration nothing, and one that cut into them would make commands come twice.

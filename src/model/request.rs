@@ -215,8 +215,6 @@ pub const VOICE_EVENTS: [&str; 6] = [
 pub struct ToldNames {
     pub events: BTreeSet<String>,
     pub actions: BTreeSet<String>,
-    /// Of names that are put together, such as `alarmo.`: whatever begins so.
-    pub beginnings: BTreeSet<String>,
 }
 
 /// Something happened in the house; nobody waits for an answer.

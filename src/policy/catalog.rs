@@ -29,8 +29,6 @@ pub struct Catalog {
     /// Those of the actions that are sensitive by their names.
     pub sensitive: BTreeSet<String>,
     pub speakers: BTreeSet<String>,
-    /// Actions and events that integrations put together begin so.
-    pub beginnings: BTreeSet<String>,
     /// Of each speaker the players in the same room, by their entities.
     pub near: BTreeMap<String, Vec<String>>,
     pub base: String,
@@ -63,7 +61,6 @@ impl Catalog {
             channels: config.channels.keys().cloned().collect(),
             confirming: config.confirming_channels().map(|(name, _)| name.to_owned()).collect(),
             speakers: config.speakers.keys().cloned().collect(),
-            beginnings: told.beginnings,
             near: config.speakers.iter().map(|(name, speaker)| (name.clone(), speaker.near.clone())).collect(),
             base: config.base.clone(),
         }

@@ -40,7 +40,6 @@ pub(super) fn catalog() -> Catalog {
             .map(|(action, _)| (*action).to_owned())
             .collect(),
         speakers: names(&["kitchen", "bedroom"]),
-        beginnings: names(&["alarmo."]),
         near: BTreeMap::from([("kitchen".to_owned(), vec!["media_player.tv".to_owned()])]),
         base: "hushgate".to_owned(),
     }

@@ -11,15 +11,15 @@ use crate::model::event::ScriptSource;
 
 /// Largest configuration file.
 pub const CONFIG_BYTES_MAX: u64 = config::TEXT_BYTES_MAX as u64;
-/// Largest policy file.
-pub const POLICY_BYTES_MAX: u64 = 256 * 1024;
-/// Most policies in one folder.
-pub const POLICIES_MAX: usize = 1_000;
+/// Largest file of a policy or integration.
+pub const SCRIPT_BYTES_MAX: u64 = 256 * 1024;
+/// Most policies or integrations in one folder.
+pub const SCRIPTS_MAX: usize = 1_000;
 /// Largest file that holds a secret or a certificate.
 pub const SECRET_BYTES_MAX: u64 = 1024 * 1024;
 
-/// Ending of a policy's file name.
-const POLICY_EXTENSION: &str = "rhai";
+/// Ending of the file name of a policy or integration.
+const SCRIPT_EXTENSION: &str = "rhai";
 
 /// Reads a text file.
 ///
@@ -52,27 +52,27 @@ pub fn read_bytes(path: &Path, bytes_max: u64) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// Reads one policy file.
+/// Reads one policy or integration.
 ///
 /// # Errors
-/// As for `read_text`; or the file's name is no name for a policy.
-pub fn read_policy(path: &Path) -> Result<ScriptSource, String> {
+/// As for `read_text`; or the file's name is none.
+pub fn read_script(path: &Path) -> Result<ScriptSource, String> {
     let name = path.file_stem().and_then(|stem| stem.to_str());
     let name = name.ok_or_else(|| format!("the name of `{}` is not UTF-8", path.display()))?;
-    let text = read_text(path, POLICY_BYTES_MAX)?;
+    let text = read_text(path, SCRIPT_BYTES_MAX)?;
     Ok(ScriptSource { name: name.to_owned(), file: path.display().to_string(), text })
 }
 
-/// Reads all policies of a folder, sorted by name. Hidden files are left out, and folders are not entered.
+/// Reads all policies or integrations of a folder, sorted by name. Hidden files are left out, and folders are not entered.
 ///
 /// # Errors
 /// The folder or one of the files cannot be read, or there are too many. Half a set is worse than none.
-pub fn read_policies(folder: &Path) -> Result<Vec<ScriptSource>, String> {
+pub fn read_scripts(folder: &Path) -> Result<Vec<ScriptSource>, String> {
     let paths = paths_in(folder, is_script)?;
-    if paths.len() > POLICIES_MAX {
-        return Err(format!("`{}` has {} policies, expected at most {POLICIES_MAX}", folder.display(), paths.len()));
+    if paths.len() > SCRIPTS_MAX {
+        return Err(format!("`{}` has {} scripts, expected at most {SCRIPTS_MAX}", folder.display(), paths.len()));
     }
-    paths.iter().map(|path| read_policy(path)).collect()
+    paths.iter().map(|path| read_script(path)).collect()
 }
 
 /// Reads the owner's own integrations, by name. A folder that is not there holds none.
@@ -83,7 +83,7 @@ pub fn read_integrations(folder: &Path) -> Result<Vec<ScriptSource>, String> {
     if !folder.exists() {
         return Ok(Vec::new());
     }
-    read_policies(folder)
+    read_scripts(folder)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place where folders are read")]
@@ -109,7 +109,7 @@ fn paths_in(folder: &Path, wanted: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf
 /// Whether a path has the name of a policy or an integration.
 pub fn is_script(path: &Path) -> bool {
     let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-    !is_hidden && path.extension().is_some_and(|extension| extension == POLICY_EXTENSION)
+    !is_hidden && path.extension().is_some_and(|extension| extension == SCRIPT_EXTENSION)
 }
 
 /// The whole path of a folder, without links in it where it exists.
@@ -148,7 +148,7 @@ mod tests {
             fs::write(folder.path().join(name), name).unwrap();
         }
         fs::create_dir(folder.path().join("c.rhai")).unwrap();
-        let sources = read_policies(folder.path()).unwrap();
+        let sources = read_scripts(folder.path()).unwrap();
         let seen: Vec<(&str, &str)> =
             sources.iter().map(|source| (source.name.as_str(), source.text.as_str())).collect();
         assert_eq!(seen, [("a", "a.rhai"), ("b", "b.rhai")]);
@@ -159,35 +159,35 @@ mod tests {
     fn a_file_at_its_limit_is_read_and_one_byte_more_is_not() {
         let folder = folder();
         let path = folder.path().join("a.rhai");
-        fs::write(&path, vec![b'/'; usize::try_from(POLICY_BYTES_MAX).unwrap()]).unwrap();
-        assert!(read_policies(folder.path()).is_ok());
-        fs::write(&path, vec![b'/'; usize::try_from(POLICY_BYTES_MAX).unwrap() + 1]).unwrap();
-        let error = read_policies(folder.path()).unwrap_err();
+        fs::write(&path, vec![b'/'; usize::try_from(SCRIPT_BYTES_MAX).unwrap()]).unwrap();
+        assert!(read_scripts(folder.path()).is_ok());
+        fs::write(&path, vec![b'/'; usize::try_from(SCRIPT_BYTES_MAX).unwrap() + 1]).unwrap();
+        let error = read_scripts(folder.path()).unwrap_err();
         assert!(error.ends_with("is larger than 262144 bytes"), "{error}");
     }
 
     #[test]
     fn one_policy_too_many_is_refused() {
         let folder = folder();
-        for index in 0..POLICIES_MAX {
+        for index in 0..SCRIPTS_MAX {
             fs::write(folder.path().join(format!("p{index}.rhai")), "").unwrap();
         }
-        assert_eq!(read_policies(folder.path()).unwrap().len(), POLICIES_MAX);
+        assert_eq!(read_scripts(folder.path()).unwrap().len(), SCRIPTS_MAX);
         fs::write(folder.path().join("one_more.rhai"), "").unwrap();
-        let error = read_policies(folder.path()).unwrap_err();
-        assert!(error.ends_with("has 1001 policies, expected at most 1000"), "{error}");
+        let error = read_scripts(folder.path()).unwrap_err();
+        assert!(error.ends_with("has 1001 scripts, expected at most 1000"), "{error}");
     }
 
     #[test]
     fn what_cannot_be_read_is_named() {
         let folder = folder();
         let missing = folder.path().join("none");
-        let error = read_policies(&missing).unwrap_err();
+        let error = read_scripts(&missing).unwrap_err();
         assert!(error.contains("none` cannot be read") && error.contains("\nhelp: start the program where"), "{error}");
         assert!(read_text(folder.path(), 1).unwrap_err().ends_with("is not a file"));
         let path = folder.path().join("latin.rhai");
         fs::write(&path, b"// caf\xE9").unwrap();
-        assert!(read_policies(folder.path()).unwrap_err().ends_with("latin.rhai` is not UTF-8 (after byte 6)"));
+        assert!(read_scripts(folder.path()).unwrap_err().ends_with("latin.rhai` is not UTF-8 (after byte 6)"));
         assert!(SystemSecrets.file(&missing.display().to_string()).is_err());
         assert_eq!(SystemSecrets.environment("HUSHGATE_NO_SUCH_VARIABLE"), None);
     }

@@ -1,4 +1,4 @@
-//! The loop: what the link, the clock and the folder of policies bring goes into the bridge, and what the bridge wants
+//! The loop: what the link, the clock and the folders of scripts bring goes into the bridge, and what the bridge wants
 //! done is done in its order.
 //!
 //! It decides nothing, and it does not listen for signals: who runs it says when to stop.
@@ -18,7 +18,7 @@ use super::health::{self, Health};
 use super::journal::Journal;
 use super::journal::records::Records;
 use super::link::{Lane, Link, LinkEvent, Undelivered};
-use super::reload::PolicyWatch;
+use super::reload::{Changed, ScriptWatch};
 use super::seed::Seeds;
 use super::store::{Opened, Store, Trouble};
 use crate::bridge::{Bridge, Output, Setup};
@@ -53,7 +53,7 @@ const STORE: &str = "what is kept on disk";
 /// Why the bridge could not start.
 #[derive(Debug)]
 pub enum StartError {
-    /// The policies are wrong.
+    /// Policies or integrations are wrong.
     Policies(Vec<Diagnostic>),
     /// Something that the configuration names cannot be used.
     Configuration(String),
@@ -76,7 +76,7 @@ pub struct Run {
     clock: Clock,
     bridge: Bridge,
     link: Link,
-    watch: PolicyWatch,
+    watch: ScriptWatch,
     journal: Journal,
     records: Records,
     health: Health,
@@ -100,15 +100,17 @@ impl std::fmt::Debug for Run {
 }
 
 impl Run {
-    /// Reads and compiles the policies, starts the embedded broker if the configuration asks for it, and prepares the
+    /// Reads and compiles policies and integrations, starts the embedded broker if the configuration asks for it, and prepares the
     /// link. Must be called within the runtime that will run it.
     ///
     /// # Errors
     /// What stands in the way of a start; nothing is left running then.
     pub fn new(config: Rc<Config>, clock: Clock, seeds: &Seeds, journal: Journal) -> Result<Run, StartError> {
-        let sources = files::read_policies(&config.policies).map_err(StartError::Configuration)?;
-        let watch = PolicyWatch::new(&config.policies, sources.clone()).map_err(StartError::Configuration)?;
+        let sources = files::read_scripts(&config.policies).map_err(StartError::Configuration)?;
         let integrations = files::read_integrations(&config.integrations_folder).map_err(StartError::Configuration)?;
+        let watch =
+            ScriptWatch::new((&config.policies, sources.clone()), (&config.integrations_folder, integrations.clone()));
+        let watch = watch.map_err(StartError::Configuration)?;
         let count = sources.len();
         let Opened { mut store, saved, trouble } = Store::open(&config.data, clock.now());
         let mut health = Health::default();
@@ -225,9 +227,8 @@ impl Run {
                     self.tell(Event::Tick);
                     None
                 }
-                sources = self.watch.changed() => {
-                    self.tell(Event::Reload(sources));
-                    self.link.subscribe(self.bridge.subscriptions());
+                changed = self.watch.changed() => {
+                    self.take_over(changed);
                     None
                 }
                 () = self.renewal.due() => {
@@ -328,6 +329,15 @@ impl Run {
     fn say(&mut self) {
         self.bridge.say(&mut self.outputs);
         self.carry_out();
+    }
+
+    /// Hands new scripts in. Rules come after the integrations whose events they name.
+    fn take_over(&mut self, changed: Changed) {
+        let integrations = changed.integrations.map(Event::Integrations);
+        for event in integrations.into_iter().chain(changed.policies.map(Event::Reload)) {
+            self.tell(event);
+        }
+        self.link.subscribe(self.bridge.subscriptions());
     }
 
     fn tell(&mut self, event: Event) {

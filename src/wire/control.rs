@@ -51,7 +51,7 @@ impl Wire {
             }
             "grant" => read_revoke(name, payload),
             _ if name.len() > POLICY_BYTES_MAX => Err(format!("expected a policy's name, found `{}…`", shown(name))),
-            _ => read_policy(name, payload),
+            _ => read_script(name, payload),
         })
     }
 }
@@ -146,7 +146,7 @@ fn read_accept(payload: &[u8]) -> Result<Control, String> {
     }
 }
 
-fn read_policy(name: &str, payload: &[u8]) -> Result<Control, String> {
+fn read_script(name: &str, payload: &[u8]) -> Result<Control, String> {
     let (on, for_ms) = read_switch(payload)?;
     Ok(Control::SetPolicy { policy: name.to_owned(), on, for_ms })
 }

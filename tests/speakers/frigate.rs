@@ -14,11 +14,8 @@ pub const CASES: &[Case] = &[
 const HOUSE: &str = r#"channels:
   phone: {kind: person, independent: true, confirms: true}
 speakers:
-  nursery: {integration: frigate, settings: {camera: nursery_cam}}
+  nursery: {integration: frigate, settings: {camera: nursery_cam, recordings: true}}
   porch: {integration: frigate}
-integrations:
-  use:
-    frigate: {recordings: [nursery]}
 "#;
 const HEARD: &str = "the safe is behind the zebra painting";
 

@@ -29,10 +29,10 @@ pub const CASES: &[Case] = &[
 const HOUSE: &str = include_str!("hermes.yaml");
 /// How soon a mute that a stranger has ended must hold again.
 const AGAIN_MAX: Duration = Duration::from_secs(1);
-/// Tells of a message first and sends it after ten seconds, if the notice was heard and nobody objects.
-const NOTICE_FIRST: &str = "//! Notice first.\n\nconst ACTIONS = [\"communication.*\"];\n\nfn on_request(request) {\n    \
-    announce(\"kitchen\", `I am about to write to ${request.target}`);\n    \
-    confirm(#{ ask: \"Send it?\", within: \"12s\", otherwise: \"allow_sensitive\" })\n}\n";
+/// Tells the bedroom of a door that is to be opened, and opens it after twelve seconds if nobody objects.
+const NOTICE_FIRST: &str = "//! Notice first.\n\nconst ACTIONS = [\"lock.unlock\"];\n\nfn on_request(request) {\n    \
+                            confirm(#{ ask: \"The door opens.\", within: \"12s\", from: [\"bedroom\"], \
+                            otherwise: \"allow_sensitive\" })\n}\n";
 
 /// A house with two rooms, and everybody in it.
 pub struct Scene {
@@ -302,24 +302,28 @@ fn an_echo_confirms_nothing() {
     assert!(scene.owner.received("hushgate/decision/allow/lock.unlock").is_empty());
 }
 
-fn what_was_spoken_is_proof_of_notice() {
+/// A veto window in which nobody says anything. How the bedroom's question sounded, and what came of it.
+fn silence_in_a_window(speech: &str) -> (Value, Value, Scene) {
     let mut scene = Scene::with_policies(&[("notice", NOTICE_FIRST)]);
-    scene.says("kitchen", "robert", 0.9);
-    let spoken = scene.site.expect("spoke", |event| event["text"] == "I am about to write to robert");
-    assert_eq!(spoken["aloud"], true);
-    scene.decided("confirm", "communication.send_message");
-    let decided = scene.decided("allow", "communication.send_message");
-    assert_eq!(decided["applied"], "allow", "{decided}");
-    assert_eq!(scene.site.expect("carried_out", |_| true)["slots"]["contact"], "robert");
+    scene.site.speech("bedroom", speech);
+    scene.owner.publish("hushgate/gate/panel/unlock/front", "now");
+    scene.decided("confirm", "lock.unlock");
+    let spoken = scene.site.expect_in("bedroom", "spoke");
+    assert_eq!(spoken["text"], "The door opens.");
+    let ended = scene.owner.expect_where("hushgate/decision/+/lock.unlock", |_| true).json();
+    (spoken, ended, scene)
+}
+
+fn what_was_spoken_is_proof_of_notice() {
+    let (spoken, ended, mut scene) = silence_in_a_window("works");
+    assert_eq!((&spoken["aloud"], &ended["verdict"]), (&json!(true), &json!("allow")), "{ended}");
+    scene.owner.expect("panel/unlock/front");
+    scene.site.expect_in("bedroom", "dialogue_over");
 }
 
 fn what_could_not_be_spoken_is_no_proof() {
-    let mut scene = Scene::with_policies(&[("notice", NOTICE_FIRST)]);
-    scene.site.speech("kitchen", "fails");
-    scene.says("kitchen", "robert", 0.9);
-    let spoken = scene.site.expect("spoke", |event| event["text"] == "I am about to write to robert");
-    assert_eq!(spoken["aloud"], false);
-    scene.decided("confirm", "communication.send_message");
-    scene.decided("deny", "communication.send_message");
-    assert!(scene.site.happened("carried_out").is_empty());
+    let (spoken, ended, scene) = silence_in_a_window("fails");
+    assert_eq!((&spoken["aloud"], &ended["verdict"]), (&json!(false), &json!("deny")), "{ended}");
+    assert_eq!(ended["reason"], "silence is no yes here: nobody was told of it for sure, and in time");
+    assert!(scene.owner.received("panel/#").is_empty());
 }

@@ -28,11 +28,13 @@ fn nothing_leaves_and_everybody_is_told() {
     scene.decided("allow", "intent.answer");
     question.reject(&scene.phone);
     assert_eq!(scene.decided("deny", "communication.send_message")["reason"], "rejected on `phone`");
-    // Who asked is told where it was asked, and not what was heard.
-    let refusal = scene.site.expect("spoke", |event| event["site"] == "kitchen" && event["text"] != "To whom?");
-    assert_eq!(refusal["aloud"], true);
-    let said = refusal["text"].as_str().expect("a text");
-    assert!(!said.contains("recording"), "never the utterance: {said}");
+    // It is told where it was asked: that somebody is asked, and that it was refused; never what was heard.
+    for expected in ["I have asked on phone.", "No, it was refused."] {
+        let spoken = scene.site.expect("spoke", |event| event["site"] == "kitchen" && event["text"] == expected);
+        assert_eq!(spoken["aloud"], true);
+    }
+    let told: Vec<_> = scene.site.happened("spoke");
+    assert!(told.iter().all(|event| !event["text"].as_str().is_some_and(|text| text.contains("robert"))), "{told:?}");
 
     scene.site.settle();
     assert!(scene.site.happened("carried_out").is_empty(), "nothing leaves");

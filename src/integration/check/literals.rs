@@ -32,6 +32,14 @@ pub(super) fn check(examined: &Examined<'_>, common: &check::Examined<'_>, findi
 
 /// The first value: the name of an event, an action or an entity.
 fn check_name(examined: &Examined<'_>, call: &FnCallExpr) -> Option<Diagnostic> {
+    if let ("event", Some(name @ Expr::InterpolatedString(..))) = (call.name.as_str(), call.args.first())
+        && examined.header.events.is_empty()
+    {
+        let message = "expected the names of these events in `EVENTS`, found none: no rule can name them".to_owned();
+        let help = "write `const EVENTS = [\"…\"];` at the top";
+        let place = Place::from(name.start_position());
+        return Some(examined.script.warning("untold-event", place, message).with_help(Some(help)));
+    }
     let (script, (name, position)) = (examined.script, literal(call.args.first())?);
     let refuse = |expected: &str| {
         let message = format!("expected {expected}, found `{name}`");

@@ -1,13 +1,13 @@
 //! Names that an integration says: settings that it asks for, events and actions that it tells.
 //!
-//! Only what is written out can be known. Where a script works a name out, all its texts may be names.
+//! Only what is written out can be known. Where a script works out the name of a setting, all its texts may be one; events
+//! and actions whose names it puts together stand in `EVENTS` and `ACTIONS`.
 
 use std::collections::BTreeSet;
 
 use rhai::{ASTNode, Expr};
 
 use super::Examined;
-use crate::integration::header::Header;
 use crate::model::request::ToldNames;
 use crate::script::check::{call_at, literal};
 
@@ -55,11 +55,10 @@ pub(super) fn asked(examined: &Examined<'_>) -> Asked {
 }
 
 pub(super) fn told(examined: &Examined<'_>) -> ToldNames {
-    let Header { events, actions, .. } = examined.header;
+    let header = examined.header;
     let mut told = ToldNames {
-        events: events.iter().cloned().collect(),
-        actions: actions.iter().cloned().collect(),
-        beginnings: BTreeSet::new(),
+        events: header.events.iter().cloned().collect(),
+        actions: header.actions.iter().cloned().collect(),
     };
     for function in examined.functions {
         function.walk(|path| {
@@ -69,19 +68,7 @@ pub(super) fn told(examined: &Examined<'_>) -> ToldNames {
                 "request" => &mut told.actions,
                 _ => return,
             };
-            match call.args.first() {
-                Some(Expr::StringConstant(name, _)) => {
-                    names.insert(name.to_string());
-                }
-                Some(Expr::InterpolatedString(parts, _)) => {
-                    if let Some(Expr::StringConstant(beginning, _)) = parts.first()
-                        && beginning.contains('.')
-                    {
-                        told.beginnings.insert(beginning.to_string());
-                    }
-                }
-                _ => {}
-            }
+            names.extend(literal(call.args.first()).map(|(name, _)| name.to_owned()));
         });
     }
     told

@@ -308,6 +308,16 @@ fn what_an_integration_promises_it_must_keep() {
             ],
         ),
         (
+            "const TOPICS = \"a\";\nfn on_message(message) { event(`room.${message.payload}`) }",
+            &[
+                "warning untold-event 2:32 expected the names of these events in `EVENTS`, found none: no rule can name them",
+            ],
+        ),
+        (
+            "const EVENTS = [\"party\"];\nfn enforce(speaker) {}",
+            &["error header 1:17 expected a name such as `voice.transcript`, found `party`"],
+        ),
+        (
             "const CONFIRM = [];\nfn enforce(speaker) {}",
             &[
                 "warning unused-constant 1:7 the constant `CONFIRM` is used nowhere | write `CONFIRMS` instead of `CONFIRM`",
@@ -420,10 +430,11 @@ fn what_the_configuration_says_of_an_integration_is_held_against_it() {
 
 #[test]
 fn names_that_an_integration_tells_are_known_to_rules() {
-    let text = "const TOPICS = \"a\";\nfn on_message(message) { [event(\"room.party\"), event(`room.of_${message.payload}`), request(\"room.dance\")] }";
+    let text = "const TOPICS = \"a\";\nconst EVENTS = [\"room.of_emma\"];\nconst ACTIONS = \"room.sing\";\n\
+                fn on_message(message) { [event(\"room.party\"), event(`room.of_${message.payload}`), request(\"room.dance\")] }";
     let told = checked(text, "integrations: {use: {room: {}}}\n").told;
-    assert!(told.events.contains("room.party") && told.actions.contains("room.dance"), "{told:?}");
-    assert_eq!(told.beginnings.iter().map(String::as_str).collect::<Vec<_>>(), ["room.of_"]);
+    assert_eq!(told.events.iter().map(String::as_str).collect::<Vec<_>>(), ["room.of_emma", "room.party"]);
+    assert_eq!(told.actions.iter().map(String::as_str).collect::<Vec<_>>(), ["room.dance", "room.sing"]);
     let told = checked(text, "").told;
     assert!(told.events.is_empty(), "nothing that is not in use: {told:?}");
 }

@@ -45,9 +45,9 @@ const VALUES: &[&str] =
 
 /// A house with two speakers of it, one of them with a name that is no part of a topic.
 fn house(name: &str) -> Integrations {
-    let settings = "topics: {\"warn/+\": notify.send_message}, recordings: [kitchen], target_field: a, text_field: b";
+    let settings = "topics: {\"warn/+\": notify.send_message}, target_field: a, text_field: b";
     let text = format!(
-        "statestream: hass\nspeakers:\n  kitchen: {{integration: {name}}}\n  \"Living Room 2\": {{integration: {name}}}\nintegrations: \
+        "statestream: hass\nspeakers:\n  kitchen: {{integration: {name}, settings: {{recordings: true}}}}\n  \"Living Room 2\": {{integration: {name}}}\nintegrations: \
          {{use: {{{name}: {{{settings}}}}}}}\n"
     )
     .replace("statestream: hass\n", "facts: {statestream: hass}\n");

@@ -51,8 +51,7 @@ fn check_patterns(examined: &Examined<'_>, findings: &mut Vec<Diagnostic>) {
         (Hook::Event, &header.events, &catalog.events, "event", "unknown-event"),
     ] {
         for (index, pattern) in patterns.iter().enumerate() {
-            let is_put_together = catalog.beginnings.iter().any(|beginning| pattern.as_str().starts_with(beginning));
-            if is_put_together || known.iter().any(|name| pattern.matches(name)) {
+            if known.iter().any(|name| pattern.matches(name)) {
                 continue;
             }
             let message = format!("`{pattern}` fits no known {what}");
@@ -96,7 +95,6 @@ fn check_call(examined: &Examined<'_>, call: &FnCallExpr, findings: &mut Vec<Dia
     }
     if let (Some((action, position)), "approvals") = (first, word)
         && !examined.host.catalog.actions.iter().any(|known| Glob::new(action).matches(known))
-        && !examined.host.catalog.beginnings.iter().any(|beginning| action.starts_with(beginning))
     {
         let help = did_you_mean(action, examined.host.catalog.actions.iter().map(String::as_str));
         let message = format!("`{action}` fits no known action");
@@ -161,9 +159,7 @@ fn check_compared(examined: &Examined<'_>, call: &FnCallExpr) -> Option<Diagnost
         },
         _ => return None,
     };
-    let is_put_together =
-        what == "known action" && catalog.beginnings.iter().any(|beginning| text.starts_with(beginning));
-    if known.contains(&text) || is_put_together {
+    if known.contains(&text) {
         return None;
     }
     let help = did_you_mean(text, known);
