@@ -37,6 +37,8 @@ const STAY_PORT: u16 = 1883;
 const NAME_ON_THE_BROKER: &str = "hushgate-hushgate";
 /// The evening: twenty to ten in Portland, before the quiet hours.
 const EVENING: Timestamp = Timestamp::constant(1_810_615_200, 0);
+/// A little later.
+const LATER: Timestamp = Timestamp::constant(1_810_615_920, 0);
 /// The night: fourteen minutes past eleven.
 const NIGHT: Timestamp = Timestamp::constant(1_810_620_840, 0);
 
@@ -74,6 +76,9 @@ async fn play(stays: bool) -> Result<(), String> {
     let clock = Clock::showing(EVENING);
     stage.set_clock(clock);
     with_bridge(&config, clock, story::evening(&mut stage)).await?;
+    let clock = Clock::showing(LATER);
+    stage.set_clock(clock);
+    with_bridge(&config, clock, story::conversation(&mut stage)).await?;
     // Nobody is at the gate now, and somebody leaves a command there.
     story::leave_a_ghost(&mut stage).await?;
     let clock = Clock::showing(NIGHT);
@@ -149,7 +154,8 @@ mod tests {
     #[test]
     fn the_times_of_the_story_are_those_that_it_tells() {
         let zone = jiff::tz::TimeZone::get("America/Los_Angeles").unwrap();
-        for (at, expected) in [(EVENING, "2027-05-17 21:40"), (NIGHT, "2027-05-17 23:14")] {
+        for (at, expected) in [(EVENING, "2027-05-17 21:40"), (LATER, "2027-05-17 21:52"), (NIGHT, "2027-05-17 23:14")]
+        {
             assert_eq!(at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string(), expected);
         }
     }

@@ -18,7 +18,7 @@ mod refusals;
 mod spoken;
 
 pub use feedback::{MUTE_ATTEMPTS_MAX, MUTE_CONFIRM_MS, REASSERT_SLOWLY_MS, REASSERTIONS_MAX, REASSERTIONS_WINDOW_MS};
-pub use refusals::{REFUSALS_SPOKEN_MAX, REFUSALS_WINDOW_MS};
+pub use refusals::{ECHO_MS, REFUSALS_SPOKEN_MAX, REFUSALS_WINDOW_MS};
 pub use spoken::{ANNOUNCE_ATTEMPTS_MAX, ANNOUNCEMENTS_MAX, SAID_PER_CHARACTER_MS, SAID_WITHIN_MS};
 
 /// How often the owner is told the same of one speaker.
@@ -45,6 +45,8 @@ struct Known {
     /// When what stands is told again that was told too often to be told at once, and why.
     again: Option<(u64, feedback::Because)>,
     refusals: Pace,
+    /// It has said too many of them lately.
+    is_tired: bool,
     /// When the owner was last told of each matter.
     owner_told_ms: BTreeMap<&'static str, u64>,
 }

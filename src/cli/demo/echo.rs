@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 
 use super::actor::Actor;
+use super::stage::text_in;
+use crate::model::message::Message;
 
 /// The dialogue that it believes to be in.
 const SESSION: &str = "demo-2018";
@@ -50,4 +52,10 @@ pub(super) fn hears(echo: &Actor, heard: &Heard) -> Result<(), String> {
         "slots": slots.iter().map(slot).collect::<Vec<Value>>(),
     });
     echo.publish(&format!("hermes/intent/{intent}"), &understood.to_string())
+}
+
+/// It has said what it was told to.
+pub(super) fn has_spoken(echo: &Actor, say: &Message) -> Result<(), String> {
+    let finished = json!({"siteId": "kitchen", "id": text_in(say, "id"), "sessionId": null});
+    echo.publish("hermes/tts/sayFinished", &finished.to_string())
 }

@@ -44,7 +44,8 @@ impl Stage {
     pub(super) async fn build(config: &Config, broker: &Remote, at: Timestamp) -> Result<Stage, String> {
         let connect = |name, filters| Actor::connect(name, broker, filters);
         Ok(Stage {
-            kitchen: connect("kitchen", &["hermes/hotword/toggleOff", "hermes/asr/toggleOff"]).await?,
+            kitchen: connect("kitchen", &["hermes/hotword/toggleOff", "hermes/asr/toggleOff", "hermes/tts/say"])
+                .await?,
             phone: connect("phone", &["hushgate/prompt/phone", "house/notice"]).await?,
             lock: connect("lock", &["kitchen_echo/unlock", "zigbee2mqtt/front_door/set"]).await?,
             light: connect("light", &["zigbee2mqtt/kitchen_light/set"]).await?,

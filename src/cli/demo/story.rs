@@ -9,12 +9,11 @@ use crate::shell::clock::Clock;
 
 const UNLOCK: &str = r#"{"state":"UNLOCK"}"#;
 
-/// Twenty to ten: a light, a door, and what happened in 2018.
+/// Twenty to ten: a light and a door.
 pub(super) async fn evening(stage: &mut Stage) -> Result<(), String> {
     stage.bridge_is_up().await?;
     light(stage, "ordinary things just work").await?;
-    door_for_a_person(stage).await?;
-    misheard_message(stage).await
+    door_for_a_person(stage).await
 }
 
 /// A command that the broker keeps, while no bridge is there to judge it.
@@ -30,18 +29,21 @@ pub(super) async fn night(stage: &mut Stage) -> Result<(), String> {
     stage.bridge_is_up().await?;
     stage.scene("the bridge comes back, and an old UNLOCK lies stored at the front door's gate").await;
     stage.recorded("ghost", "front_door").await?;
-    stage.scene("the television talks, and the kitchen Echo hears its name (1)").await;
-    wakes(stage)?;
-    sends_message(stage).await?;
-    stage.decided("communication.send_message", Verdict::Deny, "between 22:00 and 07:00").await?;
-    stage.scene("again (2): it hears \"unlock the front door\"").await;
+    stage.scene("the television talks, and the kitchen Echo hears its name (1): \"unlock the front door\"").await;
     wakes(stage)?;
     stage.kitchen.publish("hushgate/gate/kitchen_echo/unlock", "front_door")?;
     stage.decided("lock.unlock", Verdict::Confirm, "Unlock front_door?").await?;
+    says(stage, "I have asked on").await?;
     let question = asked(&mut stage.phone).await?;
     stage.tell("phone", &format!("is asked: {}  → No", question.text)).await;
     answer(&stage.phone, &question, "reject")?;
     stage.decided("lock.unlock", Verdict::Deny, "rejected on `phone`").await?;
+    says(stage, "it was refused").await?;
+    stage.scene("again (2), and it hears \"send message\"").await;
+    wakes(stage)?;
+    sends_message(stage).await?;
+    stage.decided("communication.send_message", Verdict::Deny, "between 22:00 and 07:00").await?;
+    says(stage, "between 22:00 and 07:00").await?;
     third_wake(stage).await?;
     light(stage, "and the light still works at once").await
 }
@@ -62,6 +64,7 @@ async fn door_for_a_person(stage: &mut Stage) -> Result<(), String> {
     stage.scene("somebody comes home and says \"unlock the front door\"").await;
     stage.kitchen.publish("hushgate/gate/kitchen_echo/unlock", "front_door")?;
     stage.decided("lock.unlock", Verdict::Confirm, "Unlock front_door?").await?;
+    says(stage, "I have asked on").await?;
     let question = asked(&mut stage.phone).await?;
     stage.tell("phone", &format!("is asked: {}  → Yes", question.text)).await;
     answer(&stage.phone, &question, "approve")?;
@@ -72,13 +75,15 @@ async fn door_for_a_person(stage: &mut Stage) -> Result<(), String> {
 }
 
 /// What happened in 2018, with a bridge in between.
-async fn misheard_message(stage: &mut Stage) -> Result<(), String> {
+pub(super) async fn conversation(stage: &mut Stage) -> Result<(), String> {
+    stage.bridge_is_up().await?;
     stage.scene("two people talk about floors, and the kitchen Echo hears its name").await;
     wakes(stage)?;
     stage.tell("kitchen", "hears \"send message\" and \"Robert\", and is 41 % sure").await;
     echo::hears(&stage.kitchen, &echo::SEND_MESSAGE)?;
     let held = stage.decided("communication.send_message", Verdict::Confirm, "hardly understood").await?;
     let question = asked(&mut stage.phone).await?;
+    says(stage, "I have asked on").await?;
     stage.tell("kitchen", "hears \"right\" in the same conversation, and answers yes").await;
     echo::hears(&stage.kitchen, &echo::RIGHT)?;
     answer_for_itself(stage, &held)?;
@@ -86,7 +91,16 @@ async fn misheard_message(stage: &mut Stage) -> Result<(), String> {
     stage.tell("phone", &format!("is asked: {}  → No", question.text)).await;
     answer(&stage.phone, &question, "reject")?;
     stage.decided("communication.send_message", Verdict::Deny, "rejected on `phone`").await?;
-    Ok(())
+    says(stage, "it was refused").await
+}
+
+/// The kitchen says what it is told to, and that it has. This must be in it.
+async fn says(stage: &mut Stage, words: &str) -> Result<(), String> {
+    let say = stage.kitchen.expect("hermes/tts/say").await?;
+    echo::has_spoken(&stage.kitchen, &say)?;
+    let text = text_in(&say, "text").unwrap_or_default();
+    stage.tell("kitchen", &format!("says \"{text}\"")).await;
+    if text.contains(words) { Ok(()) } else { Err(format!("expected that the kitchen says `{words}`, found `{text}`")) }
 }
 
 /// The third waking within ten minutes that nobody meant.

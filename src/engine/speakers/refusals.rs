@@ -16,9 +16,13 @@ use crate::model::event::{Effect, Entry};
 use crate::model::mode::Mode;
 use crate::model::request::Request;
 
-/// How often one speaker says such things within `REFUSALS_WINDOW_MS`. What comes more often is not said.
+/// How often one speaker says such things within `REFUSALS_WINDOW_MS`. What comes more often is not said, and the
+/// first such is on record.
 pub const REFUSALS_SPOKEN_MAX: usize = 5;
 pub const REFUSALS_WINDOW_MS: u64 = 10 * 60_000;
+/// What is heard so shortly after the bridge has spoken there may be its own voice. It is not answered: a house must not
+/// talk to itself.
+pub const ECHO_MS: u64 = 3_000;
 /// Characters of what is said: nobody listens for longer.
 const SPOKEN_CHARACTERS_MAX: usize = 200;
 /// So many words in a row that the asker has said are a quotation. Of shorter texts, all of them are.
@@ -34,6 +38,8 @@ struct Said {
     speaker: String,
     text: String,
     applied: bool,
+    /// Somebody has just been heard; otherwise it was a while ago.
+    is_new: bool,
 }
 
 impl Engine {
@@ -53,17 +59,22 @@ impl Engine {
     }
 
     fn tell_asker(&mut self, turn: &mut Turn<'_>, said: Said) {
-        let Said { by, speaker, text, applied } = said;
+        let Said { by, speaker, text, applied, is_new } = said;
         let may_speak = self.config.speakers.get(&speaker).is_some_and(|known| known.refusals);
         if !may_speak || !self.is_connected() || !self.ability(&speaker).announces {
             return;
         }
-        // Nobody would hear it.
-        let applied = applied && !self.is_silenced(&speaker);
         let now_ms = turn.at.monotonic_ms;
-        if applied && !self.speakers.of(&speaker).refusals.take(now_ms, REFUSALS_WINDOW_MS, REFUSALS_SPOKEN_MAX) {
-            self.tell_full(turn, "refusals that a speaker says", REFUSALS_SPOKEN_MAX, &speaker);
-            return;
+        let is_echo = is_new && self.world.borrow().voice.spoke(&speaker, ECHO_MS, now_ms);
+        // Nobody would hear it where the sound is muted.
+        let mut applied = applied && !is_echo && !self.is_silenced(&speaker);
+        if applied {
+            let known = self.speakers.of(&speaker);
+            applied = known.refusals.take(now_ms, REFUSALS_WINDOW_MS, REFUSALS_SPOKEN_MAX);
+            // The first one too many is told of, and the rest are like it.
+            if std::mem::replace(&mut known.is_tired, !applied) && !applied {
+                return;
+            }
         }
         // Nobody waits for its end. Its name is not that of the question, of which it could be taken for the proof.
         let id = format!("{by}-told");
@@ -87,7 +98,8 @@ fn said(decision: &Decision) -> Option<Said> {
     };
     // What is held is told only where it is; what is refused also where it only would have been.
     let applied = decision.applied != Verdict::Allow;
-    Some(Said { by: decision.id.clone(), speaker, text: in_one_line(&text, SPOKEN_CHARACTERS_MAX), applied })
+    let (by, text) = (decision.id.clone(), in_one_line(&text, SPOKEN_CHARACTERS_MAX));
+    Some(Said { by, speaker, text, applied, is_new: decision.settles.is_none() })
 }
 
 /// Somebody else is asked. A request that joins a question is part of what was told of that.
