@@ -183,7 +183,8 @@ fn the_demo_comes_true_and_stays_up_if_asked(_: Kind) {
         demo.expect_log(words);
     }
     let broker = Broker::elsewhere(port);
-    let heard = ["zigbee2mqtt/kitchen_light/set", "kitchen_echo/unlock", "hushgate/prompt/phone", "hushgate/log"];
+    let heard =
+        ["zigbee2mqtt/kitchen_light/set", "zigbee2mqtt/front_door/set", "hushgate/prompt/phone", "hushgate/log"];
     let mut house = Client::connect(&broker, &heard);
     house.subscribe("hushgate/decision/#");
 
@@ -194,7 +195,7 @@ fn the_demo_comes_true_and_stays_up_if_asked(_: Kind) {
     type_the_next(&mut demo, "message/Robert").publish(&house);
     house.expect("hushgate/decision/deny/communication.send_message");
 
-    type_the_next(&mut demo, "kitchen_echo/unlock").publish(&house);
+    type_the_next(&mut demo, "front_door/set").publish(&house);
     let question = house.expect("hushgate/prompt/phone").json();
     let asked = |key: &str| question[key].as_str().expect("a text in the question").to_owned();
     let answer = type_the_next(&mut demo, "<answer_topic>");
@@ -205,7 +206,7 @@ fn the_demo_comes_true_and_stays_up_if_asked(_: Kind) {
     };
     answer.publish(&house);
     house.expect("hushgate/decision/allow/lock.unlock");
-    assert_eq!(house.expect("kitchen_echo/unlock").payload, "front_door");
+    assert_eq!(house.expect("zigbee2mqtt/front_door/set").payload, r#"{"state":"UNLOCK"}"#);
 
     let ghost = type_the_next(&mut demo, "front_door/set");
     let name = ghost.name.as_deref().expect("the name that takes the bridge's connection");

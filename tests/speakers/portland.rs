@@ -43,7 +43,11 @@ fn nothing_leaves_and_everybody_is_told() {
     assert!(scene.bridge.wait().success());
     let log = scene.house.command(&["log"]);
     let log = String::from_utf8(log.stdout).expect("text");
-    for words in ["communication.send_message", "robert", "rejected on `phone`", "kitchen"] {
+    for words in [
+        "it seems at kitchen, wanted to send a message to `robert` (woke at ",
+        "heard at 0.38): held for up to 1 min and asked on `phone`; that was said on `kitchen`",
+        "heard at 0.38): refused on `phone`",
+    ] {
         assert!(log.contains(words), "{words} in:\n{log}");
     }
 }

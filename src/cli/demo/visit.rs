@@ -26,11 +26,11 @@ allow: a light passes at once
 deny: the kitchen Echo wants to send a message at night
   mosquitto_pub {at} -t hushgate/gate/kitchen_echo/message/Robert -m '{{"text":"hello"}}'
 
-confirm: the kitchen Echo wants the door unlocked; for a minute that is held,
-and the phone is asked. The first command listens as the phone does. The
-question that it shows has the topic and the token for the third.
+confirm: somebody, nobody knows who, wants the door unlocked; for a minute that
+is held, and the phone is asked. The first command listens as the phone does.
+The question that it shows has the topic and the token for the third.
   mosquitto_sub {at} -t hushgate/prompt/phone &
-  mosquitto_pub {at} -t hushgate/gate/kitchen_echo/unlock -m front_door
+  mosquitto_pub {at} -t hushgate/gate/zigbee2mqtt/front_door/set -m '{{"state":"UNLOCK"}}'
   mosquitto_pub {at} -t <answer_topic> -m 'approve <token>'
 
 ghost: an UNLOCK that the broker stored while the bridge was away. Here `-i`
