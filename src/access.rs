@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::config::Config;
+use crate::integration::Traffic;
 use crate::model::entity::Entity;
 use crate::model::topic::{TopicFilter, check_name, is_under};
 use crate::registry::doors::{Doors, Family, Site, announced_topics};
@@ -37,6 +38,8 @@ pub struct Users {
     /// By the beginning of a device's topics (`zigbee2mqtt`, `shellies/shelly1-AB`). One that is not here has the user of
     /// its family: `zigbee2mqtt`, `zwave`, `tasmota`, `shelly`, `esphome`, or `devices` for those of no known kind.
     pub devices: BTreeMap<String, String>,
+    /// By integration: the speakers and programs that it speaks with. One that is not here has a user of its own name.
+    pub integrations: BTreeMap<String, String>,
     /// Who writes the topics of `facts:` and `events:` that no device and no stream has.
     pub facts: String,
 }
@@ -48,6 +51,7 @@ impl Default for Users {
             home_assistant: "homeassistant".to_owned(),
             channels: BTreeMap::new(),
             devices: BTreeMap::new(),
+            integrations: BTreeMap::new(),
             facts: "house".to_owned(),
         }
     }
@@ -57,12 +61,17 @@ impl Users {
     /// A name that cannot be written into rules: it is empty, too long, or could be read as something else.
     pub fn malformed(&self) -> Option<&str> {
         let all = [&self.bridge, &self.home_assistant, &self.facts].into_iter();
-        let mut all = all.chain(self.channels.values()).chain(self.devices.values());
+        let all = all.chain(self.channels.values()).chain(self.devices.values());
+        let mut all = all.chain(self.integrations.values());
         all.find(|name| !is_user(name)).map(String::as_str)
     }
 
     fn of_channel<'a>(&'a self, channel: &'a str) -> &'a str {
         self.channels.get(channel).map_or(channel, String::as_str)
+    }
+
+    fn of_integration<'a>(&'a self, integration: &'a str) -> &'a str {
+        self.integrations.get(integration).map_or(integration, String::as_str)
     }
 
     fn of_site<'a>(&'a self, site: &Site) -> &'a str {
@@ -145,8 +154,15 @@ struct Section {
 }
 
 impl Plan {
-    /// `is_guarded` says which entities are guarded now. `entities` are all that discovery knows.
-    pub fn new(config: &Config, entities: &[Entity], is_guarded: &dyn Fn(&Entity) -> bool, users: &Users) -> Plan {
+    /// `is_guarded` says which entities are guarded now. `entities` are all that discovery knows, `traffic` is what the
+    /// integrations in use declare.
+    pub fn new(
+        config: &Config,
+        entities: &[Entity],
+        traffic: &[Traffic],
+        is_guarded: &dyn Fn(&Entity) -> bool,
+        users: &Users,
+    ) -> Plan {
         let doors = Doors::new(entities.iter().cloned().map(Rc::new));
         let guarded_entities: Vec<&Entity> = entities.iter().filter(|entity| is_guarded(entity)).collect();
         let mut guarded: BTreeMap<TopicFilter, Guarded> = BTreeMap::new();
@@ -161,6 +177,7 @@ impl Plan {
         let mut notes = Vec::new();
         let mut sections = vec![house.bridge(), house.home_assistant(&mut notes)];
         sections.extend(house.channels());
+        sections.extend(house.integrations(traffic, &mut notes));
         sections.extend(house.devices(&doors.sites(), &mut notes));
         sections.extend(house.facts());
         Plan { sections: merged(sections), guarded, notes }

@@ -88,6 +88,18 @@ impl Ability {
     }
 }
 
+/// The topics of one integration, as its script declares them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Traffic {
+    pub name: String,
+    /// What it reads.
+    pub reads: Vec<TopicFilter>,
+    /// Where its devices take commands.
+    pub commands: Vec<TopicFilter>,
+    /// Where it sends.
+    pub sends: Vec<TopicFilter>,
+}
+
 impl Integrations {
     /// Compiles the integrations that the configuration uses: the owner's own, and the shipped ones of other names.
     ///
@@ -150,6 +162,17 @@ impl Integrations {
     /// What they read.
     pub fn topics(&self) -> Vec<TopicFilter> {
         self.loaded.borrow().values().flat_map(|integration| integration.topics.clone()).collect()
+    }
+
+    /// The topics of each.
+    pub fn traffic(&self) -> Vec<Traffic> {
+        let traffic = |(name, integration): (&String, &Integration)| Traffic {
+            name: name.clone(),
+            reads: integration.topics.clone(),
+            commands: integration.commands.clone(),
+            sends: integration.sends.clone(),
+        };
+        self.running().iter().map(traffic).collect()
     }
 
     /// Where commands of theirs are.

@@ -197,6 +197,7 @@ impl Wire {
             ("gate", rest) => self.decode_gate(message, rest.unwrap_or_default()),
             ("twin", rest) => self.decode_twin(message, rest.unwrap_or_default()),
             ("ask", channel) => self.decode_ask(message, channel),
+            ("intent", _) => foreign_intent(message),
             ("confirm", rest) => self.decode_confirm(message, rest.unwrap_or_default()),
             ("mode", Some("set")) => self.decode_mode(message),
             ("relay", Some("set")) => self.decode_relay(message),
@@ -326,6 +327,16 @@ fn staleness(message: &Message) -> Option<&'static str> {
     } else {
         None
     }
+}
+
+/// The bridge alone lets intents go; its own never come back to it. What somebody else writes there cannot be held any more.
+fn foreign_intent(message: &Message) -> Decoded {
+    if message.retain {
+        return Decoded::ghost(&message.topic);
+    }
+    let reason = "expected an intent that the bridge has let go, found one of somebody else: whoever carries intents out \
+                  may have obeyed it";
+    Decoded::refused(&message.topic, reason, None)
 }
 
 fn no_such_topic(message: &Message) -> Decoded {

@@ -5,6 +5,7 @@
 
 use hushgate::access::{Plan, USER_BYTES_MAX, Users, dynsec, mosquitto};
 use hushgate::config::{self, NoSecrets};
+use hushgate::integration::Traffic;
 use hushgate::model::entity::Entity;
 use hushgate::model::topic::TopicFilter;
 use hushgate::registry::platform;
@@ -107,9 +108,30 @@ fn forged() -> Vec<Entity> {
     topics.iter().enumerate().map(|(number, topic)| command(number, topic)).chain([z_wave]).collect()
 }
 
+/// What integrations declare: one of a program of its own, one of Home Assistant's streams, and one that wants too much.
+fn traffic() -> Vec<Traffic> {
+    let filters = |texts: &[&str]| texts.iter().map(|text| TopicFilter::new(text).expect("a filter")).collect();
+    let of = |name: &str, reads: &[&str], commands: &[&str], sends: &[&str]| Traffic {
+        name: name.to_owned(),
+        reads: filters(reads),
+        commands: filters(commands),
+        sends: filters(sends),
+    };
+    vec![
+        of("hermes", &["hermes/intent/#", "hermes/tts/sayFinished"], &["hermes/command"], &["hermes/tts/say"]),
+        of("satellites", &["states/assist_satellite/#"], &[], &[]),
+        of(
+            "greedy",
+            &["#", "hushgate/mode/set", "zigbee2mqtt/front/set", "presence/+", "greedy/said"],
+            &[],
+            &["hushgate/#"],
+        ),
+    ]
+}
+
 fn plan(entities: &[Entity]) -> Plan {
     let config = config::parse("home.yaml", HOUSE, &NoSecrets).expect("a good configuration");
-    Plan::new(&config, entities, &platform::is_sensitive, &Users::default())
+    Plan::new(&config, entities, &traffic(), &platform::is_sensitive, &Users::default())
 }
 
 /// Whether the text lets a user do something, as Mosquitto reads it.
@@ -188,6 +210,27 @@ const TABLE: &[(&str, &str, &str, bool)] = &[
     ("homeassistant", "write", "hushgate/act", false),
     ("homeassistant", "read", "hushgate/act", true),
     ("homeassistant", "read", "hushgate/decision/deny/lock.unlock", true),
+    // Speakers and programs of integrations tell what they hear and are told what to do; intents are let go by the bridge.
+    ("hermes", "write", "hermes/intent/Lights", true),
+    ("hermes", "write", "hermes/tts/sayFinished", true),
+    ("hermes", "read", "hermes/tts/say", true),
+    ("hermes", "write", "hermes/tts/say", false),
+    ("hermes", "read", "hermes/command", true),
+    ("hermes", "write", "hermes/command", false),
+    ("hermes", "read", "hushgate/intent/Lights", true),
+    ("hermes", "write", "hushgate/intent/Lights", false),
+    ("homeassistant", "read", "hushgate/intent/Lights", true),
+    ("homeassistant", "write", "hushgate/intent/Lights", false),
+    ("hushgate", "write", "hushgate/intent/Lights", true),
+    ("guest", "write", "hushgate/intent/Lights", false),
+    ("satellites", "write", "states/assist_satellite/kitchen/state", false),
+    ("satellites", "read", "hushgate/intent/Lights", false),
+    ("greedy", "write", "greedy/said", true),
+    ("greedy", "write", "hushgate/mode/set", false),
+    ("greedy", "write", "zigbee2mqtt/front/set", false),
+    ("greedy", "write", "presence/anna", false),
+    ("greedy", "read", "hushgate/prompt/phone", false),
+    ("greedy", "write", "anything/else", false),
     // Tokens go to their channel alone.
     ("homeassistant", "read", "hushgate/prompt/phone", true),
     ("homeassistant", "write", "hushgate/confirm/phone/1", true),
@@ -278,6 +321,10 @@ fn what_costs_something_is_said() {
     let said = |words: &[&str]| plan.notes.iter().any(|note| words.iter().all(|word| note.contains(word)));
     assert!(said(&["switch.pump", "gate: [sensitive, \"switch.pump\"]"]), "{:?}", plan.notes);
     assert!(mosquitto(&plan).contains("# Note: `switch.pump`"));
+    for refused in ["`#`", "`hushgate/mode/set`", "`zigbee2mqtt/front/set`", "`presence/+`"] {
+        assert!(said(&["`greedy` may not write", refused]), "{refused}: {:?}", plan.notes);
+    }
+    assert!(!said(&["`hermes`"]) && !said(&["`satellites`"]), "{:?}", plan.notes);
     assert!(!said(&["light.cellar"]) && !said(&["switch.permit_join"]), "{:?}", plan.notes);
 }
 
@@ -287,7 +334,7 @@ fn a_device_of_no_known_kind_can_have_its_own_user() {
     let named = |pairs: &[(&str, &str)]| {
         let devices = pairs.iter().map(|(root, user)| ((*root).to_owned(), (*user).to_owned())).collect();
         let users = Users { devices, ..Users::default() };
-        Plan::new(&config, &entities(), &platform::is_sensitive, &users)
+        Plan::new(&config, &entities(), &[], &platform::is_sensitive, &users)
     };
     let plan = named(&[("shed", "hut"), ("shed/state", "witness"), ("zigbee2mqtt", "mesh"), ("she", "nobody")]);
     let text = mosquitto(&plan);

@@ -16,7 +16,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("policy", &["model", "home", "time", "script", "config"]),
     ("integration", &["model", "time", "script", "config"]),
     ("registry", &["model", "home", "time", "script", "config", "integration"]),
-    ("access", &["model", "home", "time", "script", "config", "registry"]),
+    ("access", &["model", "home", "time", "script", "config", "integration", "registry"]),
     ("engine", &["model", "home", "time", "script", "config", "integration", "policy", "registry"]),
     ("wire", &["model", "time", "script", "config", "integration", "registry"]),
     ("journal", &["model", "config"]),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Guarded, Section, Users, is_plain};
 use crate::config::{Carrier, Channel, Config};
+use crate::integration::Traffic;
 use crate::model::entity::Entity;
 use crate::model::topic::{TopicFilter, is_under};
 use crate::registry::doors::{Doors, Family, Site, announced_topics};
@@ -19,8 +20,10 @@ pub(super) struct House<'a> {
     pub(super) own: BTreeSet<String>,
 }
 
+/// Where intents are let go to. Whoever carries them out reads there; the bridge alone writes.
+const INTENTS: &str = "intent/#";
 /// What Home Assistant reads of the bridge, below the base. Neither tokens nor what others command.
-const TOLD: [&str; 18] = [
+const TOLD: [&str; 19] = [
     "homeassistant/#",
     "home_assistant/#",
     "state/#",
@@ -37,6 +40,7 @@ const TOLD: [&str; 18] = [
     "bypass",
     "notice",
     "answer/+",
+    INTENTS,
     "act",
     "journal",
 ];
@@ -161,6 +165,50 @@ impl House<'_> {
             }
         };
         others.map(section).collect()
+    }
+
+    /// The speakers and programs that integrations speak with. What they tell on Home Assistant's streams is its own.
+    pub(super) fn integrations(&self, traffic: &[Traffic], notes: &mut Vec<String>) -> Vec<Section> {
+        let mut sections = Vec::new();
+        for Traffic { name, reads, commands, sends } in traffic {
+            let user = self.users.of_integration(name);
+            let (told, refused): (Vec<&TopicFilter>, Vec<&TopicFilter>) = reads
+                .iter()
+                .filter(|filter| !self.is_within_stream(filter))
+                .partition(|filter| self.may_be_told(filter));
+            notes.extend(refused.into_iter().map(|filter| {
+                format!(
+                    "`{user}` may not write `{}`, which the integration `{name}` reads: that would be more than its own words",
+                    filter.as_str().escape_debug()
+                )
+            }));
+            let heard = commands.iter().chain(sends).filter(|filter| self.is_of_house(filter.as_str()));
+            let heard: BTreeSet<TopicFilter> = heard.cloned().collect();
+            if told.is_empty() && heard.is_empty() {
+                continue;
+            }
+            sections.push(Section {
+                user: user.to_owned(),
+                what: format!("Speakers and programs of the integration `{name}`."),
+                reads: heard.into_iter().chain(filters([self.below(INTENTS)])).collect(),
+                writes: told.into_iter().cloned().collect(),
+                is_kept_out: true,
+                ..Section::default()
+            });
+        }
+        sections
+    }
+
+    /// Whether it says what Home Assistant tells, and nothing else.
+    fn is_within_stream(&self, filter: &TopicFilter) -> bool {
+        let streams = self.config.statestream.iter().chain(&self.config.home_assistant.eventstream);
+        let mut streams = streams.map(String::as_str);
+        streams.any(|stream| is_under(filter.as_str(), stream))
+    }
+
+    /// Whether an integration's program may write there: it is no command, and nobody else's word.
+    fn may_be_told(&self, filter: &TopicFilter) -> bool {
+        self.is_of_house(filter.as_str()) && !self.overlaps_guarded(filter) && !self.is_mapped(filter)
     }
 
     pub(super) fn devices(&self, sites: &[Site], notes: &mut Vec<String>) -> Vec<Section> {

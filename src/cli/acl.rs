@@ -4,13 +4,17 @@
 //! said in `access`.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use clap::{Args, ValueEnum};
 
 use super::{BridgeArguments, Exit, control, settings, terminal};
 use crate::access::{self, Plan, Users};
 use crate::config::{Broker, Config};
+use crate::integration::{Integrations, Traffic};
 use crate::model::entity::Entity;
+use crate::script::diagnostics::Diagnostic;
+use crate::shell::files;
 use crate::shell::lines::harmless;
 use crate::shell::survey::Survey;
 
@@ -35,6 +39,9 @@ pub struct AclArguments {
     /// kind. Devices of no known kind share the user `devices`, but for those that are named here
     #[arg(long, value_name = "TOPIC=USER", value_parser = pair)]
     user_device: Vec<(String, String)>,
+    /// The user of the speakers or the program of an integration, instead of one of its own name.
+    #[arg(long, value_name = "INTEGRATION=USER", value_parser = pair)]
+    user_integration: Vec<(String, String)>,
     #[command(flatten)]
     bridge: BridgeArguments,
 }
@@ -65,9 +72,16 @@ pub fn execute(arguments: &AclArguments) -> Exit {
         terminal::help("a name has up to 128 bytes, no space at its ends, and neither `+` nor `#`");
         return Exit::Usage;
     }
+    let traffic = match traffic(&config) {
+        Ok(traffic) => traffic,
+        Err(errors) => {
+            errors.iter().for_each(|error| terminal::error(error));
+            return Exit::Configuration;
+        }
+    };
     control::block_on(async {
         match control::survey(&config).await {
-            Ok(survey) => print(arguments.kind, &config, &survey, &users),
+            Ok(survey) => print(arguments.kind, &config, &survey, &traffic, &users),
             Err(exit) => exit,
         }
     })
@@ -87,6 +101,7 @@ fn users(arguments: &AclArguments, config: &Config) -> Users {
         facts: arguments.user_facts.clone().unwrap_or(default.facts),
         channels: configured_users(config).chain(map(&arguments.user_channel)).collect(),
         devices: map(&arguments.user_device),
+        integrations: map(&arguments.user_integration),
     }
 }
 
@@ -95,7 +110,15 @@ fn configured_users(config: &Config) -> impl Iterator<Item = (String, String)> {
     config.channels.iter().filter_map(|(name, channel)| Some((name.clone(), channel.user.clone()?)))
 }
 
-fn print(kind: Kind, config: &Config, survey: &Survey, users: &Users) -> Exit {
+/// What the integrations in use read and send.
+fn traffic(config: &Config) -> Result<Vec<Traffic>, Vec<String>> {
+    let own = files::read_integrations(&config.integrations_folder).map_err(|error| vec![error])?;
+    let integrations = Integrations::compile(&Rc::new(config.clone()), &own, None);
+    let integrations = integrations.map_err(|errors| errors.iter().map(Diagnostic::one_line).collect::<Vec<_>>())?;
+    Ok(integrations.traffic())
+}
+
+fn print(kind: Kind, config: &Config, survey: &Survey, traffic: &[Traffic], users: &Users) -> Exit {
     if let Some(gap) = &survey.gap {
         // Rules for half a house would lock the other half out.
         return control::failure(&format!("the house was not seen whole: {}\nhelp: try again", harmless(gap)));
@@ -105,7 +128,7 @@ fn print(kind: Kind, config: &Config, survey: &Survey, users: &Users) -> Exit {
         let mut topics = entity.command_topics();
         topics.any(|(_, topic)| survey.registry.is_guarded(topic))
     };
-    let plan = Plan::new(config, &entities, &is_guarded, users);
+    let plan = Plan::new(config, &entities, traffic, &is_guarded, users);
     let (text, place) = match kind {
         Kind::Mosquitto => (access::mosquitto(&plan), MOSQUITTO),
         Kind::Dynsec => (access::dynsec(&plan), DYNSEC),
@@ -147,6 +170,7 @@ mod tests {
             user_facts: None,
             user_channel: Vec::new(),
             user_device: Vec::new(),
+            user_integration: Vec::new(),
             bridge: BridgeArguments::default(),
         }
     }

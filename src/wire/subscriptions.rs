@@ -31,7 +31,7 @@ pub struct Subscription {
 
 /// The bridge's own topics that others write, or might forge. `info` first: whether another bridge has taken the base
 /// must be known before this one announces itself.
-const OWN: [&str; 18] = [
+const OWN: [&str; 19] = [
     "info",
     "gate/#",
     "ask/#",
@@ -44,6 +44,7 @@ const OWN: [&str; 18] = [
     "grant/#",
     "pending/#",
     "act",
+    "intent/#",
     "journal",
     "state/#",
     "twin/#",

@@ -22,7 +22,10 @@ const PASSWORD: &str = "of the tests";
 const ADMIN: &str = "admin";
 const CONTROL: &str = "$CONTROL/dynamic-security/v1";
 /// Everybody who has a password, whether the rules know him or not.
-const USERS: [&str; 11] = [
+const USERS: [&str; 14] = [
+    "hermes",
+    "satellites",
+    "greedy",
     "hushgate",
     "homeassistant",
     "zigbee2mqtt",

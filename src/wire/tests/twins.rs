@@ -74,6 +74,11 @@ fn the_gate_leads_to_no_twin_and_nobody_else_acts() {
     assert!(gate.starts_with("refused: ") && gate.contains("a gate loop into the bridge itself"), "{gate}");
     let act = told(&house().decode(&Message::live("hushgate/act", r#"{"action":"lock.unlock"}"#), &[]));
     assert_eq!(act, "forged hushgate/act + hushgate/act= kept");
+    let intent = |message: &Message| told(&house().decode(message, &[]));
+    let (live, stored) =
+        (Message::live("hushgate/intent/Lights", "{}"), Message::retained("hushgate/intent/Lights", "{}"));
+    assert!(intent(&live).starts_with("refused: expected an intent that the bridge has let go"), "{}", intent(&live));
+    assert_eq!(intent(&stored), "ghost hushgate/intent/Lights + hushgate/intent/Lights= kept");
 }
 
 #[test]
