@@ -74,11 +74,15 @@ impl Integrations {
                 Some(send) if send.is_act || integration.may_send(&send.message.topic) => messages.push(send.message),
                 Some(send) => {
                     let reason = format!("expected a topic of `SENDS`, found `{}`", send.message.topic);
-                    self.fail(error(integration, Place::default(), format!("`{function}` sends nothing: {reason}")));
+                    self.fail(error(
+                        integration,
+                        place_of(integration, function),
+                        format!("`{function}` sends nothing: {reason}"),
+                    ));
                 }
                 None => {
                     let message = format!("expected `send(…)` or `act(…)` from `{function}`, found {}", shown(&value));
-                    self.fail(error(integration, Place::default(), message));
+                    self.fail(error(integration, place_of(integration, function), message));
                 }
             }
         }
@@ -125,7 +129,7 @@ pub(super) fn on_message(integrations: &Integrations, message: &Message) -> Item
                 None => {
                     let message =
                         format!("expected `event(…)`, `fact(…)`, … from `on_message`, found {}", shown(&value));
-                    integrations.fail(error(integration, Place::default(), message));
+                    integrations.fail(error(integration, place_of(integration, "on_message"), message));
                 }
             }
         }
@@ -145,7 +149,7 @@ fn take(integrations: &Integrations, integration: &Integration, item: ItemValue,
             let refused = request.hold.as_ref().filter(|hold| !is_own(hold) && !integration.may_send(&hold.topic));
             if let Some(hold) = refused {
                 let message = format!("expected a topic of `SENDS` to hold for, found `{}`", hold.topic);
-                integrations.fail(error(integration, Place::default(), message));
+                integrations.fail(error(integration, place_of(integration, "on_message"), message));
             } else {
                 items.requests.push(*request);
             }
@@ -169,13 +173,18 @@ pub(super) fn on_command(integrations: &Integrations, message: &Message) -> Opti
                 _ => {
                     let message =
                         format!("expected `request(…)` without `hold` from `on_command`, found {}", shown(&value));
-                    integrations.fail(error(integration, Place::default(), message));
+                    integrations.fail(error(integration, place_of(integration, "on_command"), message));
                     return Some(Vec::new());
                 }
             }
         }
     }
     Some(requests)
+}
+
+/// Where a function begins: what it gives back has no place of its own.
+fn place_of(integration: &Integration, function: &str) -> Place {
+    integration.functions.get(function).map_or_else(Place::default, |entry| entry.place)
 }
 
 fn error(integration: &Integration, place: Place, message: String) -> PolicyError {
