@@ -229,7 +229,13 @@ impl Engine {
 
     /// What stands does not last. That is told once for each mute.
     fn note_contest(&mut self, turn: &mut Turn<'_>, speaker: &str) {
-        let Some(mute) = self.standing(speaker) else { return };
+        let Some(mute) = self.standing(speaker) else {
+            // Without a mute it is the preparation that does not last: what is asked there may be carried out unheld.
+            let text = format!(
+                "`{speaker}` starts anew again and again, or somebody undoes what makes holding back possible there."
+            );
+            return self.tell_owner(turn, speaker, "unprepared", text);
+        };
         let watched = self.speakers.of(speaker).mute.get_or_insert_default();
         if std::mem::replace(&mut watched.is_contested, true) {
             return;
