@@ -21,7 +21,7 @@ mod devices;
 mod entries;
 pub mod error;
 mod home_assistant;
-mod integrations;
+pub mod integrations;
 pub mod keys;
 mod log;
 mod node;

@@ -42,8 +42,8 @@ pub(super) fn read(
     (folder, integrations)
 }
 
-/// The name of a file without its ending.
-pub(super) fn is_name(text: &str) -> bool {
+/// Whether an integration can have this name: that of its file without the ending.
+pub fn is_name(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }

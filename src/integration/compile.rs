@@ -12,6 +12,7 @@ use super::check::Asked;
 use super::context::Context;
 use super::host::Host;
 use super::load::load;
+use crate::config::integrations::is_name;
 use crate::config::{Channel, Config};
 use crate::model::event::ScriptSource;
 use crate::model::request::ToldNames;
@@ -95,6 +96,12 @@ pub fn check(config: &Rc<Config>, own: &[ScriptSource]) -> Checked {
     let (mut loaded, mut findings) = load_all(config, &names, own, None);
     for source in own.iter().filter(|source| !in_use.contains(source.name.as_str())) {
         let script = Script { file: &source.file, text: &source.text };
+        if !is_name(&source.name) {
+            let message = format!("expected a name of small letters, digits and `_`, found `{}`", source.name);
+            let help = "give the file another name, so that the configuration can name it";
+            findings.push(script.warning("name", Place::default(), message).with_help(Some(help)));
+            continue;
+        }
         let message = "no speaker uses this integration, so nothing of it is done".to_owned();
         let name = &source.name;
         let help = format!("write `integration: {name}` at a speaker, or `use: {{{name}: {{}}}}` under `integrations`");

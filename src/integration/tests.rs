@@ -2,6 +2,7 @@
 
 mod check;
 mod home_assistant;
+mod limits;
 mod shipped;
 mod soup;
 

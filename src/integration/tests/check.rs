@@ -429,6 +429,15 @@ fn what_the_configuration_says_of_an_integration_is_held_against_it() {
 }
 
 #[test]
+fn a_file_that_no_configuration_can_name_is_told() {
+    let config = Rc::new(config::parse("test.yaml", "", &NoSecrets).expect("a configuration"));
+    let source = ScriptSource { name: "My-Room".to_owned(), file: "My-Room.rhai".to_owned(), text: SOUND.to_owned() };
+    let found = check(&config, &[source]).findings;
+    let said: Vec<&str> = found.iter().map(|finding| finding.message.as_str()).collect();
+    assert_eq!(said, ["expected a name of small letters, digits and `_`, found `My-Room`"]);
+}
+
+#[test]
 fn names_that_an_integration_tells_are_known_to_rules() {
     let text = "const TOPICS = \"a\";\nconst EVENTS = [\"room.of_emma\"];\nconst ACTIONS = \"room.sing\";\n\
                 fn on_message(message) { [event(\"room.party\"), event(`room.of_${message.payload}`), request(\"room.dance\")] }";
