@@ -22,6 +22,8 @@ mod client;
 mod house;
 #[path = "real/journal.rs"]
 mod journal;
+#[path = "support/page.rs"]
+mod page;
 #[path = "support/prompt.rs"]
 mod prompt;
 
@@ -43,6 +45,8 @@ mod disk;
 mod gate;
 #[path = "real/grants.rs"]
 mod grants;
+#[path = "real/integrations.rs"]
+mod integrations;
 #[path = "real/kills.rs"]
 mod kills;
 #[path = "real/life.rs"]
@@ -76,6 +80,7 @@ const ANY_BROKER: &[Cases] = &[
     ("ask", ask::CASES),
     ("control", control::CASES),
     ("life", life::CASES),
+    ("integrations", integrations::CASES),
     ("crash", crash::CASES),
     ("store", store::CASES),
     ("logged", logged::CASES),

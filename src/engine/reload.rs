@@ -17,7 +17,7 @@ impl Engine {
                 .map_err(|errors| errors.iter().map(Diagnostic::one_line).collect())
         });
         match compiled {
-            Err(errors) => turn.record(Entry::ReloadRefused { errors }),
+            Err(errors) => turn.record(Entry::ReloadRefused { errors, integrations: false }),
             Ok(policies) => self.swap(turn, policies),
         }
     }

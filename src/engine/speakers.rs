@@ -215,7 +215,7 @@ impl Engine {
                 self.prepare_speakers(turn);
                 self.renew_mutes(turn);
             }
-            Err(errors) => turn.record(Entry::ReloadRefused { errors }),
+            Err(errors) => turn.record(Entry::ReloadRefused { errors, integrations: true }),
         }
     }
 }

@@ -10,11 +10,13 @@ use super::context::{MEMORY_BYTES_MAX, MEMORY_ENTRIES_MAX, context_of};
 use super::items::Token;
 use super::said::{ItemValue, SendValue};
 use super::values::{QUESTION_FIELDS, SPEAKER_FIELDS, SpeakerValue};
+use super::{check, header};
 use crate::model::control::Says;
 use crate::model::message::Message;
 use crate::model::request::FactChange;
 use crate::model::speaker::{SpeakerReport, SpeakerState, What};
 use crate::model::topic::check_name;
+use crate::script::check::language::Hook;
 use crate::script::fields::Field;
 use crate::script::json;
 use crate::script::kinds::shown;
@@ -66,6 +68,12 @@ pub fn fields() -> impl Iterator<Item = String> {
     let of =
         |what: &'static str, fields: &'static [Field]| fields.iter().map(move |(field, _)| format!("{what}.{field}"));
     of("message", message::FIELDS).chain(of("speaker", SPEAKER_FIELDS)).chain(of("question", QUESTION_FIELDS))
+}
+
+/// The constants that the bridge reads, and the functions that it calls: `mute(speaker, what)`.
+pub fn outline() -> impl Iterator<Item = String> {
+    let constants = header::OWN.iter().map(|name| (*name).to_owned());
+    constants.chain(check::LANGUAGE.hooks.iter().map(Hook::signature))
 }
 
 pub(super) fn register(engine: &mut Engine) {

@@ -384,6 +384,9 @@ pub enum Entry {
     /// The old set goes on.
     ReloadRefused {
         errors: Vec<String>,
+        /// It is integrations that were not taken over, and not policies.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        integrations: bool,
     },
     Connected,
     Disconnected {

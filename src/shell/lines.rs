@@ -216,9 +216,10 @@ pub fn record(record: &Record, palette: &Palette, zone: Option<&TimeZone>) -> (b
             let count = if policies.len() == 1 { "policy is" } else { "policies are" };
             (false, format!("{} {count} in force, revision {}", policies.len(), harmless(revision)))
         }
-        Entry::ReloadRefused { errors } => {
+        Entry::ReloadRefused { errors, integrations } => {
+            let what = if *integrations { "integrations" } else { "policies" };
             let errors: Vec<Cow<'_, str>> = errors.iter().map(|error| harmless(error)).collect();
-            (true, format!("new policies refused, the old ones stay in force: {}", errors.join("; ")))
+            (true, format!("new {what} refused, the old ones stay in force: {}", errors.join("; ")))
         }
         Entry::Connected => (false, "connected to the broker".to_owned()),
         Entry::Disconnected { reason } => (true, format!("connection lost: {}", harmless(reason))),

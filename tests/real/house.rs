@@ -106,7 +106,8 @@ impl House {
     /// Runs another command of the program with this house's configuration, to its end.
     pub fn command(&self, arguments: &[&str]) -> Output {
         let mut command = command();
-        command.args(arguments).arg("--config").arg(self.config()).output().expect("the built program")
+        command.current_dir(self.folder.path()).args(arguments).arg("--config").arg(self.config());
+        command.output().expect("the built program")
     }
 
     pub fn config(&self) -> PathBuf {
@@ -120,6 +121,19 @@ impl House {
     /// Writes a policy, as an editor does.
     pub fn policy(&self, name: &str, text: &str) -> PathBuf {
         let file = self.policies().join(format!("{name}.rhai"));
+        std::fs::write(&file, text).expect("a writable temporary folder");
+        file
+    }
+
+    /// The folder of the owner's integrations, where the program looks for it by itself.
+    pub fn integrations(&self) -> PathBuf {
+        self.folder.path().join("integrations")
+    }
+
+    /// Writes an integration. The first one makes the folder.
+    pub fn integration(&self, name: &str, text: &str) -> PathBuf {
+        std::fs::create_dir_all(self.integrations()).expect("a writable temporary folder");
+        let file = self.integrations().join(format!("{name}.rhai"));
         std::fs::write(&file, text).expect("a writable temporary folder");
         file
     }
@@ -149,7 +163,7 @@ impl House {
     }
 
     fn start(&self, mut command: Command, arguments: &[&str]) -> Bridge {
-        command.arg("run").arg("--config").arg(self.config()).args(arguments);
+        command.current_dir(self.folder.path()).arg("run").arg("--config").arg(self.config()).args(arguments);
         command.stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the built program");
         let log = child.stderr.take().expect("piped");

@@ -218,7 +218,7 @@ impl Oracle {
                 self.switches.retain(|name, _| names.contains(name));
                 self.seen.count("reloaded");
             }
-            Entry::ReloadRefused { errors } => {
+            Entry::ReloadRefused { errors, .. } => {
                 let is_broken = matches!(cause, Cause::Reload { broken: true, .. });
                 trace.check(is_broken, || format!("a good set was refused: {errors:?}"));
                 self.seen.count("reload refused");

@@ -43,7 +43,6 @@ pub(super) async fn night(stage: &mut Stage) -> Result<(), String> {
     wakes(stage)?;
     sends_message(stage).await?;
     stage.decided("communication.send_message", Verdict::Deny, "between 22:00 and 07:00").await?;
-    says(stage, "between 22:00 and 07:00").await?;
     third_wake(stage).await?;
     light(stage, "and the light still works at once").await
 }

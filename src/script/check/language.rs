@@ -108,9 +108,9 @@ impl Language {
 }
 
 impl Hook {
-    /// `fn mute(speaker, what)`
+    /// `mute(speaker, what)`
     pub fn signature(&self) -> String {
         let names: Vec<&str> = self.parameters.iter().map(|parameter| parameter.name).collect();
-        format!("fn {}({})", self.name, names.join(", "))
+        format!("{}({})", self.name, names.join(", "))
     }
 }

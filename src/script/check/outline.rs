@@ -40,7 +40,7 @@ pub fn read(script: Script<'_>, functions: &[Function], language: &Language, voc
 
 /// Constants alone may stand outside of functions: anything else would run once, at load, and never again.
 fn read_header(script: Script<'_>, outside: &Function, language: &Language, outline: &mut Outline) {
-    let hook = language.hooks.first().map(|hook| format!(", such as `{} {{ … }}`", hook.signature()));
+    let hook = language.hooks.first().map(|hook| format!(", such as `fn {} {{ … }}`", hook.signature()));
     let help = format!("put it into a hook{}", hook.unwrap_or_default());
     outside.walk(|path| {
         let [ASTNode::Stmt(statement)] = path else { return };
@@ -93,7 +93,7 @@ fn check_function(
         }
         let expected = if expected == 1 { "one parameter".to_owned() } else { format!("{expected} parameters") };
         let message = format!("expected {expected} of `{name}`, found `{found}`");
-        let help = format!("write `{} {{ … }}`", hook.signature());
+        let help = format!("write `fn {} {{ … }}`", hook.signature());
         return Some(script.error("hook", function.place, message).with_help(Some(help)));
     }
     let hooks = || language.hooks.iter().map(|hook| hook.name);

@@ -30,6 +30,7 @@ pub(super) struct Problems {
     failing_integrations: BTreeMap<String, String>,
     speakers: Speakers,
     not_loaded: Option<String>,
+    integrations_not_loaded: Option<String>,
     not_enforced: Option<String>,
     forged: VecDeque<(String, Timestamp)>,
     /// By channel: as many as there are channels.
@@ -61,15 +62,17 @@ impl Problems {
             }
             Entry::IntegrationsReloaded { .. } => {
                 self.failing_integrations.clear();
+                self.integrations_not_loaded = None;
                 self.speakers = Speakers::default();
             }
             Entry::Reloaded { .. } => {
                 self.failing.clear();
                 self.not_loaded = None;
             }
-            Entry::ReloadRefused { errors } => {
+            Entry::ReloadRefused { errors, integrations } => {
                 let first = errors.first().map_or("they could not be read", String::as_str);
-                self.not_loaded = Some(first.to_owned());
+                let not_loaded = if *integrations { &mut self.integrations_not_loaded } else { &mut self.not_loaded };
+                *not_loaded = Some(first.to_owned());
             }
             Entry::Canary { enforcement, reason } => {
                 self.not_enforced = (*enforcement == Enforcement::NotEnforced).then(|| reason.clone());
@@ -136,7 +139,10 @@ impl Problems {
             journal.map(|reason| format!("the journal cannot be written, so what is sensitive is denied: {reason}"));
         let enforced = self.not_enforced.iter().map(|reason| format!("the way around the bridge is open: {reason}"));
         let clock = self.wrong_clock.iter().map(|utc| format!("the clock cannot be right: it shows {utc}"));
-        let loaded = self.not_loaded.iter().map(|error| format!("new policies were not loaded: {error}"));
+        let not_loaded = [("policies", &self.not_loaded), ("integrations", &self.integrations_not_loaded)];
+        let loaded = not_loaded
+            .into_iter()
+            .filter_map(|(what, error)| Some(format!("new {what} were not loaded: {}", error.as_ref()?)));
         let failing = self.failing.iter().map(|(policy, error)| format!("the policy `{policy}` failed: {error}"));
         let integrations = self.failing_integrations.iter();
         let integrations = integrations.map(|(name, error)| format!("the integration `{name}` failed: {error}"));

@@ -385,9 +385,14 @@ fn each_problem_has_a_reason_and_goes_when_it_is_mended() {
     for (breaks, reason, mends) in [
         (failed(), "ON the policy `quiet` failed: quiet.rhai:3:7: expected a number", reloaded()),
         (
-            Entry::ReloadRefused { errors: vec!["doors.rhai:1:1: no".to_owned()] },
+            Entry::ReloadRefused { errors: vec!["doors.rhai:1:1: no".to_owned()], integrations: false },
             "ON new policies were not loaded: doors.rhai:1:1: no",
             reloaded(),
+        ),
+        (
+            Entry::ReloadRefused { errors: vec!["room.rhai:1:1: no".to_owned()], integrations: true },
+            "ON new integrations were not loaded: room.rhai:1:1: no",
+            Entry::IntegrationsReloaded { integrations: Vec::new() },
         ),
         (
             canary(Enforcement::NotEnforced),
