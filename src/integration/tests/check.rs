@@ -449,6 +449,16 @@ fn names_that_an_integration_tells_are_known_to_rules() {
 }
 
 #[test]
+fn a_copy_of_what_is_shipped_may_lie_unused() {
+    let config = Rc::new(config::parse("test.yaml", "", &NoSecrets).expect("a configuration"));
+    let (name, text) = SHIPPED.first().expect("one is shipped");
+    let source = |text: String| ScriptSource { name: (*name).to_owned(), file: format!("{name}.rhai"), text };
+    assert_eq!(check(&config, &[source((*text).to_owned())]).findings, Vec::new());
+    let changed = check(&config, &[source(format!("{text}// mine\n"))]).findings;
+    assert_eq!(changed.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["unused"]);
+}
+
+#[test]
 fn the_shipped_integrations_have_no_findings() {
     for (name, _) in SHIPPED {
         let configuration = format!(
