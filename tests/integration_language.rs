@@ -86,6 +86,7 @@ fn done(integrations: &Integrations, what: &str) -> Vec<Message> {
     let question = || Question {
         id: "q1".to_owned(),
         token: "1a2b".to_owned(),
+        proof: "9f86d081884c7d65".to_owned(),
         text: "Open the door?".to_owned(),
         action: "lock.unlock".to_owned(),
         target: None,

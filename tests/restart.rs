@@ -100,6 +100,7 @@ fn change(random: &mut Rng, now: At) -> Change {
         0 | 1 => {
             let speaker = (*random.choice(&["kitchen", "bedroom", "attic"]).expect("one of them")).to_owned();
             let mute = Mute {
+                before: None,
                 what: hushgate::model::speaker::What::Mic,
                 until_ms: until.monotonic_ms,
                 until: until.utc,

@@ -60,7 +60,7 @@ impl Engine {
             None if !channel.independent && !has_code => {
                 Some("it is not known who asked, and this channel is not independent")
             }
-            _ if request.sensitive && request.source.kind == SourceKind::Voice && channel.kind == SourceKind::Voice => {
+            _ if request.sensitive && is_heard(request) && channel.kind == SourceKind::Voice => {
                 Some("voice does not confirm voice")
             }
             _ => None,
@@ -198,4 +198,10 @@ impl Engine {
             (Some(kept), Some(token)) => (!is_token(token, kept)).then_some("the token is wrong"),
         }
     }
+}
+
+/// Whether a microphone seems to have asked, be it one that nobody has configured.
+fn is_heard(request: &Request) -> bool {
+    let source = &request.source;
+    source.kind == SourceKind::Voice || source.channel.is_none() && request.heard.is_some()
 }

@@ -85,7 +85,7 @@ impl Engine {
                 Some((_, Due::Grant(id))) => self.revoke(turn, &id, "timer"),
                 Some((_, Due::Ask(id))) => self.ask_gathered(turn, &id),
                 Some((_, Due::Pending(id))) => self.expire(turn, &id),
-                Some((_, Due::Mute(speaker))) => self.unmute(turn, &speaker, "timer"),
+                Some((_, Due::Mute(speaker))) => self.mute_ends(turn, &speaker),
                 Some((_, Due::Proof)) => self.proof_ends(turn),
                 Some((_, Due::Settling(entity))) => self.end_settling(turn, &entity),
                 Some((_, Due::Speaker(due))) => self.speaker_due(turn, &due),

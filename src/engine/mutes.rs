@@ -22,8 +22,15 @@ impl Engine {
         let standing = self.world.borrow().durable.mutes.get(speaker).cloned();
         // Of two mutes the later end counts, and what either of them silences.
         let what = standing.as_ref().map_or(what, |mute| mute.what.with(what));
-        let wished =
-            Mute { what, until_ms: end.monotonic_ms, until: end.utc, reason: reason.to_owned(), by: by.to_owned() };
+        let before = standing.as_ref().map_or_else(|| self.says_muted(speaker), |mute| mute.before);
+        let wished = Mute {
+            what,
+            before,
+            until_ms: end.monotonic_ms,
+            until: end.utc,
+            reason: reason.to_owned(),
+            by: by.to_owned(),
+        };
         let mute = standing
             .filter(|mute| mute.until_ms >= wished.until_ms)
             .map(|mute| Mute { what, ..mute })
@@ -72,12 +79,28 @@ impl Engine {
         if ability.mutes_sound && !ability.mutes_mic { What::Sound } else { What::Mic }
     }
 
+    /// The time of a mute is over. What somebody else had muted before it began is not ours to switch on.
+    pub(super) fn mute_ends(&mut self, turn: &mut Turn<'_>, speaker: &str) {
+        let mute = self.world.borrow().durable.mutes.get(speaker).cloned();
+        let (what, before) = mute.map_or((What::Both, None), |mute| (mute.what, mute.before));
+        self.end_mute(turn, speaker, "timer", before.map_or(Some(what), |before| what.without(before)));
+        if let Some(before) = before {
+            self.keep_muted(speaker, before);
+        }
+    }
+
     /// Ends a mute, whatever its end was.
     pub(super) fn unmute(&mut self, turn: &mut Turn<'_>, speaker: &str, by: &str) {
         let what = self.world.borrow().durable.mutes.get(speaker).map_or(What::Both, |mute| mute.what);
+        self.end_mute(turn, speaker, by, Some(what));
+    }
+
+    /// `what` is switched on again; `None`: nothing of it.
+    fn end_mute(&mut self, turn: &mut Turn<'_>, speaker: &str, by: &str, what: Option<What>) {
         turn.record(Entry::Unmuted { speaker: speaker.to_owned(), by: by.to_owned() });
         self.change(turn, Change::Unmute { speaker: speaker.to_owned() });
         self.forget_mute(speaker);
+        let Some(what) = what else { return self.show_mute(turn, speaker) };
         if let Some(owed) = &mut self.unmutes_owed {
             owed.insert(speaker.to_owned(), what);
         }

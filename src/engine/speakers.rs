@@ -150,9 +150,16 @@ impl Engine {
         match command {
             SpeakerCommand::Mute { what } => self.mute_untold(turn, speaker, *what),
             SpeakerCommand::Announce { id, .. } => self.announce_untold(turn, speaker, id),
-            // The record of the failure tells it: a speaker that stays muted is on the safe side, and what was not prepared
-            // is only seen, as its decisions say.
-            SpeakerCommand::Unmute { .. } | SpeakerCommand::Enforce | SpeakerCommand::Observe => {}
+            // It is on the safe side, and nobody would know why it is so quiet.
+            SpeakerCommand::Unmute { what } => {
+                let text = format!(
+                    "`{speaker}` may still be muted ({}): its integration could not tell it otherwise.",
+                    what.spoken()
+                );
+                self.tell_owner(turn, speaker, "not un-muted", text);
+            }
+            // The record of the failure tells it. What was not prepared is only seen, as its decisions say.
+            SpeakerCommand::Enforce | SpeakerCommand::Observe => {}
         }
     }
 

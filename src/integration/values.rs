@@ -14,6 +14,8 @@ pub struct Question {
     pub id: String,
     /// What an answer must bring.
     pub token: String,
+    /// What tells that the question was spoken, and answers nothing. Unlike the id, nobody else knows it.
+    pub proof: String,
     pub text: String,
     pub action: String,
     pub target: Option<String>,
@@ -33,6 +35,7 @@ pub(super) const SPEAKER_FIELDS: &[Field] = &[("name", Some(Kind::Text))];
 pub(super) const QUESTION_FIELDS: &[Field] = &[
     ("action", Some(Kind::Text)),
     ("id", Some(Kind::Text)),
+    ("proof", Some(Kind::Text)),
     ("target", Some(Kind::Text)),
     ("text", Some(Kind::Text)),
     ("token", Some(Kind::Text)),
@@ -46,6 +49,7 @@ pub(super) fn register(engine: &mut Engine) {
     engine.register_type_with_name::<QuestionValue>("a question");
     engine.register_get("id", |question: &mut QuestionValue| ImmutableString::from(question.0.id.as_str()));
     engine.register_get("token", |question: &mut QuestionValue| ImmutableString::from(question.0.token.as_str()));
+    engine.register_get("proof", |question: &mut QuestionValue| ImmutableString::from(question.0.proof.as_str()));
     engine.register_get("text", |question: &mut QuestionValue| ImmutableString::from(question.0.text.as_str()));
     engine.register_get("action", |question: &mut QuestionValue| ImmutableString::from(question.0.action.as_str()));
     engine.register_get("target", |question: &mut QuestionValue| {

@@ -52,6 +52,9 @@ pub struct Grant {
 pub struct Mute {
     #[serde(default)]
     pub what: What,
+    /// What of it somebody else had muted before it began, by its own report: that stays muted when the time is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<What>,
     /// Monotonic.
     pub until_ms: u64,
     /// The same instant for people.
@@ -342,7 +345,7 @@ mod tests {
         let (until_ms, until) = (at_ms, At::UTC_MIN);
         let text = || "a".to_owned();
         let switch = |value| Switch { value, until_ms: Some(at_ms) };
-        let mute = Mute { what: What::Mic, until_ms, until, reason: text(), by: text() };
+        let mute = Mute { what: What::Mic, before: None, until_ms, until, reason: text(), by: text() };
         let grant = Grant { channel: text(), action: text(), target: None, until_ms, until, by: text() };
         let memory = Memory { counters: [(text(), [at_ms].into())].into(), values: BTreeMap::new() };
         let prompt = serde_json::json!({"id": "1", "at_ms": at_ms, "asker": "a", "action": "a", "ended_ms": at_ms});

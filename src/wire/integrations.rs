@@ -4,15 +4,19 @@
 //! time. Who asks by a speaker is never vouched for, since the name of the speaker stands in a payload.
 
 use super::Wire;
+use super::confirm::bounded;
 use crate::config::payload::Payload;
 use crate::integration::{Items, Question, SeenRequest, Token};
-use crate::model::control::{Answer, Code, Says};
+use crate::model::control::{Answer, Says};
 use crate::model::decision::PolicyError;
 use crate::model::durable::Pending;
 use crate::model::event::{Event, Refusal};
 use crate::model::message::{Command, Message, Qos};
 use crate::model::request::{Arrival, Certainty, Clue, Door, Evidence, Held, Source};
 use crate::model::speaker::{SpeakerCommand, SpeakerState};
+
+/// How long the proof of a spoken question is, in hexadecimal digits.
+const PROOF_CHARACTERS: usize = 32;
 
 impl Wire {
     /// What the integrations read in a message.
@@ -47,10 +51,14 @@ impl Wire {
     }
 
     /// What was spoken to its end may be a question that a channel is asked through this speaker: then it has reached
-    /// somebody. It is known by its token, or by its id. No record of speakers ever holds the token.
+    /// somebody. It is known by its token, or by its proof: never by its id, which is public. By that, whoever may write what
+    /// a speaker tells of itself could tell of a notice that nobody got. No record of speakers ever holds the token.
     fn spoken_question(&self, speaker: &str, said: &str) -> Option<Answer> {
+        if said.is_empty() {
+            return None;
+        }
         let is_said = |((channel, _), question): &(&(String, String), &Question)| {
-            (question.token == said || question.id == said) && self.speaker_of(channel).as_deref() == Some(speaker)
+            (question.token == said || question.proof == said) && self.speaker_of(channel).as_deref() == Some(speaker)
         };
         let ((channel, id), question) = self.asked.iter().find(is_said)?;
         Some(Answer {
@@ -64,14 +72,16 @@ impl Wire {
 
     /// The answer of each channel that is asked through the speaker.
     fn answers_of(&self, answer: &Token) -> Vec<Answer> {
+        // No question has so long a token, and no channel so long a code.
+        let Ok((token, code)) = bounded(Some(answer.token.clone()), answer.code.clone()) else { return Vec::new() };
         let is_asked = |speaker: &Option<String>| speaker.as_deref() == Some(&answer.speaker);
         let channels = self.config.channels.iter().filter(|(_, channel)| is_asked(&channel.speaker));
         let of = |name: &String| Answer {
             channel: name.clone(),
             pending: None,
             says: answer.says,
-            token: Some(answer.token.clone()),
-            code: answer.code.clone().map(Code::new),
+            token: token.clone(),
+            code: code.clone(),
         };
         channels.map(|(name, _)| of(name)).collect()
     }
@@ -142,9 +152,12 @@ impl Wire {
         let mut messages = self.cancel_speaker(channel, &pending.id);
         let Some(speaker) = self.speaker_of(channel) else { return messages };
         let request = &pending.first.arrival.request;
+        let kept = pending.tokens.get(channel).map(String::as_str).unwrap_or_default();
         let question = Question {
             id: pending.id.clone(),
             token: token.to_owned(),
+            // Of the digest that is kept of the token: from it nobody finds the token.
+            proof: kept.chars().take(PROOF_CHARACTERS).collect(),
             text: pending.question.clone(),
             action: request.action.clone(),
             target: request.target.clone(),

@@ -71,7 +71,13 @@ impl Engine {
         self.world.borrow().durable.mutes.get(speaker).cloned()
     }
 
-    fn says_muted(&self, speaker: &str) -> Option<What> {
+    /// A mute is over, and this is still muted by somebody else.
+    pub(in crate::engine) fn keep_muted(&mut self, speaker: &str, what: What) {
+        self.speakers.of(speaker).says_muted = Some(what);
+    }
+
+    /// What of it is muted, as it has told itself.
+    pub(in crate::engine) fn says_muted(&self, speaker: &str) -> Option<What> {
         self.speakers.known.get(speaker).and_then(|known| known.says_muted)
     }
 
@@ -229,7 +235,13 @@ impl Engine {
 
     /// What stands does not last. That is told once for each mute.
     fn note_contest(&mut self, turn: &mut Turn<'_>, speaker: &str) {
-        let Some(mute) = self.standing(speaker) else { return };
+        let Some(mute) = self.standing(speaker) else {
+            // Without a mute it is the preparation that does not last: what is asked there may be carried out unheld.
+            let text = format!(
+                "`{speaker}` starts anew again and again, or somebody undoes what makes holding back possible there."
+            );
+            return self.tell_owner(turn, speaker, "unprepared", text);
+        };
         let watched = self.speakers.of(speaker).mute.get_or_insert_default();
         if std::mem::replace(&mut watched.is_contested, true) {
             return;

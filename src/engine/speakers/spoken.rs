@@ -117,3 +117,81 @@ fn said_by(turn: &Turn<'_>, text: &str) -> u64 {
     let within_ms = SAID_WITHIN_MS.saturating_add(characters.saturating_mul(SAID_PER_CHARACTER_MS));
     turn.at.monotonic_ms.saturating_add(within_ms)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::config::{self, NoSecrets};
+    use crate::engine::{Setup, Turn};
+    use crate::model::event::{Effect, Event, ScriptSource};
+    use crate::model::speaker::{SpeakerReport, SpeakerState};
+    use crate::model::time::At;
+
+    const NOW: At = At { monotonic_ms: At::MONOTONIC_START_MS, utc: At::UTC_MIN };
+
+    fn engine() -> Engine {
+        let text = "mode: enforce\ntime_zone: UTC\nspeakers: {hall: {integration: voice}}";
+        let script = |name: &str, text: &str| ScriptSource {
+            name: name.to_owned(),
+            file: format!("{name}.rhai"),
+            text: text.to_owned(),
+        };
+        let voice = "const CONFIRMS = [\"announce\"]; const SENDS = [\"say\"];\n\
+                     fn announce(speaker, text, id) { send(\"say\", text) }";
+        let policy = "const EVENTS = [\"voice.intent\"];\nfn on_event(event) { announce(\"hall\", \"x\") }";
+        let setup = Setup {
+            config: Rc::new(config::parse("test.yaml", text, &NoSecrets).expect("a configuration")),
+            sources: vec![script("p", policy)],
+            integrations: vec![script("voice", voice)],
+            seed: [0; 32],
+            stopwatch: None,
+            saved: None,
+        };
+        let mut engine = Engine::start(setup, NOW, &mut Vec::new()).expect("an engine");
+        engine.handle(NOW, Event::Connected, &mut Vec::new());
+        engine
+    }
+
+    fn entries(effects: Vec<Effect>) -> Vec<Entry> {
+        let entry = |effect| if let Effect::Record(record) = effect { Some(record.entry) } else { None };
+        effects.into_iter().filter_map(entry).collect()
+    }
+
+    #[test]
+    fn one_announcement_more_than_is_awaited_is_spoken_and_not_awaited() {
+        let mut engine = engine();
+        let mut effects = Vec::new();
+        let turn = &mut Turn { at: NOW, config: Rc::clone(&engine.config), effects: &mut effects, publishes: 0 };
+        for _ in 0..=ANNOUNCEMENTS_MAX {
+            engine.announce(turn, "hall", "x", "p".to_owned());
+        }
+        let spoken = effects.iter().filter(|effect| matches!(effect, Effect::Publish(Publication::Speaker { .. })));
+        assert_eq!((spoken.count(), engine.speakers.spoken.0.len()), (ANNOUNCEMENTS_MAX + 1, ANNOUNCEMENTS_MAX));
+        let full = |entry: &Entry| matches!(entry, Entry::Full { what, .. } if what == "hall");
+        let told = entries(effects);
+        assert_eq!(told.iter().filter(|entry| full(entry)).count(), 1, "{told:?}");
+        let until_ms = NOW.monotonic_ms + SAID_WITHIN_MS + SAID_PER_CHARACTER_MS;
+        assert_eq!(engine.next_deadline(), Some(until_ms), "and only for those the bridge wakes");
+    }
+
+    #[test]
+    fn an_announcement_ends_with_its_proof_and_waits_no_longer() {
+        let mut engine = engine();
+        let mut effects = Vec::new();
+        let turn = &mut Turn { at: NOW, config: Rc::clone(&engine.config), effects: &mut effects, publishes: 0 };
+        engine.announce(turn, "hall", "x", "p".to_owned());
+        let id = engine.speakers.spoken.0.keys().next().cloned().expect("an announcement");
+        let said = |id: &str| {
+            let state = SpeakerState::Said { id: id.to_owned() };
+            Event::Speaker(SpeakerReport { speaker: "hall".to_owned(), state })
+        };
+        let mut effects = Vec::new();
+        engine.handle(NOW, said("another"), &mut effects);
+        engine.handle(NOW, said(&id), &mut effects);
+        engine.handle(NOW, said(&id), &mut effects);
+        assert_eq!(entries(effects), [Entry::Said { speaker: "hall".to_owned(), announcement: id }]);
+        assert_eq!(engine.next_deadline(), None);
+    }
+}

@@ -239,6 +239,7 @@ fn a_policy_sees_what_it_has_written_itself() {
     apply(&view, Change::Count { policy: text("other"), name: text("alien"), at_ms: NOW_MS });
     apply(&view, Change::Remember { policy: text("rule"), key: text("who"), value: json!({"name": "anna"}) });
     let mute = Mute {
+        before: None,
         what: crate::model::speaker::What::Mic,
         until_ms: NOW_MS + 1,
         until: view.at.utc,

@@ -260,14 +260,20 @@ mod tests {
             by: "night".to_owned(),
             applied: true,
         };
+        let said = Entry::RefusalSpoken {
+            speaker: "kitchen".to_owned(),
+            text: "No.".to_owned(),
+            by: "1-1-1".to_owned(),
+            applied: true,
+        };
         let message = |decision: &mut Decision| {
             decision.request.action = "communication.send_message".to_owned();
             decision.request.target = Some("Bob".to_owned());
         };
         assert_eq!(
-            told(message, &[notice, mute]),
+            told(message, &[notice, mute, said]),
             "kitchen wanted to send a message to `Bob`: denied, no messages between ten and seven; you were told; \
-             `kitchen` was muted until 23:44"
+             `kitchen` was muted until 23:44; that was said on `kitchen`"
         );
     }
 

@@ -17,6 +17,7 @@ fn at(utc_s: i64) -> At {
 
 fn mute(speaker: &str) -> Change {
     let mute = crate::model::durable::Mute {
+        before: None,
         what: crate::model::speaker::What::Mic,
         until_ms: At::MONOTONIC_START_MS + 1,
         until: at(1).utc,

@@ -58,7 +58,14 @@ fn pending() -> Box<Pending> {
 }
 
 fn mute() -> Mute {
-    Mute { what: What::Mic, until_ms: 1, until: UNTIL, reason: "misfire".to_owned(), by: "misfire".to_owned() }
+    Mute {
+        what: What::Mic,
+        before: None,
+        until_ms: 1,
+        until: UNTIL,
+        reason: "misfire".to_owned(),
+        by: "misfire".to_owned(),
+    }
 }
 
 fn body(message: &Message) -> Value {

@@ -67,6 +67,7 @@ fn change(random: &mut Rng) -> Change {
         1 => Change::Release { id: key },
         2 => {
             let mute = Mute {
+                before: None,
                 what: crate::model::speaker::What::Mic,
                 until_ms: random.u64(..),
                 until,
