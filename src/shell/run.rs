@@ -331,13 +331,15 @@ impl Run {
         self.carry_out();
     }
 
-    /// Hands new scripts in. Rules come after the integrations whose events they name.
+    /// Hands new scripts in. Rules come after the integrations whose events they name. Before anybody is told that they are
+    /// in force, what they want to hear is subscribed to.
     fn take_over(&mut self, changed: Changed) {
         let integrations = changed.integrations.map(Event::Integrations);
         for event in integrations.into_iter().chain(changed.policies.map(Event::Reload)) {
-            self.tell(event);
+            self.bridge.event(self.clock.now(), event, &mut self.outputs);
         }
         self.link.subscribe(self.bridge.subscriptions());
+        self.carry_out();
     }
 
     fn tell(&mut self, event: Event) {

@@ -53,18 +53,23 @@ fn an_integration_is_taken_over_while_the_bridge_runs(kind: Kind) {
     let house = House::furnished(&format!("broker: {{url: \"{}\"}}\n", broker.url()), &devices);
     house.policy("ears", EARS);
     let mut bridge = house.open(&broker);
-    let topics = ["snapcastin/#", "parrot/hall/mic/set", "hushgate/notice", "hushgate/log"];
+    let topics = ["snapcastin/#", "parrot/hall/mic/set", "hushgate/mute/+", "hushgate/notice", "hushgate/log"];
     let mut owner = Client::connect(&broker, &topics);
     owner.publish("hushgate/mute/hall/set", r#"{"mute": true, "for": "10m"}"#);
     assert_eq!(owner.expect("snapcastin/#").topic, "snapcastin/client/hall/mute", "the shipped one");
     assert_eq!(owner.expect("snapcastin/#").topic, "snapcastin/client/hall/status");
 
-    // There was no folder until now. What stands is told to the speaker again, in the new words.
+    // There was no folder until now. What stands is told to the speaker again, in the new words, and what it had stored
+    // comes with the new subscriptions.
+    owner.publish_retained("parrot/hall/mic", "off");
     let parrot = last_block(GUIDE, "rhai", "//!");
-    let parrot = parrot.replace("MUTES = [\"mic\"]", "MUTES = [\"mic\", \"sound\"]");
+    let parrot = parrot
+        .replace("MUTES = [\"mic\"]", "MUTES = [\"mic\", \"sound\"]")
+        .replace("(room, \"mic\")", "(room, \"both\")");
     house.integration("snapcast", &parrot);
     owner.expect_where("hushgate/log", |record| record.payload.contains("integrations_reloaded"));
     assert_eq!(owner.expect("parrot/hall/mic/set").payload, "off");
+    owner.expect_where("hushgate/mute/+", |mute| mute.payload.contains("\"confirmed\""));
     owner.publish("parrot/hall/heard", r#"{"text": "hello"}"#);
     owner.expect_where("hushgate/notice", |notice| notice.payload.contains("heard hello"));
 
