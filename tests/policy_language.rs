@@ -147,7 +147,7 @@ impl Example {
             world.voice.note_spoken(speaker, NOW_MS - 4_000);
         }
         for speaker in self.said("heard:").flat_map(|names| names.split(", ")) {
-            world.voice.note_words(speaker, [0; 32], NOW_MS - 1_000);
+            world.voice.note_words(speaker, true, [0; 32], NOW_MS - 1_000);
         }
         let civil = match self.said("time:").next().unwrap_or("2026-11-23T23:14") {
             "unknown" => None,

@@ -16,7 +16,7 @@ use crate::model::event::{Effect, Publication};
 use crate::model::request::{HouseEvent, Request, Source};
 use crate::model::speaker::{Heard, SpeakerCommand, SpeakerReport, SpeakerState};
 use crate::model::time::At;
-use crate::policy::voice::HEARD_KEPT_MS;
+use crate::policy::voice::{HEARD_KEPT_MS, SENTENCES_MAX};
 
 /// Dialogues of one speaker that are remembered. The newest are those that count.
 pub const DIALOGUES_MAX: usize = 8;
@@ -224,17 +224,22 @@ impl Engine {
         if self.stories.add(part, event, turn.at, playing, &config).is_err() {
             self.tell_full(turn, "speakers that are not configured", STRANGERS_MAX, speaker);
         }
-        if let (Part::Heard | Part::Understood, Some(text)) = (part, &event.text) {
-            self.note_words(turn.at, speaker, text);
+        if let (Part::Heard | Part::Understood, Some(text)) = (part, &event.text)
+            && self.note_words(turn.at, speaker, text)
+        {
+            self.tell_full(turn, "sentences that were heard", SENTENCES_MAX, speaker);
         }
     }
 
-    fn note_words(&mut self, at: At, speaker: &str, text: &str) {
+    /// Whether another sentence had to be forgotten for these words.
+    fn note_words(&mut self, at: At, speaker: &str, text: &str) -> bool {
         let words = normalised(text);
-        if !words.is_empty() {
-            let digest = self.ids.words_digest(&words);
-            self.world.borrow_mut().voice.note_words(speaker, digest, at.monotonic_ms);
+        if words.is_empty() {
+            return false;
         }
+        let digest = self.ids.words_digest(&words);
+        let is_configured = self.config.speakers.contains_key(speaker);
+        self.world.borrow_mut().voice.note_words(speaker, is_configured, digest, at.monotonic_ms)
     }
 
     /// Tells with a request how it came to be heard, where a speaker heard it.

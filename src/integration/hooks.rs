@@ -41,7 +41,19 @@ impl Integrations {
 
     /// What puts a question through a speaker.
     pub fn ask(&self, speaker: &str, question: &Question) -> Vec<Message> {
-        self.put(speaker, "ask", question)
+        let failed = self.failures.borrow().len();
+        let messages = self.put(speaker, "ask", question);
+        // Nobody must think that a person was asked there.
+        if messages.is_empty() && self.failures.borrow().len() == failed {
+            let running = self.running();
+            let named = self.config.speakers.get(speaker).and_then(|speaker| speaker.integration.as_ref());
+            let asking = named.and_then(|name| running.get(name)).filter(|own| own.functions.contains_key("ask"));
+            if let Some(integration) = asking {
+                let message = format!("`ask` sends nothing: through `{speaker}` nobody is asked");
+                self.fail(error(integration, place_of(integration, "ask"), message));
+            }
+        }
+        messages
     }
 
     /// What ends a question that no answer is wanted to any more.
@@ -52,9 +64,9 @@ impl Integrations {
     /// Calls a function that is handed a token. What goes wrong is told without it.
     fn put(&self, speaker: &str, function: &'static str, question: &Question) -> Vec<Message> {
         let messages = self.send(speaker, function, vec![Dynamic::from(QuestionValue(question.clone()))]);
-        if !question.token.is_empty() {
+        for secret in [&question.token, &question.proof].into_iter().filter(|secret| !secret.is_empty()) {
             for failure in self.failures.borrow_mut().iter_mut() {
-                failure.message = failure.message.replace(&question.token, "…");
+                failure.message = failure.message.replace(secret, "…");
             }
         }
         messages

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// How long what a microphone heard is remembered.
 pub const HEARD_KEPT_MS: u64 = 60_000;
-/// Sentences that are remembered at one time. The oldest goes first.
+/// Sentences that are remembered at one time. The oldest of a speaker that nobody has configured goes first, then the
+/// oldest of the speaker that has the most: who invents sentences pushes out none of another ear.
 pub const SENTENCES_MAX: usize = 256;
 
 /// A digest of words.
@@ -18,6 +19,7 @@ struct Sentence {
     speaker: String,
     at_ms: u64,
     words: WordsDigest,
+    is_configured: bool,
 }
 
 /// What was heard and said lately. Times are those of the monotonic side.
@@ -29,13 +31,28 @@ pub struct Voice {
 }
 
 impl Voice {
-    /// A speaker heard words.
-    pub fn note_words(&mut self, speaker: &str, words: WordsDigest, at_ms: u64) {
+    /// A speaker heard words. Whether another sentence had to be forgotten for them.
+    pub fn note_words(&mut self, speaker: &str, is_configured: bool, words: WordsDigest, at_ms: u64) -> bool {
         self.sentences.retain(|sentence| at_ms.saturating_sub(sentence.at_ms) <= HEARD_KEPT_MS);
-        if self.sentences.len() >= SENTENCES_MAX {
-            self.sentences.pop_front();
+        let is_full = self.sentences.len() >= SENTENCES_MAX;
+        if is_full {
+            self.sentences.remove(self.least());
         }
-        self.sentences.push_back(Sentence { speaker: speaker.to_owned(), at_ms, words });
+        self.sentences.push_back(Sentence { speaker: speaker.to_owned(), at_ms, words, is_configured });
+        is_full
+    }
+
+    /// The place of the sentence that is missed the least.
+    fn least(&self) -> usize {
+        if let Some(place) = self.sentences.iter().position(|sentence| !sentence.is_configured) {
+            return place;
+        }
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for sentence in &self.sentences {
+            *counts.entry(&sentence.speaker).or_default() += 1;
+        }
+        let loudest = counts.iter().max_by_key(|(_, count)| **count).map(|(speaker, _)| *speaker);
+        self.sentences.iter().position(|sentence| Some(sentence.speaker.as_str()) == loudest).unwrap_or_default()
     }
 
     /// The speakers that heard the words which `speaker` heard last, no more than `within_ms` before or after it; the
@@ -90,7 +107,7 @@ mod tests {
             ("hall", door, 5_000),
             ("bath", door, 7_001),
         ] {
-            voice.note_words(speaker, words, at_ms);
+            voice.note_words(speaker, true, words, at_ms);
         }
         for (speaker, now_ms, expected) in [
             ("kitchen", 7_001, vec!["kitchen", "hall"]),
@@ -106,14 +123,19 @@ mod tests {
     }
 
     #[test]
-    fn one_sentence_more_than_is_remembered_forgets_the_oldest() {
-        let mut voice = Voice::default();
-        for index in 0..=SENTENCES_MAX {
-            voice.note_words(&index.to_string(), [0; 32], 0);
+    fn a_flood_of_sentences_pushes_out_none_of_another_ear() {
+        let (door, noise) = ([1; 32], [0; 32]);
+        for is_configured in [false, true] {
+            let mut voice = Voice::default();
+            assert!(!voice.note_words("hall", true, door, 0), "there is room");
+            for index in 0..2 * SENTENCES_MAX {
+                let is_lost = voice.note_words("flood", is_configured, noise, 1);
+                assert_eq!(is_lost, index >= SENTENCES_MAX - 1, "{index}");
+            }
+            voice.note_words("kitchen", true, door, 2);
+            assert_eq!(voice.sentences.len(), SENTENCES_MAX);
+            assert_eq!(voice.same_words("kitchen", 2_000, 2), ["hall", "kitchen"]);
         }
-        assert_eq!(voice.sentences.len(), SENTENCES_MAX);
-        assert!(voice.same_words("0", 0, 0).is_empty());
-        assert_eq!(voice.same_words("1", 0, 0).len(), SENTENCES_MAX);
     }
 
     #[test]

@@ -79,8 +79,8 @@ fn a_player_plays_near_where_that_is_known() {
 fn what_the_bridge_said_and_who_else_heard_it_are_remembered() {
     let view = view();
     view.world.borrow_mut().voice.note_spoken("kitchen", NOW_MS - 5_000);
-    view.world.borrow_mut().voice.note_words("bedroom", [1; 32], NOW_MS - 2_000);
-    view.world.borrow_mut().voice.note_words("kitchen", [1; 32], NOW_MS - 1_000);
+    view.world.borrow_mut().voice.note_words("bedroom", true, [1; 32], NOW_MS - 2_000);
+    view.world.borrow_mut().voice.note_words("kitchen", true, [1; 32], NOW_MS - 1_000);
     for (expression, expected) in [
         ("spoke(\"kitchen\", \"5s\")", true),
         ("spoke(\"kitchen\", \"4s\")", false),
